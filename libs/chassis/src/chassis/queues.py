@@ -1,0 +1,162 @@
+"""SNS and SQS: the few calls Orderly makes, on clients that are made once.
+
+Clients read the endpoint, region and credentials from the usual AWS_* environment.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+
+BATCH_ENTRIES = 10  # what one AWS batch call takes
+LONG_POLL_S = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One SQS message as received; the receipt is what deletes or extends it."""
+
+    id: str
+    body: str
+    receipt: str
+    received_count: int = 1
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NotSent:
+    """An entry of a batch call that AWS did not take, with its reason."""
+
+    index: int
+    reason: str
+
+
+class Aws:
+    def __init__(self, sqs: Any, sns: Any, *, region: str, account_id: str) -> None:  # noqa: ANN401
+        self.sqs = sqs
+        self.sns = sns
+        self._region = region
+        self._account_id = account_id
+        self._urls: dict[str, str] = {}
+
+    def topic_arn(self, name: str) -> str:
+        return f"arn:aws:sns:{self._region}:{self._account_id}:{name}"
+
+    def queue_arn(self, name: str) -> str:
+        return f"arn:aws:sqs:{self._region}:{self._account_id}:{name}"
+
+    async def queue_url(self, name: str) -> str:
+        if name not in self._urls:
+            answer = await self.sqs.get_queue_url(QueueName=name)
+            self._urls[name] = answer["QueueUrl"]
+        return self._urls[name]
+
+    async def publish(self, topic: str, bodies: Sequence[str]) -> list[NotSent]:
+        """Publish at most ten bodies; whatever SNS did not confirm is in the answer."""
+        answer = await self.sns.publish_batch(
+            TopicArn=self.topic_arn(topic),
+            PublishBatchRequestEntries=[
+                {"Id": str(index), "Message": body} for index, body in enumerate(bodies)
+            ],
+        )
+        return _not_confirmed(answer, len(bodies))
+
+    async def send(self, queue: str, body: str, attributes: Mapping[str, str]) -> None:
+        await self.sqs.send_message(
+            QueueUrl=await self.queue_url(queue),
+            MessageBody=body,
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value}
+                for name, value in attributes.items()
+            },
+        )
+
+    async def receive(self, queue: str, *, wait_s: int = LONG_POLL_S) -> list[Message]:
+        answer = await self.sqs.receive_message(
+            QueueUrl=await self.queue_url(queue),
+            MaxNumberOfMessages=BATCH_ENTRIES,
+            WaitTimeSeconds=wait_s,
+            MessageSystemAttributeNames=["ApproximateReceiveCount"],
+            MessageAttributeNames=["All"],
+        )
+        return [_message(raw) for raw in answer.get("Messages", ())]
+
+    async def delete(self, queue: str, messages: Sequence[Message]) -> list[NotSent]:
+        """Delete at most ten messages."""
+        answer = await self.sqs.delete_message_batch(
+            QueueUrl=await self.queue_url(queue),
+            Entries=[
+                {"Id": str(index), "ReceiptHandle": message.receipt}
+                for index, message in enumerate(messages)
+            ],
+        )
+        return _not_confirmed(answer, len(messages))
+
+    async def hide(
+        self, queue: str, messages: Sequence[Message], *, for_s: int
+    ) -> list[NotSent]:
+        """Keep at most ten messages hidden from now for so long; 0 hands them back."""
+        answer = await self.sqs.change_message_visibility_batch(
+            QueueUrl=await self.queue_url(queue),
+            Entries=[
+                {
+                    "Id": str(index),
+                    "ReceiptHandle": message.receipt,
+                    "VisibilityTimeout": for_s,
+                }
+                for index, message in enumerate(messages)
+            ],
+        )
+        return _not_confirmed(answer, len(messages))
+
+
+def _message(raw: Mapping[str, Any]) -> Message:
+    attributes = raw.get("MessageAttributes", {})
+    return Message(
+        id=raw["MessageId"],
+        body=raw["Body"],
+        receipt=raw["ReceiptHandle"],
+        received_count=int(raw.get("Attributes", {}).get("ApproximateReceiveCount", 1)),
+        attributes={
+            name: value["StringValue"]
+            for name, value in attributes.items()
+            if "StringValue" in value
+        },
+    )
+
+
+def _not_confirmed(answer: Mapping[str, Any], entries: int) -> list[NotSent]:
+    """Trust only what was named as done: an entry that is in neither list was not."""
+    confirmed = {int(entry["Id"]) for entry in answer.get("Successful", ())}
+    reasons = {
+        int(entry["Id"]): f"{entry['Code']}: {entry.get('Message', '')}"
+        for entry in answer.get("Failed", ())
+    }
+    return [
+        NotSent(index, reasons.get(index, "not in the answer"))
+        for index in range(entries)
+        if index not in confirmed
+    ]
+
+
+@asynccontextmanager
+async def connect(*, region: str, account_id: str) -> AsyncIterator[Aws]:
+    config = AioConfig(
+        parameter_validation=False,
+        max_pool_connections=50,
+        connect_timeout=5,
+        read_timeout=LONG_POLL_S + 10,
+        retries={"total_max_attempts": 1},  # the loops that call decide when to retry
+    )
+    session = get_session()
+    async with AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(
+                session.create_client(service, region_name=region, config=config)
+            )
+            for service in ("sqs", "sns")
+        ]
+        yield Aws(clients[0], clients[1], region=region, account_id=account_id)
