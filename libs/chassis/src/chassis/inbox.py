@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import Column, Date, MetaData, PrimaryKeyConstraint, Table, Uuid
-from sqlalchemy.dialects.postgresql import Insert
 
 from chassis.database import Tx, insert_many
 from chassis.events import Envelope, Event
@@ -28,7 +27,7 @@ inbox = Table(
     postgresql_partition_by="RANGE (day)",
 )
 
-_CLAIM: Insert = (
+_CLAIM = (
     insert_many(inbox, "day", "event_id")
     .on_conflict_do_nothing()
     .returning(inbox.c.event_id)
