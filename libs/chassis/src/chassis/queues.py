@@ -35,7 +35,7 @@ class NotSent:
 
 
 class Aws:
-    def __init__(self, sqs: Any, sns: Any, *, region: str, account_id: str) -> None:  # noqa: ANN401
+    def __init__(self, sqs: Any, sns: Any, *, region: str, account_id: str) -> None:
         self.sqs = sqs
         self.sns = sns
         self._region = region

@@ -1,0 +1,131 @@
+"""Doing together what arrives together, without anybody suffering for a neighbour."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import structlog
+
+from chassis import metrics
+from chassis.database import is_away
+from chassis.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+async def in_halves(
+    items: Sequence[T],
+    attempt: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
+    give_up: Callable[[T, Exception], Awaitable[R]],
+) -> list[R]:
+    """Attempt all items together; if that fails for their content, halve until it is alone.
+
+    A database that is away is nobody's fault: that error goes to the caller as it is.
+    """
+    try:
+        return list(await attempt(items))
+    except Exception as error:
+        if is_away(error):
+            raise
+        if len(items) == 1:
+            return [await give_up(items[0], error)]
+    middle = len(items) // 2
+    return [
+        *await in_halves(items[:middle], attempt, give_up),
+        *await in_halves(items[middle:], attempt, give_up),
+    ]
+
+
+class TooManyWaiting(Unavailable):
+    """The waiting line is full; the answer comes at once, so that clients can back off."""
+
+    code = "too_many_waiting"
+
+
+@dataclass(frozen=True)
+class _Waiting(Generic[T, R]):
+    item: T
+    answer: "asyncio.Future[R]"
+
+
+class GroupCommit(Generic[T, R]):
+    """Collects what waits while a batch is being written, and writes it as the next one.
+
+    Nobody waits for a batch to fill: at rest a batch is one item, under load it is many,
+    and the cost of a commit is shared.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
+        *,
+        max_batch: int = 256,
+        max_waiting: int = 4096,
+    ) -> None:
+        self._write = write
+        self._max_batch = max_batch
+        self._max_waiting = max_waiting
+        self._line: deque[_Waiting[T, R]] = deque()
+        self._arrived = asyncio.Event()
+        self._closing = False
+
+    @property
+    def waiting(self) -> int:
+        return len(self._line)
+
+    async def submit(self, item: T) -> R:
+        """The answer for this item, once the batch it travels in is committed."""
+        if self._closing or len(self._line) >= self._max_waiting:
+            metrics.SHED.add(1)
+            raise TooManyWaiting("Too many requests are waiting. Try again shortly.")
+        waiting: _Waiting[T, R] = _Waiting(
+            item, asyncio.get_running_loop().create_future()
+        )
+        self._line.append(waiting)
+        self._arrived.set()
+        return await waiting.answer
+
+    async def run(self) -> None:
+        """Write batches until closed, then what is still waiting."""
+        while self._line or not self._closing:
+            if not self._line:
+                self._arrived.clear()
+                await self._arrived.wait()
+                continue
+            batch = [
+                self._line.popleft()
+                for _ in range(min(self._max_batch, len(self._line)))
+            ]
+            metrics.BATCH_SIZE.record(len(batch))
+            await self._answer(
+                [waiting for waiting in batch if not waiting.answer.done()]
+            )
+
+    def close(self) -> None:
+        self._closing = True
+        self._arrived.set()
+
+    async def _answer(self, batch: Sequence[_Waiting[T, R]]) -> None:
+        try:
+            await in_halves(batch, self._write_batch, _fail)
+        except Exception as error:
+            for waiting in batch:
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(error)
+
+    async def _write_batch(self, batch: Sequence[_Waiting[T, R]]) -> Sequence[None]:
+        answers = await self._write([waiting.item for waiting in batch])
+        for waiting, answer in zip(batch, answers, strict=True):
+            if not waiting.answer.done():
+                waiting.answer.set_result(answer)
+        return [None] * len(batch)
+
+
+async def _fail(waiting: _Waiting[T, R], error: Exception) -> None:
+    if not waiting.answer.done():
+        waiting.answer.set_exception(error)

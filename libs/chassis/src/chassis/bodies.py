@@ -1,0 +1,93 @@
+"""Reading request bodies: bounded, strict, once, and after the caller is known.
+
+FastAPI reads a body before it asks who is calling; these dependencies do not.
+"""
+
+from typing import Any, Generic, TypeVar
+
+from fastapi import Depends, Request
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
+
+from chassis.errors import (
+    Malformed,
+    TooLarge,
+    Unprocessable,
+    UnsupportedMediaType,
+    faults_of,
+)
+
+MAX_BYTES = 1024 * 1024
+
+
+class RequestBody(BaseModel):
+    """What a caller sends: types are not converted, and unknown fields are refused."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+def text(max_length: int, *, min_length: int = 1) -> StringConstraints:
+    """Text that PostgreSQL can store: it takes no NUL."""
+    return StringConstraints(
+        min_length=min_length, max_length=max_length, pattern="^[^\\x00]*$"
+    )
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class JsonBody(Generic[M]):
+    """A dependency that reads the body as one model; OpenAPI finds the model here."""
+
+    def __init__(self, model: type[M], max_bytes: int) -> None:
+        self.model = model
+        self._adapter = TypeAdapter(model)
+        self._max_bytes = max_bytes
+
+    async def __call__(self, request: Request) -> M:
+        media_type = (
+            request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        )
+        if media_type != "application/json":
+            raise UnsupportedMediaType("Send the body as application/json.")
+        return parse(self._adapter, await bounded(request, self._max_bytes))
+
+
+def reads(model: type[BaseModel], *, max_bytes: int = MAX_BYTES) -> Any:
+    """For a route's parameter: `body: Annotated[Receipt, reads(Receipt)]`."""
+    return Depends(JsonBody(model, max_bytes))
+
+
+async def bounded(request: Request, max_bytes: int) -> bytes:
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared) > max_bytes:
+        raise _too_large(max_bytes)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max_bytes:  # what was declared need not be what comes
+            raise _too_large(max_bytes)
+    return bytes(body)
+
+
+def _too_large(max_bytes: int) -> TooLarge:
+    return TooLarge(f"The body is larger than {max_bytes} bytes.")
+
+
+def parse(adapter: TypeAdapter[M], raw: bytes | str, *, prefix: str = "") -> M:
+    try:
+        return adapter.validate_json(raw)
+    except ValidationError as error:
+        found = error.errors(
+            include_url=False, include_input=False, include_context=False
+        )
+        if found[0]["type"] == "json_invalid":
+            raise Malformed(f"The body is not JSON: {found[0]['msg']}.") from None
+        raise Unprocessable(
+            "The body is not valid.", faults=faults_of(found, prefix=prefix)
+        ) from None

@@ -1,0 +1,257 @@
+"""Hears one queue: all events at hand are one transaction, each event has its effect once.
+
+What a message says is handled, or put aside with its reason; a message is deleted only
+after the commit. While the database is away nothing is received.
+"""
+
+import asyncio
+import json
+import re
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+import structlog
+from sqlalchemy import text
+
+from chassis import inbox, metrics, telemetry
+from chassis.backoff import Backoff
+from chassis.batching import in_halves
+from chassis.database import Database, Tx, is_away
+from chassis.events import Envelope, Event, Router, Unreadable
+from chassis.queues import BATCH_ENTRIES, Aws, Message, NotSent
+from chassis.topology import Queue
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+MAX_EVENTS = 1000  # in one transaction
+CALLS_IN_FLIGHT = 4  # once a long poll has come back well filled
+WELL_FILLED = BATCH_ENTRIES // 2
+
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True)
+class Delivered(Generic[T]):
+    """Something in a message, and the message it came in."""
+
+    content: T
+    message: Message
+
+
+class Consumer:
+    def __init__(
+        self, database: Database, aws: Aws, queue: Queue, router: Router
+    ) -> None:
+        self._database = database
+        self._aws = aws
+        self._queue = queue
+        self._router = router
+        self._in_hand: dict[str, Message] = {}
+        self._stopping = asyncio.Event()
+        self._backoff = Backoff(most_s=5)
+
+    def stop(self) -> None:
+        """Finish what is being handled, hand back the rest, and let `run` end."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        extending = asyncio.create_task(self._keep_hidden())
+        try:
+            while not self._stopping.is_set():
+                await self._until_database_answers()
+                await self._consume()
+        finally:
+            extending.cancel()
+            await self._hand_back()
+
+    async def _consume(self) -> None:
+        """Receive and handle, the next while the last, until stopped or in trouble."""
+        messages: list[Message] = []
+        while not self._stopping.is_set():
+            receiving = asyncio.create_task(self._receive())
+            try:
+                await self._handle(messages)
+            except Exception as error:
+                log.warning(
+                    "Messages handed back", queue=self._queue.name, error=repr(error)
+                )
+                receiving.cancel()
+                await asyncio.wait([receiving])
+                await self._hand_back()
+                await self._backoff.wait()
+                return
+            self._backoff.reset()
+            messages = await self._or_stop(receiving)
+
+    async def _or_stop(self, receiving: "asyncio.Task[list[Message]]") -> list[Message]:
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait([receiving, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if receiving.done():
+            return receiving.result()
+        # A message that was just on its way shows up again after its visibility.
+        receiving.cancel()
+        await asyncio.wait([receiving])
+        return []
+
+    async def _receive(self) -> list[Message]:
+        """Wait for messages; when many come at once, get more before starting."""
+        backoff = Backoff()
+        while True:
+            try:
+                messages = await self._call()
+                if len(messages) >= WELL_FILLED:
+                    calls = (self._call(wait_s=0) for _ in range(CALLS_IN_FLIGHT))
+                    messages += [
+                        m for more in await asyncio.gather(*calls) for m in more
+                    ]
+            except Exception as error:
+                log.warning(
+                    "Queue does not answer", queue=self._queue.name, error=repr(error)
+                )
+                await backoff.wait()
+            else:
+                return messages
+
+    async def _call(self, **wait: int) -> list[Message]:
+        messages = await self._aws.receive(self._queue.name, **wait)
+        self._in_hand.update({message.receipt: message for message in messages})
+        return messages
+
+    async def _handle(self, messages: Sequence[Message]) -> None:
+        readable: list[Delivered[Envelope[Event]]] = []
+        for message in messages:
+            for content in self._router.read(message.body):
+                if isinstance(content, Unreadable):
+                    await self._put_aside(content.raw, content.reason, message)
+                else:
+                    readable.append(Delivered(content, message))
+        for start in range(0, len(readable), MAX_EVENTS):
+            await in_halves(
+                readable[start : start + MAX_EVENTS], self._commit, self._give_up
+            )
+        await self._delete(messages)
+
+    async def _commit(
+        self, delivered: Sequence[Delivered[Envelope[Event]]]
+    ) -> Sequence[None]:
+        events = [item.content for item in delivered]
+        with telemetry.handling(
+            self._queue.name, [event.traceparent for event in events]
+        ):
+            fresh = await self._database.transact(self._apply, events)
+            self._database.note_use()
+            metrics.HANDLED.add(fresh)
+            metrics.REPEATED.add(len(events) - fresh)
+            metrics.HANDLED_TOGETHER.record(len(events))
+            log.info(
+                "Events handled",
+                queue=self._queue.name,
+                events=len(events),
+                fresh=fresh,
+            )
+        return [None] * len(events)
+
+    async def _apply(self, tx: Tx, events: Sequence[Envelope[Event]]) -> int:
+        fresh = await inbox.claim(tx, events)
+        await self._router.dispatch(tx, fresh)
+        return len(fresh)
+
+    async def _give_up(
+        self, item: Delivered[Envelope[Event]], error: Exception
+    ) -> None:
+        stack = "".join(traceback.format_exception(error))
+        reason = f"{type(error).__name__}: {error}"
+        await self._put_aside(item.content.raw, reason, item.message, stack=stack)
+
+    async def _put_aside(
+        self,
+        raw: Any,
+        reason: str,
+        message: Message,
+        *,
+        stack: str = "",
+    ) -> None:
+        """Send to the dead letters with what is needed to understand and redrive it."""
+        now = datetime.now(UTC).isoformat()
+        attributes = {
+            "queue": self._queue.name,
+            "error": reason[:1000],
+            "stack": stack[-4000:],
+            "first_seen": message.attributes.get("first_seen", now),
+            "last_seen": now,
+        }
+        body = raw if isinstance(raw, str) else json.dumps([raw])
+        await self._aws.send(
+            self._queue.dead_letters,
+            body,
+            {
+                name: _NOT_IN_XML.sub("?", value)
+                for name, value in attributes.items()
+                if value
+            },
+        )
+        metrics.DEAD_LETTERS.add(1)
+        log.error("Event put aside", queue=self._queue.name, error=reason)
+
+    async def _delete(self, messages: Sequence[Message]) -> None:
+        refused: list[NotSent] = []
+        for ten in in_tens(messages):
+            refused += await self._aws.delete(self._queue.name, ten)
+        for message in messages:
+            self._in_hand.pop(message.receipt, None)
+        if refused:
+            # They come again, and the inbox knows them.
+            log.warning(
+                "Messages not deleted", count=len(refused), reason=refused[0].reason
+            )
+
+    async def _hand_back(self) -> None:
+        """Let others have them at once; should that fail, the time-out does it later."""
+        messages = list(self._in_hand.values())
+        self._in_hand.clear()
+        try:
+            for ten in in_tens(messages):
+                await self._aws.hide(self._queue.name, ten, for_s=0)
+        except Exception as error:
+            log.warning(
+                "Messages come back late", count=len(messages), error=repr(error)
+            )
+
+    async def _keep_hidden(self) -> None:
+        """While work takes long, nobody else is to be given the same messages."""
+        timeout_s = self._queue.visibility_timeout_s
+        while True:
+            await asyncio.sleep(timeout_s / 3)
+            try:
+                for ten in in_tens(list(self._in_hand.values())):
+                    await self._aws.hide(self._queue.name, ten, for_s=timeout_s)
+            except Exception as error:
+                log.warning("Visibility not extended", error=repr(error))
+
+    async def _until_database_answers(self) -> None:
+        backoff = Backoff(most_s=5)
+        while not self._stopping.is_set():
+            try:
+                await self._database.transact(_probe)
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                log.warning("Waiting for the database", queue=self._queue.name)
+                await backoff.wait()
+            else:
+                return
+
+
+async def _probe(tx: Tx) -> None:
+    await tx.execute(text("SELECT 1"))
+
+
+def in_tens(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
+    for start in range(0, len(messages), BATCH_ENTRIES):
+        yield messages[start : start + BATCH_ENTRIES]

@@ -1,0 +1,206 @@
+"""The database: connections, the transaction at the edge, and what may be tried again.
+
+Only this module commits. Work receives `tx`; who has no `tx` has no database.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
+
+import asyncpg
+import structlog
+from sqlalchemy import JSON, Table, Text, bindparam, cast, column, func, select
+from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.types import TypeEngine
+
+from chassis.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+
+Tx: TypeAlias = AsyncConnection
+P = ParamSpec("P")
+R = TypeVar("R")
+
+ATTEMPTS = 5
+_SUBJECTS = "orderly.subjects"  # what a transaction announces, in its connection's info
+
+# Whoever was chosen to lose may simply start over.
+_LOST_A_RACE = frozenset({"40001", "40P01", "55P03"})
+# 08 connection, 53 resources, 57 operator and statement time-out, 58 system;
+# 25006: the writer we knew is read-only now, as after a failover.
+_AWAY = ("08", "53", "57", "58", "25006")
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer, or lost the connection in the middle."""
+
+    code = "database_unavailable"
+
+
+class Database:
+    def __init__(
+        self,
+        url: str,
+        *,
+        application_name: str,
+        pool_size: int = 8,
+        connect_timeout_s: float = 45,
+    ) -> None:
+        self._engine = create_async_engine(
+            make_url(url).set(drivername="postgresql+asyncpg"),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=connect_timeout_s,
+            pool_use_lifo=True,  # what is not needed is left to go idle
+            hide_parameters=True,  # errors are logged; customers' data is not
+            connect_args={
+                "timeout": connect_timeout_s,
+                "command_timeout": 60,
+                "server_settings": {
+                    "application_name": application_name,
+                    "statement_timeout": "30s",
+                    "lock_timeout": "10s",
+                    "idle_in_transaction_session_timeout": "60s",
+                    "jit": "off",
+                },
+            },
+        )
+        self._listeners: list[Callable[[Sequence[str]], None]] = []
+        self._last_used = time.monotonic()
+
+    def note_use(self) -> None:
+        """Business was done: timers go on for a while."""
+        self._last_used = time.monotonic()
+
+    def idle_s(self) -> float:
+        """Since business was last done here; the timers' own queries do not count."""
+        return time.monotonic() - self._last_used
+
+    def on_announced(self, listener: Callable[[Sequence[str]], None]) -> None:
+        """Tell `listener` the subjects of the events of each commit of this process."""
+        self._listeners.append(listener)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Tx]:
+        """One transaction: committed when the block ends, undone when it raises."""
+        async with self._engine.connect() as tx:
+            tx.info.pop(_SUBJECTS, None)
+            async with tx.begin():
+                yield tx
+            subjects = tx.info.pop(_SUBJECTS, None)
+        if subjects:
+            self.note_use()
+            for listener in self._listeners:
+                listener(subjects)
+
+    async def transact(
+        self,
+        work: Callable[Concatenate[Tx, P], Awaitable[R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Run `work` in one transaction, again from the start if it lost a race.
+
+        A lost connection may hide a commit that happened, so all work must be safe
+        to run twice: it has a key (inbox, idempotency, the order's id) that says so.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                async with self.begin() as tx:
+                    return await work(tx, *args, **kwargs)
+            except Exception as error:
+                if not (is_away(error) or sqlstate(error) in _LOST_A_RACE):
+                    raise
+                if attempt == ATTEMPTS:
+                    raise DatabaseUnavailable(
+                        "The database does not answer."
+                    ) from error
+                log.debug("Transaction starts over", attempt=attempt, error=repr(error))
+            await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))
+        raise AssertionError  # the loop returns or raises
+
+    def in_use(self) -> int:
+        """Connections that are out of the pool right now."""
+        return int(self._engine.pool.checkedout())  # type: ignore[attr-defined]
+
+    async def let_go(self) -> None:
+        """Close idle connections: a database that nobody uses may pause."""
+        if not self.in_use():
+            await self._engine.dispose()
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+def announce(tx: Tx, subjects: Sequence[str]) -> None:
+    """Have the subjects told to the process's listeners once `tx` is committed."""
+    tx.info.setdefault(_SUBJECTS, []).extend(subjects)
+
+
+def sqlstate(error: BaseException) -> str:
+    """PostgreSQL's code for what went wrong, or the empty string."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(cause, "sqlstate", None) or ""
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether this is about reaching the database, rather than about what was asked."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    if isinstance(
+        error,
+        (
+            DatabaseUnavailable,
+            PoolTimeoutError,
+            OSError,
+            TimeoutError,
+            asyncpg.InterfaceError,
+        ),
+    ):
+        return True
+    return sqlstate(error).startswith(_AWAY)
+
+
+def rows_from_arrays(*columns: tuple[str, TypeEngine[Any]]) -> Any:
+    """`unnest` as a table: one parameter per column, however many rows."""
+    arrays = [
+        bindparam(name, type_=ARRAY(_wire_type(type_))) for name, type_ in columns
+    ]
+    return (
+        func.unnest(*arrays)
+        .table_valued(*(column(name, _wire_type(type_)) for name, type_ in columns))
+        .render_derived()
+    )
+
+
+def _wire_type(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    # JSON goes as the text it was serialised to, once; the insert casts it.
+    return Text() if isinstance(type_, JSON) else type_
+
+
+@cache
+def insert_many(table: Table, *names: str) -> Insert:
+    """INSERT … SELECT FROM unnest: a round trip and a plan for any number of rows."""
+    rows = rows_from_arrays(*((name, table.c[name].type) for name in names))
+    values = [
+        cast(rows.c[name], table.c[name].type)
+        if isinstance(table.c[name].type, JSON)
+        else rows.c[name]
+        for name in names
+    ]
+    return insert(table).from_select(list(names), select(*values))
+
+
+def columns_of(
+    rows: Sequence[Mapping[str, Any]], names: Sequence[str]
+) -> dict[str, list[Any]]:
+    """Rows turned into the column arrays that `insert_many` takes."""
+    return {name: [row[name] for row in rows] for name in names}

@@ -1,0 +1,205 @@
+"""A "no" to a caller: `Refused` and its kinds, and how each becomes problem+json (RFC 9457)."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, ClassVar, cast
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic_core import ErrorDetails
+from starlette.exceptions import HTTPException
+from typing_extensions import override
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with the input, and where (a JSON pointer, or `#name`)."""
+
+    pointer: str
+    detail: str
+
+
+class Refused(Exception):
+    """What was asked for is not done, for a reason the caller can act on."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.BAD_REQUEST
+    code: ClassVar[str] = "refused"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        faults: Iterable[Fault] = (),
+        headers: Mapping[str, str] | None = None,
+        **figures: Any,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.faults = tuple(faults)
+        self.headers = dict(headers or {})
+        self.figures = figures
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.code}: {self.detail}"
+
+
+class Malformed(Refused):
+    """The request cannot be read."""
+
+    code = "malformed"
+
+
+class Unauthenticated(Refused):
+    """Nobody we know is asking."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    code = "unauthenticated"
+
+
+class Forbidden(Refused):
+    """The caller is known, and may not."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "forbidden"
+
+
+class NotFound(Refused):
+    """There is no such thing, or it is somebody else's."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+
+
+class Conflict(Refused):
+    """The state of the thing does not allow it."""
+
+    status = HTTPStatus.CONFLICT
+    code = "conflict"
+
+
+class TooLarge(Refused):
+    """The body is larger than this route takes."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "too_large"
+
+
+class UnsupportedMediaType(Refused):
+    """The body is not in a format this route reads."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    code = "unsupported_media_type"
+
+
+class Unprocessable(Refused):
+    """The request can be read, and says something that cannot be."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "invalid"
+
+
+class Unavailable(Refused):
+    """Not now: asking again later helps."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "unavailable"
+
+    def __init__(self, detail: str, *, retry_after_s: int = 1) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after_s)})
+
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem(error: Refused, *, instance: str) -> dict[str, Any]:
+    """The RFC 9457 body; the batch results and spilled orders carry it too."""
+    body: dict[str, Any] = {
+        "type": f"urn:orderly:problem:{error.code}",
+        "title": error.code.replace("_", " ").capitalize(),
+        "status": int(error.status),
+        "detail": error.detail,
+        "instance": instance,
+        "code": error.code,
+    }
+    if error.faults:
+        body["errors"] = [
+            {"pointer": fault.pointer, "detail": fault.detail} for fault in error.faults
+        ]
+    return body | error.figures
+
+
+def faults_of(errors: Iterable[ErrorDetails], *, prefix: str = "") -> list[Fault]:
+    """Pydantic's findings as pointers, without echoing what was sent."""
+    return [
+        Fault(
+            prefix + "".join(f"/{_escaped(part)}" for part in error["loc"]),
+            error["msg"],
+        )
+        for error in errors
+    ]
+
+
+def _escaped(part: int | str) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")
+
+
+def _render(request: Request, error: Refused) -> Response:
+    return Response(
+        json.dumps(problem(error, instance=request.url.path)),
+        status_code=error.status,
+        headers=error.headers,
+        media_type=MEDIA_TYPE,
+    )
+
+
+class _FromStatus(Refused):
+    """What the framework itself refuses: unknown paths, methods."""
+
+    def __init__(self, error: HTTPException) -> None:
+        super().__init__(str(error.detail), headers=error.headers)
+        self.status = HTTPStatus(error.status_code)  # type: ignore[misc]
+        self.code = self.status.phrase.lower().replace(" ", "_")  # type: ignore[misc]
+
+
+class _Broken(Refused):
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    code = "internal_error"
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    return _render(request, cast("Refused", error))
+
+
+async def _invalid_parameters(request: Request, error: Exception) -> Response:
+    found = cast("RequestValidationError", error).errors()
+    faults = [Fault(f"#{item['loc'][-1]}", item["msg"]) for item in found]
+    return _render(
+        request,
+        Unprocessable("A parameter of the request is not valid.", faults=faults),
+    )
+
+
+async def _framework(request: Request, error: Exception) -> Response:
+    return _render(request, _FromStatus(cast("HTTPException", error)))
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    log.error("Request failed", path=request.url.path, exc_info=error)
+    return _render(
+        request,
+        _Broken("Something went wrong here. Asking again with the same key is safe."),
+    )
+
+
+def render_problems(app: FastAPI) -> None:
+    """Every answer that is not a success is a problem, whoever noticed it."""
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid_parameters)
+    app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(Exception, _broken)

@@ -1,0 +1,254 @@
+"""A service's process: what it is made of, how it starts, and how it leaves.
+
+SIGTERM: not ready any more, finish what was begun, hand back the rest, leave within 20 s.
+"""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import structlog
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+from typing_extensions import override
+
+from chassis import idempotency, migrations, queues, telemetry
+from chassis.auth import Authenticator
+from chassis.batching import GroupCommit
+from chassis.consumer import Consumer
+from chassis.database import Database
+from chassis.events import Router
+from chassis.health import Health
+from chassis.queues import Aws
+from chassis.relay import Relay
+from chassis.settings import ServiceSettings
+from chassis.timers import Timer
+from chassis.topology import Queue, Topic
+
+log = structlog.get_logger(__name__)
+
+LEAVES_WITHIN_S = 18
+FLUSHES_WITHIN_S = 4
+SWEEP_S = 15
+UPKEEP_S = 6 * 3600
+LETS_GO_AFTER_S = 120
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime(Generic[S]):
+    """What the outside gives a service: its settings, its database, the queues."""
+
+    settings: S
+    database: Database
+    aws: Aws
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a service is made of; the process runs them."""
+
+    app: FastAPI
+    group_commits: Sequence[GroupCommit[Any, Any]] = ()
+    timers: Sequence[Timer] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service(Generic[S]):
+    """One of the services: `python -m <name>` serves, `… migrate` changes the schema."""
+
+    name: str
+    settings: type[S]
+    announces: Topic
+    hears: Mapping[Queue, Router]
+    build: Callable[[Runtime[S]], Parts]
+
+    def main(self) -> None:
+        match sys.argv[1:]:
+            case []:
+                uvloop.run(_serve(self))
+            case ["migrate"]:
+                settings = self.settings()
+                telemetry.setup(self.name, settings)
+                migrations.upgrade(self.name, settings.database_url.get_secret_value())
+                log.info("Schema is up to date", revision=migrations.newest(self.name))
+            case _:
+                sys.exit(f"usage: python -m {self.name} [migrate]")
+
+    def assemble(self, runtime: Runtime[S]) -> Parts:
+        """The parts, with what every app of ours finds in its state."""
+        parts = self.build(runtime)
+        parts.app.state.database = runtime.database
+        parts.app.state.authenticator = Authenticator(runtime.settings.issuers)
+        return parts
+
+
+async def _serve(service: Service[S]) -> None:
+    settings = service.settings()
+    telemetry.setup(service.name, settings)
+    database = Database(
+        settings.database_url.get_secret_value(),
+        application_name=service.name,
+        pool_size=settings.database_pool_size,
+        connect_timeout_s=settings.database_connect_timeout_s,
+    )
+    async with queues.connect(
+        region=settings.aws_region, account_id=settings.aws_account_id
+    ) as aws:
+        await _Process(
+            service, Runtime(settings=settings, database=database, aws=aws)
+        ).run()
+    await database.close()
+    log.info("Left")
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its signal handling: the process leaves in an order of its own."""
+
+    @override
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@dataclass
+class _Process(Generic[S]):
+    service: Service[S]
+    runtime: Runtime[S]
+    _leave: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._leave.set)
+        service, runtime = self.service, self.runtime
+        self.relay = Relay(
+            runtime.database,
+            runtime.aws,
+            topic=service.announces.name,
+            source=f"orderly/{service.name}",
+        )
+        self.consumers = self._consumers()
+        self.parts = service.assemble(runtime)
+        self.health = Health(self._checks())
+        self.parts.app.include_router(self.health.router)
+        self.server = _Server(self._http())
+        await self._until_told()
+
+    async def _until_told(self) -> None:
+        # A part that dies takes the process with it: whoever started it starts it anew.
+        async with asyncio.TaskGroup() as tasks:
+            serving = tasks.create_task(self.server.serve())
+            consuming = [
+                tasks.create_task(consumer.run()) for consumer in self.consumers
+            ]
+            writing = [
+                tasks.create_task(part.run()) for part in self.parts.group_commits
+            ]
+            background = [tasks.create_task(self.relay.run())]
+            background += [
+                tasks.create_task(timer.run(self.runtime.database))
+                for timer in self._timers()
+            ]
+            log.info("Serving", port=self.runtime.settings.port, roles=self._roles)
+            await self._leave.wait()
+            log.info("Leaving")
+            self.health.leaving = True
+            try:
+                async with asyncio.timeout(LEAVES_WITHIN_S):
+                    await self._finish(serving, consuming, writing)
+            except TimeoutError:
+                log.warning("Left before everything was finished; it is taken up again")
+            for task in (serving, *consuming, *writing, *background):
+                task.cancel()
+
+    async def _finish(
+        self,
+        serving: asyncio.Task[None],
+        consuming: Sequence[asyncio.Task[None]],
+        writing: Sequence[asyncio.Task[None]],
+    ) -> None:
+        for consumer in self.consumers:
+            consumer.stop()
+        await asyncio.sleep(self.runtime.settings.drain_s)
+        self.server.should_exit = True
+        await asyncio.wait([serving, *consuming])
+        for part in self.parts.group_commits:
+            part.close()
+        if writing:
+            await asyncio.wait(writing)
+        # What stays in the log is published by the next process; this is for promptness.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FLUSHES_WITHIN_S):
+                await self.relay.flush()
+
+    @property
+    def _roles(self) -> str:
+        return self.runtime.settings.roles
+
+    def _consumers(self) -> list[Consumer]:
+        if self._roles == "api":
+            return []
+        return [
+            Consumer(self.runtime.database, self.runtime.aws, queue, router)
+            for queue, router in self.service.hears.items()
+        ]
+
+    def _timers(self) -> list[Timer]:
+        database = self.runtime.database
+        return [
+            Timer(name="sweep", every_s=SWEEP_S, work=self._sweep),
+            Timer(name="upkeep", every_s=UPKEEP_S, work=self._keep_up),
+            Timer(name="let go", every_s=LETS_GO_AFTER_S, work=self._let_go(database)),
+            *(self.parts.timers if self._roles != "api" else ()),
+        ]
+
+    async def _sweep(self) -> bool:
+        """Find what a crash left in the outbox."""
+        self.relay.wake()
+        return False
+
+    async def _keep_up(self) -> bool:
+        await self.runtime.database.transact(migrations.keep_partitions)
+        await self.runtime.database.transact(idempotency.forget_old)
+        return False
+
+    @staticmethod
+    def _let_go(database: Database) -> Callable[[], Any]:
+        async def let_go() -> bool:
+            if database.idle_s() > LETS_GO_AFTER_S:
+                await database.let_go()
+            return True
+
+        return let_go
+
+    def _checks(self) -> Mapping[str, Callable[[], Any]]:
+        async def database() -> None:
+            await migrations.check(self.runtime.database, self.service.name)
+
+        async def queue() -> None:
+            for heard in self.service.hears:
+                await self.runtime.aws.queue_url(heard.name)
+
+        return {"database": database, "queues": queue}
+
+    def _http(self) -> uvicorn.Config:
+        settings = self.runtime.settings
+        return uvicorn.Config(
+            self.parts.app,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=settings.access_log,
+            lifespan="off",
+            http="httptools",
+            server_header=False,
+            backlog=2048,
+            timeout_keep_alive=75,  # longer than the balancer's, so that it never loses a race
+            timeout_graceful_shutdown=10,
+        )

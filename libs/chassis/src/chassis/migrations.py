@@ -1,0 +1,201 @@
+"""Schema changes: Alembic, one folder per service, safe when several processes start at once."""
+
+import asyncio
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from alembic import command, context
+from alembic.config import Config
+from alembic.operations import Operations
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from chassis import idempotency, inbox, outbox
+from chassis.backoff import Backoff
+from chassis.database import Database, Tx, is_away
+from chassis.partitions import keep
+
+log = structlog.get_logger(__name__)
+
+_ONE_AT_A_TIME = "SELECT pg_advisory_lock(hashtext('orderly migrations'))"
+PATIENCE_S = 90  # a paused database takes up to a minute to wake
+
+
+def folder(service: str) -> Path:
+    """Beside the package where it is installed; in a checkout, beside its `src`."""
+    package = Path(str(importlib.import_module(service).__file__)).parent
+    installed = package / "migrations"
+    return installed if installed.is_dir() else package.parents[1] / "migrations"
+
+
+def _config(service: str, url: str = "") -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(folder(service)).replace("%", "%%"))
+    config.attributes["url"] = url
+    return config
+
+
+def upgrade(service: str, url: str) -> None:
+    """Bring the schema to the newest revision; waits for the database to answer."""
+    command.upgrade(_config(service, url), "head")
+
+
+def newest(service: str) -> str | None:
+    return ScriptDirectory.from_config(_config(service)).get_current_head()
+
+
+async def check(database: Database, service: str) -> None:
+    """Raise unless the schema is at the newest revision this code knows, or beyond."""
+    async with database.begin() as tx:
+        found = await tx.execute(sa.text("SELECT version_num FROM alembic_version"))
+        there = found.scalar_one()
+    known = {script.revision for script in _scripts(service)}
+    if there in known and there != newest(service):
+        raise NotMigrated(
+            f"the schema is at {there}: run `python -m {service} migrate`"
+        )
+
+
+def _scripts(service: str) -> list[Any]:
+    return list(ScriptDirectory.from_config(_config(service)).walk_revisions())
+
+
+class NotMigrated(Exception):
+    """The schema is older than the code."""
+
+
+def run(metadata: sa.MetaData) -> None:
+    """What each service's `migrations/env.py` calls."""
+    asyncio.run(_run(context.config.attributes["url"], metadata))
+
+
+async def _run(url: str, metadata: sa.MetaData) -> None:
+    engine = create_async_engine(
+        make_url(url).set(drivername="postgresql+asyncpg"), poolclass=NullPool
+    )
+    connection = await _connected(engine.connect)
+    try:
+        await connection.execute(sa.text(_ONE_AT_A_TIME))
+        await connection.execute(sa.text("SET lock_timeout = '5s'"))
+        await connection.commit()
+        await connection.run_sync(_migrate, metadata)
+        async with connection.begin():
+            await keep_partitions(connection)
+    finally:
+        await connection.close()
+        await engine.dispose()
+
+
+async def _connected(connect: Callable[[], AsyncConnection]) -> AsyncConnection:
+    backoff = Backoff(first_s=0.2, most_s=3)
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                return await connect()
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                log.info("Waiting for the database", error=str(error))
+                await backoff.wait()
+
+
+def _migrate(connection: Connection, metadata: sa.MetaData) -> None:
+    context.configure(
+        connection=connection, target_metadata=metadata, transaction_per_migration=True
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+    connection.commit()
+
+
+async def keep_partitions(tx: Tx) -> None:
+    for partitioned in (outbox.PARTITIONS, inbox.PARTITIONS):
+        await keep(tx, partitioned)
+
+
+def add_chassis_tables(metadata: sa.MetaData) -> None:
+    """Put the chassis's tables beside a service's own, for comparing with the database."""
+    for ours in (outbox.metadata, inbox.metadata, idempotency.metadata):
+        for table in ours.tables.values():
+            table.to_metadata(metadata)
+
+
+def create_chassis_tables_1(op: Operations) -> None:
+    """The first step of every service's first migration. A change becomes `…_2`."""
+    op.execute("CREATE SEQUENCE outbox_added")
+    op.create_table(
+        "outbox",
+        sa.Column(
+            "time",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            server_default=sa.func.now(),
+        ),
+        sa.Column("id", sa.Uuid, nullable=False),
+        sa.Column("type", sa.Text, nullable=False),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("sequence", sa.BigInteger),
+        sa.Column("traceparent", sa.Text),
+        sa.Column("data", sa.JSON, nullable=False),
+        sa.Column(
+            "added",
+            sa.BigInteger,
+            nullable=False,
+            server_default=sa.text("nextval('outbox_added')"),
+        ),
+        sa.Column("position", sa.BigInteger),
+        sa.PrimaryKeyConstraint("time", "id"),
+        postgresql_partition_by="RANGE (time)",
+    )
+    op.create_index(
+        "outbox_unnumbered",
+        "outbox",
+        ["added"],
+        postgresql_where=sa.text("position IS NULL"),
+    )
+    op.create_index("outbox_position", "outbox", ["position"])
+    op.create_index("outbox_subject", "outbox", ["subject", "sequence"])
+    op.create_table(
+        "relay_cursor",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("numbered", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("published", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("holder", sa.Uuid),
+        sa.Column(
+            "leased_until",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            server_default="-infinity",
+        ),
+    )
+    op.execute(f"INSERT INTO relay_cursor (name) VALUES ('{outbox.RELAY}')")
+    op.create_table(
+        "inbox",
+        sa.Column("day", sa.Date, nullable=False),
+        sa.Column("event_id", sa.Uuid, nullable=False),
+        sa.PrimaryKeyConstraint("day", "event_id"),
+        postgresql_partition_by="RANGE (day)",
+    )
+    op.create_table(
+        "idempotency_answers",
+        sa.Column("client", sa.Text, nullable=False),
+        sa.Column("operation", sa.Text, nullable=False),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary, nullable=False),
+        sa.Column("status", sa.SmallInteger),
+        sa.Column("location", sa.Text),
+        sa.Column("body", sa.Text),
+        sa.Column(
+            "answered_at",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            server_default=sa.func.now(),
+        ),
+        sa.PrimaryKeyConstraint("client", "operation", "key"),
+    )

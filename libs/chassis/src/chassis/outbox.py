@@ -1,0 +1,105 @@
+"""The service's event log: what it announced, in the transaction that made it true.
+
+The relay numbers what is committed (`position`) and takes it to SNS; timelines, streams
+and replays read the same table. Partitions are dropped when they are old; rows never are.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Index,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy import (
+    Sequence as Counter,
+)
+from uuid_utils.compat import uuid7
+
+from chassis import telemetry
+from chassis.database import Tx, announce, columns_of, insert_many
+from chassis.events import Announcement
+from chassis.partitions import Partitioned
+
+PARTITIONS = Partitioned(table="outbox", by="month", keep=timedelta(days=400))
+RELAY = (
+    "sns"  # the relay's name in relay_cursor; other readers of the log have their own
+)
+
+metadata = MetaData()
+
+_added = Counter("outbox_added", metadata=metadata)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    # The database's clock: a process whose clock jumps finds its partition all the same.
+    Column(
+        "time", DateTime(timezone=True), nullable=False, server_default=text("now()")
+    ),
+    Column("id", Uuid, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("sequence", BigInteger),
+    Column("traceparent", Text),
+    # json, not jsonb: the relay sends the text as it is, without reading it.
+    Column("data", JSON, nullable=False),
+    # In a subject's own order, since whoever writes about a subject holds its row.
+    Column(
+        "added", BigInteger, _added, server_default=_added.next_value(), nullable=False
+    ),
+    Column("position", BigInteger),
+    PrimaryKeyConstraint("time", "id"),
+    Index("outbox_unnumbered", "added", postgresql_where=text("position IS NULL")),
+    Index("outbox_position", "position"),
+    Index("outbox_subject", "subject", "sequence"),
+    postgresql_partition_by="RANGE (time)",
+)
+
+relay_cursor = Table(
+    "relay_cursor",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("numbered", BigInteger, nullable=False, server_default="0"),
+    Column("published", BigInteger, nullable=False, server_default="0"),
+    Column("holder", Uuid),
+    Column(
+        "leased_until",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default="-infinity",
+    ),
+)
+
+_INSERT = insert_many(
+    outbox, "id", "type", "subject", "sequence", "traceparent", "data"
+)
+
+
+async def publish(tx: Tx, announcements: Sequence[Announcement]) -> None:
+    """Announce events with the commit of `tx`, or not at all."""
+    if not announcements:
+        return
+    traceparent = telemetry.traceparent()
+    rows = [
+        {
+            "id": uuid7(),
+            "type": announcement.data.type,
+            "subject": announcement.subject,
+            "sequence": announcement.sequence,
+            "traceparent": traceparent,
+            "data": announcement.data.model_dump_json(),
+        }
+        for announcement in announcements
+    ]
+    await tx.execute(_INSERT, columns_of(rows, tuple(rows[0])))
+    announce(tx, [announcement.subject for announcement in announcements])

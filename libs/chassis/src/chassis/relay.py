@@ -1,0 +1,240 @@
+"""Takes committed events to SNS: numbers them, publishes them, remembers how far it got.
+
+One process at a time does it, by a lease in `relay_cursor` that is taken and renewed in
+short transactions; none is open while SNS is called. A lost lease costs duplicates, never
+gaps: the cursor moves only over events that SNS has confirmed.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from sqlalchemy import Row, bindparam, func, select, text, update
+from sqlalchemy import Text as TextType
+
+from chassis import metrics
+from chassis.backoff import Backoff
+from chassis.database import Database, Tx
+from chassis.events import to_wire
+from chassis.outbox import RELAY, outbox, relay_cursor
+from chassis.queues import BATCH_ENTRIES, Aws
+
+log = structlog.get_logger(__name__)
+
+BUNDLE_BYTES = 60 * 1024  # under one billing unit of 64 KiB, with room for attributes
+CALL_BYTES = 250 * 1024  # under the 256 KiB that SNS takes in one call
+STEP_EVENTS = 2000
+LEASE = timedelta(seconds=10)
+LOOK_AGAIN_S = 0.5  # while another process holds the lease and ours are not out yet
+
+_CLAIM = (
+    update(relay_cursor)
+    .where(
+        relay_cursor.c.name == RELAY,
+        (relay_cursor.c.holder == bindparam("me"))
+        | (relay_cursor.c.leased_until < func.clock_timestamp()),
+    )
+    .values(
+        holder=bindparam("me"),
+        leased_until=func.clock_timestamp()
+        + bindparam("lease", type_=None, value=LEASE),
+        published=func.greatest(relay_cursor.c.published, bindparam("reached")),
+    )
+    .returning(relay_cursor.c.numbered, relay_cursor.c.published)
+)
+
+_NUMBER = text(
+    """
+    WITH fresh AS (
+        SELECT time, id, row_number() OVER (ORDER BY added) AS n
+        FROM (
+            SELECT time, id, added FROM outbox
+            WHERE position IS NULL ORDER BY added LIMIT :most
+        ) AS unnumbered
+    ), placed AS (
+        UPDATE outbox SET position = :numbered + fresh.n FROM fresh
+        WHERE outbox.time = fresh.time AND outbox.id = fresh.id
+        RETURNING 1
+    )
+    UPDATE relay_cursor SET numbered = numbered + (SELECT count(*) FROM placed)
+    WHERE name = :name AND EXISTS (SELECT FROM placed)
+    """
+)
+
+_NEXT = (
+    select(
+        outbox.c.id,
+        outbox.c.type,
+        outbox.c.subject,
+        outbox.c.time,
+        outbox.c.sequence,
+        outbox.c.traceparent,
+        outbox.c.data.cast(TextType).label("data"),
+        outbox.c.position,
+    )
+    .where(outbox.c.position > bindparam("published"))
+    .order_by(outbox.c.position)
+    .limit(STEP_EVENTS)
+)
+
+_RELEASE = (
+    update(relay_cursor)
+    .where(relay_cursor.c.name == RELAY, relay_cursor.c.holder == bindparam("me"))
+    .values(leased_until=text("'-infinity'"), holder=None)
+)
+
+_BEHIND = text(
+    """
+    SELECT numbered > published OR EXISTS (SELECT FROM outbox WHERE position IS NULL)
+    FROM relay_cursor WHERE name = :name
+    """
+)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Several events in one message, and the position of the last of them."""
+
+    body: str
+    last: int
+    events: int
+
+
+def bundles(source: str, rows: Iterable[Row[Any]]) -> Iterator[Bundle]:
+    """Fill messages up to the bound; an event larger than that travels alone."""
+    waiting: list[str] = []
+    size = last = 0
+    for row in rows:
+        event = to_wire(
+            id=row.id,
+            source=source,
+            type=row.type,
+            subject=row.subject,
+            time=row.time,
+            sequence=row.sequence,
+            traceparent=row.traceparent,
+            data=row.data,
+        )
+        grown = len(event.encode()) + 1
+        if waiting and size + grown > BUNDLE_BYTES:
+            yield Bundle(f"[{','.join(waiting)}]", last, len(waiting))
+            waiting, size = [], 0
+        waiting.append(event)
+        size += grown
+        last = row.position
+    if waiting:
+        yield Bundle(f"[{','.join(waiting)}]", last, len(waiting))
+
+
+def calls(ready: Iterable[Bundle]) -> Iterator[list[Bundle]]:
+    """Group bundles into what one PublishBatch takes."""
+    call: list[Bundle] = []
+    size = 0
+    for bundle in ready:
+        grown = len(bundle.body.encode())
+        if call and (len(call) == BATCH_ENTRIES or size + grown > CALL_BYTES):
+            yield call
+            call, size = [], 0
+        call.append(bundle)
+        size += grown
+    if call:
+        yield call
+
+
+class Relay:
+    def __init__(
+        self, database: Database, aws: Aws, *, topic: str, source: str
+    ) -> None:
+        self._database = database
+        self._aws = aws
+        self._topic = topic
+        self._source = source
+        self._me = uuid4()
+        # Everything up to here is out; the cursor hears of it with the next step.
+        self._reached = 0
+        self._wake = asyncio.Event()
+        database.on_announced(lambda _: self.wake())
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Publish whenever something was committed, for ever."""
+        backoff = Backoff()
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self.drain()
+                backoff.reset()
+            except Exception as error:
+                metrics.RELAY_FAILURES.add(1)
+                log.warning("Events wait for SNS or the database", error=repr(error))
+                self._wake.set()
+                await backoff.wait()
+
+    async def flush(self) -> None:
+        """Publish what is left, if that works right now."""
+        try:
+            await self.drain()
+        except Exception as error:
+            log.warning("Events stay for the next process", error=repr(error))
+
+    async def drain(self) -> None:
+        """Publish until everything that is committed is out, by us or by the holder."""
+        while True:
+            rows = await self._database.transact(self._next)
+            if rows is None:
+                if not await self._database.transact(_is_behind):
+                    return
+                await asyncio.sleep(LOOK_AGAIN_S)
+            elif not rows:
+                await self._database.transact(self._release)
+                return
+            else:
+                await self._publish(rows)
+
+    async def _next(self, tx: Tx) -> Sequence[Row[Any]] | None:
+        """Hold the lease, note what is published, number what is new, read what is next.
+
+        None: another process holds the lease.
+        """
+        claim = {"me": self._me, "reached": self._reached, "lease": LEASE}
+        held = (await tx.execute(_CLAIM, claim)).one_or_none()
+        if held is None:
+            return None
+        await tx.execute(
+            _NUMBER, {"most": STEP_EVENTS, "numbered": held.numbered, "name": RELAY}
+        )
+        return (await tx.execute(_NEXT, {"published": held.published})).all()
+
+    async def _release(self, tx: Tx) -> None:
+        await tx.execute(_RELEASE, {"me": self._me})
+
+    async def _publish(self, rows: Sequence[Row[Any]]) -> None:
+        for call in calls(bundles(self._source, rows)):
+            refused = await self._aws.publish(
+                self._topic, [bundle.body for bundle in call]
+            )
+            accepted = call[: refused[0].index] if refused else call
+            if accepted:
+                self._reached = accepted[-1].last
+                metrics.RELAYED.add(sum(bundle.events for bundle in accepted))
+            if refused:
+                # Later bundles of this call may be out already: they will be doubled.
+                raise NotPublished(
+                    f"{len(refused)} of {len(call)}: {refused[0].reason}"
+                )
+        log.info("Events published", events=len(rows), up_to=self._reached)
+
+
+class NotPublished(Exception):
+    """SNS did not take everything it was given."""
+
+
+async def _is_behind(tx: Tx) -> bool:
+    return bool((await tx.execute(_BEHIND, {"name": RELAY})).scalar_one())

@@ -1,0 +1,91 @@
+"""What every service is configured with. Only a service's `main` reads it."""
+
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from typing_extensions import override
+
+
+class Issuer(BaseModel, frozen=True, extra="forbid"):
+    """Somebody whose tokens are accepted."""
+
+    issuer: str = Field(description="the `iss` claim, exactly")
+    jwks_url: str = Field(description="where its public keys are")
+    audience: str | None = Field(
+        default=None, description="the `aud` claim a token must carry"
+    )
+    client_ids: tuple[str, ...] = Field(
+        default=(), description="accepted `client_id`s, for issuers that set no `aud`"
+    )
+
+
+class ServiceSettings(BaseSettings):
+    """Read from the environment under the service's own prefix.
+
+    What is the same for all services can be said once, under `ORDERLY_`.
+    """
+
+    SHARED_PREFIX: ClassVar[str] = "ORDERLY_"
+    model_config = SettingsConfigDict(frozen=True)
+
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=8000, description="port to listen on")
+    roles: Literal["all", "api", "consumer"] = Field(
+        default="all", description="what this process does besides relaying"
+    )
+
+    database_url: SecretStr = Field(description="postgresql://user:password@host/name")
+    database_pool_size: PositiveInt = Field(
+        default=8, description="connections at most, opened when needed"
+    )
+    database_connect_timeout_s: PositiveFloat = Field(
+        default=45, description="outlasts a paused database waking up"
+    )
+
+    aws_region: str = Field(default="us-east-1", validation_alias="AWS_REGION")
+    aws_account_id: str = Field(
+        default="000000000000", description="whose topics and queues are used"
+    )
+
+    issuers: tuple[Issuer, ...] = Field(
+        default=(), description="JSON list of {issuer, jwks_url, audience|client_ids}"
+    )
+    cors_origins: tuple[str, ...] = Field(
+        default=(), description="JSON list of origins that browsers may call from"
+    )
+
+    log_format: Literal["json", "console"] = Field(
+        default="json", description="a JSON object or a coloured sentence per line"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    access_log: bool = Field(default=False, description="a log line per request")
+    otlp_endpoint: str | None = Field(
+        default=None, description="where traces go; nothing is recorded without it"
+    )
+    trace_ratio: float = Field(
+        default=0.01, ge=0, le=1, description="share of new traces that are recorded"
+    )
+
+    drain_s: float = Field(
+        default=0,
+        description="after SIGTERM, how long to serve on while the balancer turns away",
+    )
+
+    @override
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        shared = EnvSettingsSource(settings_cls, env_prefix=cls.SHARED_PREFIX)
+        return (init_settings, env_settings, shared)

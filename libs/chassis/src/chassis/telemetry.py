@@ -1,0 +1,142 @@
+"""Logs that can be read, and the trace that ties them together.
+
+A trace id flows through everything also when nothing is recorded or exported.
+"""
+
+import logging
+import sys
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from opentelemetry import context, trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBasedTraceIdRatio
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chassis.settings import ServiceSettings
+
+_PROPAGATOR = TraceContextTextMapPropagator()
+tracer = trace.get_tracer("orderly")
+
+
+def setup(service: str, settings: ServiceSettings) -> None:
+    _setup_logs(service, settings)
+    sampler = (
+        ParentBasedTraceIdRatio(settings.trace_ratio)
+        if settings.otlp_endpoint
+        else ALWAYS_OFF
+    )
+    trace.set_tracer_provider(
+        TracerProvider(sampler=sampler, resource=Resource({"service.name": service}))
+    )
+
+
+def _setup_logs(service: str, settings: ServiceSettings) -> None:
+    def add_service(
+        _: Any, __: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        event["service"] = service
+        return event
+
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        add_service,
+        _add_trace_id,
+    ]
+    last: list[structlog.typing.Processor]
+    if settings.log_format == "json":
+        last = [
+            structlog.processors.dict_tracebacks,
+            structlog.processors.EventRenamer("message"),
+            structlog.processors.JSONRenderer(default=str),
+        ]
+    else:
+        last = [structlog.dev.ConsoleRenderer(timestamp_key="time", pad_event_to=0)]
+    structlog.configure(
+        processors=[*shared, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        cache_logger_on_first_use=True,
+    )
+    # Libraries speak through the standard library; they get the same form.
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *last,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(
+        max(logging.WARNING, logging.getLevelName(settings.log_level.upper()))
+    )
+
+
+def _add_trace_id(
+    _: Any,
+    __: str,
+    event: MutableMapping[str, Any],
+) -> MutableMapping[str, Any]:
+    span = trace.get_current_span().get_span_context()
+    if span.is_valid:
+        event["trace_id"] = f"{span.trace_id:032x}"
+    return event
+
+
+def traceparent() -> str | None:
+    """The current trace in W3C form, to be carried by events."""
+    carrier: dict[str, str] = {}
+    _PROPAGATOR.inject(carrier)
+    return carrier.get("traceparent")
+
+
+def context_of(traceparent: str | None) -> context.Context:
+    return _PROPAGATOR.extract({"traceparent": traceparent} if traceparent else {})
+
+
+@contextmanager
+def handling(what: str, traceparents: Sequence[str | None]) -> Iterator[None]:
+    """A span for a batch: it continues the first trace and links to all of them."""
+    parents = [
+        trace.get_current_span(context_of(parent)).get_span_context()
+        for parent in dict.fromkeys(traceparents)
+        if parent
+    ]
+    with tracer.start_as_current_span(
+        f"handle {what}",
+        context=context_of(traceparents[0]),
+        kind=trace.SpanKind.CONSUMER,
+        links=[trace.Link(parent) for parent in parents],
+    ):
+        yield
+
+
+class Traced:
+    """ASGI: each request continues the caller's trace, or begins one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        sent = next(
+            (v.decode("latin-1") for k, v in scope["headers"] if k == b"traceparent"),
+            None,
+        )
+        with tracer.start_as_current_span(
+            f"{scope['method']} {scope['path']}",
+            context=context_of(sent),
+            kind=trace.SpanKind.SERVER,
+        ):
+            await self._app(scope, receive, send)

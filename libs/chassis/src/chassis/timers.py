@@ -1,0 +1,38 @@
+"""Work that comes round: at the start, and for a while after the service was last used.
+
+An idle service must not keep its database awake, so an idle service's timers rest.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from chassis.database import Database
+
+log = structlog.get_logger(__name__)
+
+RESTS_AFTER_S = 15 * 60
+AFTER_FAILURE_S = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timer:
+    """`work` answers whether something is still due: then it is called though idle."""
+
+    name: str
+    every_s: float
+    work: Callable[[], Awaitable[bool]]
+
+    async def run(self, database: Database) -> None:
+        due = True
+        while True:
+            pause_s = self.every_s
+            if due or database.idle_s() < RESTS_AFTER_S:
+                try:
+                    due = await self.work()
+                except Exception as error:
+                    log.warning("Timer failed", timer=self.name, error=repr(error))
+                    due, pause_s = True, min(pause_s, AFTER_FAILURE_S)
+            await asyncio.sleep(pause_s)

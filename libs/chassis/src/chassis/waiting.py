@@ -1,0 +1,69 @@
+"""Holding an answer until something has happened to its subject (`Prefer: wait=5`)."""
+
+import asyncio
+import re
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+
+from fastapi import Request
+
+from chassis.database import Database, DatabaseUnavailable, Tx
+
+MOST_S = 20
+POLL_S = 1
+_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,4})(?:$|[,;\s])")
+
+
+def preferred_wait_s(request: Request) -> int:
+    """How long the caller would wait; what cannot be read is no preference (RFC 7240)."""
+    found = _WAIT.search(request.headers.get("prefer", ""))
+    return min(int(found[1]), MOST_S) if found else 0
+
+
+class Waiters:
+    """Wakes whoever waits for a subject: at once for what this process commits itself,
+    within a second for what another one does, by one query for all who wait.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        find_done: Callable[[Tx, set[str]], Awaitable[set[str]]],
+    ) -> None:
+        self._database = database
+        self._find_done = find_done
+        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._polling: asyncio.Task[None] | None = None
+        database.on_announced(self._wake)
+
+    async def wait(self, subject: str, timeout_s: float) -> None:
+        """Return when something may have happened to the subject, or after the time-out."""
+        happened = asyncio.Event()
+        self._waiting[subject].add(happened)
+        if self._polling is None or self._polling.done():
+            self._polling = asyncio.create_task(self._poll())
+        try:
+            async with asyncio.timeout(timeout_s):
+                await happened.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._waiting[subject].discard(happened)
+            if not self._waiting[subject]:
+                del self._waiting[subject]
+
+    def _wake(self, subjects: Sequence[str]) -> None:
+        for subject in subjects:
+            for happened in self._waiting.get(subject, ()):
+                happened.set()
+
+    async def _poll(self) -> None:
+        while self._waiting:
+            await asyncio.sleep(POLL_S)
+            try:
+                done = await self._database.transact(
+                    self._find_done, set(self._waiting)
+                )
+            except DatabaseUnavailable:
+                continue  # who waits is answered when the time is up
+            self._wake(list(done))

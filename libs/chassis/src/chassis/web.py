@@ -1,0 +1,155 @@
+"""The HTTP side of a service: one FastAPI app with problems, docs, health and tracing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from chassis import errors, telemetry
+from chassis.bodies import JsonBody
+
+_SCHEMAS = "#/components/schemas/{model}"
+_PROBLEM: Mapping[str, Any] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "instance", "code"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "code": {"type": "string", "description": "stable, for programs"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "detail"],
+                "properties": {
+                    "pointer": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+def create_app(
+    service: str,
+    *,
+    description: str,
+    routers: Sequence[APIRouter],
+    cors_origins: Sequence[str] = (),
+) -> FastAPI:
+    app = FastAPI(
+        title=f"Orderly {service}",
+        description=description,
+        version="1",
+        openapi_url=f"/v1/{service}/openapi.json",
+        docs_url=f"/v1/{service}/docs",
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+        redirect_slashes=False,
+    )
+    for router in routers:
+        app.include_router(router)
+    errors.render_problems(app)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    if cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(cors_origins),
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["Location", "ETag", "Retry-After", "Idempotent-Replayed"],
+        )
+    app.add_middleware(telemetry.Traced)
+    return app
+
+
+def respond(
+    request: Request,
+    view: BaseModel,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The view as JSON with its ETag; 304 when the caller has it already."""
+    body = view.model_dump_json().encode()
+    tag = f'"{sha256(body).hexdigest()[:32]}"'
+    known = {
+        item.strip().removeprefix("W/")
+        for item in request.headers.get("if-none-match", "").split(",")
+    }
+    if (
+        request.method in {"GET", "HEAD"}
+        and status == 200
+        and (tag in known or "*" in known)
+    ):
+        return Response(status_code=304, headers={"ETag": tag})
+    return Response(
+        body, status, {"ETag": tag, **(headers or {})}, media_type="application/json"
+    )
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's document, with the bodies that `bodies.reads` reads, and problems."""
+    if app.openapi_schema:
+        return app.openapi_schema
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+    )
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas["Problem"] = dict(_PROBLEM)
+    models = {
+        body.model for route in _api_routes(app) for body in _bodies(route.dependant)
+    }
+    ordered = sorted(models, key=lambda model: model.__name__)
+    names, definitions = models_json_schema(
+        [(model, "validation") for model in ordered], ref_template=_SCHEMAS
+    )
+    schemas.update(definitions.get("$defs", {}))
+    for route in _api_routes(app):
+        for method in route.methods or ():
+            operation = document["paths"][route.path_format].get(method.lower())
+            if operation is None:
+                continue
+            for body in _bodies(route.dependant):
+                schema = names[body.model, "validation"]
+                operation["requestBody"] = {
+                    "required": True,
+                    "content": {"application/json": {"schema": schema}},
+                }
+            _describe_problems(operation)
+    app.openapi_schema = document
+    return document
+
+
+def _describe_problems(operation: dict[str, Any]) -> None:
+    content = {
+        errors.MEDIA_TYPE: {"schema": {"$ref": _SCHEMAS.format(model="Problem")}}
+    }
+    responses = operation.setdefault("responses", {})
+    responses.pop("422", None)  # FastAPI's own form of it, which is never sent
+    responses["default"] = {"description": "A problem (RFC 9457)", "content": content}
+
+
+def _api_routes(app: FastAPI) -> Iterator[APIRoute]:
+    return (r for r in app.routes if isinstance(r, APIRoute) and r.include_in_schema)
+
+
+def _bodies(dependant: Dependant) -> Iterator[JsonBody[Any]]:
+    for dependency in dependant.dependencies:
+        if isinstance(dependency.call, JsonBody):
+            yield dependency.call
+        yield from _bodies(dependency)

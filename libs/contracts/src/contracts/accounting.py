@@ -1,0 +1,63 @@
+"""What Accounting announces: documents, and how far an order is paid or refunded."""
+
+from datetime import date
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from chassis.events import Event
+
+
+class PaymentStatus(StrEnum):
+    """Prepaid: captured to refunded. On terms: due to paid."""
+
+    CAPTURED = "captured"
+    REFUND_PENDING = "refund_pending"
+    PARTLY_REFUNDED = "partly_refunded"
+    REFUNDED = "refunded"
+    DUE = "due"
+    PARTLY_PAID = "partly_paid"
+    PAID = "paid"
+
+
+class PaymentPosition(BaseModel):
+    """An order's payment as it stands now. A lower version is old news."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: int
+    status: PaymentStatus
+
+
+class InvoiceIssued(Event):
+    """An invoice has its number; the subject is the order."""
+
+    type: ClassVar[str] = "accounting.invoice_issued.v1"
+
+    order_id: UUID
+    number: str
+    customer_id: str
+    currency: str
+    total: int
+    issued_on: date
+    due_on: date
+    payment: PaymentPosition
+
+
+class RefundRequested(Event):
+    """Money goes back to the customer; the retailer's refund job acts on it."""
+
+    type: ClassVar[str] = "accounting.refund_requested.v1"
+
+    order_id: UUID
+    refund_id: UUID
+    amount: int
+    currency: str
+    provider: str
+    reference: str
+    payment: PaymentPosition
+
+
+EVENTS: tuple[type[Event], ...] = (InvoiceIssued, RefundRequested)

@@ -1,0 +1,128 @@
+"""What Inventory announces: absolute, versioned snapshots, and what moved in the stock."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from chassis.events import Event
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ReservedLine(_Part):
+    """Where the units of one order line are; costs are of the goods that moved."""
+
+    line: int
+    requested: int
+    reserved: int
+    backordered: int
+    shipped: int
+    released: int
+    returned: int
+    cost_shipped: int
+    cost_returned: int
+
+
+class ReleasedLine(_Part):
+    line: int
+    asked: int
+    released: int
+
+
+class AnsweredCancellation(_Part):
+    cancellation_id: UUID
+    lines: tuple[ReleasedLine, ...]
+
+
+class MovedLine(_Part):
+    line: int
+    quantity: int
+
+
+class Condition(StrEnum):
+    """How returned goods came back: to be sold again, or not."""
+
+    RESELLABLE = "resellable"
+    DAMAGED = "damaged"
+
+
+class ReturnedLine(_Part):
+    line: int
+    quantity: int
+    condition: Condition
+
+
+class Shipment(_Part):
+    shipment_id: UUID
+    carrier: str | None
+    tracking: str | None
+    lines: tuple[MovedLine, ...]
+    shipped_at: datetime
+
+
+class ReceivedReturn(_Part):
+    return_id: UUID
+    lines: tuple[ReturnedLine, ...]
+    received_at: datetime
+
+
+class ReservationChanged(Event):
+    """An order's reservation as it stands now. A lower version is old news."""
+
+    type: ClassVar[str] = "inventory.reservation_changed.v1"
+
+    order_id: UUID
+    version: int
+    cause: str
+    lines: tuple[ReservedLine, ...]
+    cancellations: tuple[AnsweredCancellation, ...] = ()
+    shipments: tuple[Shipment, ...] = ()
+    returns: tuple[ReceivedReturn, ...] = ()
+
+
+class ReceivedGoods(_Part):
+    """`unit_cost` is what was paid, `standard_cost` what the product is valued at."""
+
+    sku: str
+    quantity: int
+    unit_cost: int
+    standard_cost: int
+    currency: str
+
+
+class StockReceived(Event):
+    """Goods came in; the subject is the receipt."""
+
+    type: ClassVar[str] = "inventory.stock_received.v1"
+
+    receipt_id: UUID
+    location: str
+    reference: str | None
+    lines: tuple[ReceivedGoods, ...]
+    received_at: datetime
+
+
+class ProductChanged(Event):
+    """A product is new, or is described or valued differently; the subject is its SKU.
+
+    `on_hand` units are revalued from the previous cost, if there was one.
+    """
+
+    type: ClassVar[str] = "inventory.product_changed.v1"
+
+    sku: str
+    version: int
+    name: str
+    unit_cost: int
+    currency: str
+    previous_unit_cost: int | None
+    on_hand: int
+    changed_at: datetime
+
+
+EVENTS: tuple[type[Event], ...] = (ReservationChanged, StockReceived, ProductChanged)
