@@ -1,0 +1,47 @@
+# Every command of this project; `make` alone lists them.
+
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+SET_UP := .venv/.set-up
+SOURCES := libs/*/src services/*/src tests
+
+.PHONY: help
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(SET_UP) ## Install what is needed into .venv (PYTHON=… chooses the interpreter)
+
+.PHONY: run
+run: setup ## Run everything on http://localhost:8080 (ARGS="--port 9090 --detach --fresh")
+	@exec $(BIN)/orderly up $(ARGS)
+
+.PHONY: test
+test: setup ## Run all the tests (ARGS="tests/orders -k cancel" for some)
+	@$(BIN)/pytest $(ARGS)
+
+.PHONY: test-fast
+test-fast: setup ## Run the tests that need neither PostgreSQL nor SQS
+	@$(BIN)/pytest -m "not postgres and not localstack" $(ARGS)
+
+.PHONY: check
+check: setup ## Check format, lint and types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy $(SOURCES)
+
+.PHONY: fmt
+fmt: setup ## Format, and mend what can be mended
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+$(SET_UP): uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) \
+		libs/orderly/setup_environment.py libs/orderly/src/orderly/stack/emulator-requirements.txt
+	@for python in $(or $(PYTHON),python3.13 python3.12 python3.11 python3.14 python3 python); do \
+		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			exec "$$python" libs/orderly/setup_environment.py; \
+		fi; \
+	done; \
+	echo 'Orderly needs Python 3.11 or newer, and found none$(if $(PYTHON), at $(PYTHON)).' >&2; \
+	echo 'Install one (Debian: apt install python3 python3-venv), or name it: make setup PYTHON=/path/to/python3' >&2; \
+	exit 1
