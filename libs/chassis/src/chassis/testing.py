@@ -1,0 +1,219 @@
+"""What every service tests with: databases, queues and callers that are the real thing.
+
+A conftest says where PostgreSQL and the queues are, by the fixtures `postgres_url` and
+`aws_environment`, and names its service by the fixture `service`.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet
+from sqlalchemy.engine import make_url
+
+from chassis import migrations, queues
+from chassis.database import Database, Tx
+from chassis.lifecycle import Runtime, Service
+from chassis.queues import Aws
+from chassis.settings import Issuer
+
+AUDIENCE = "orderly"
+PASSWORD = "only-for-tests"  # noqa: S105
+
+
+async def eventually(
+    check: Callable[[], Awaitable[bool]], *, within_s: float = 15, every_s: float = 0.05
+) -> None:
+    """Wait until the condition holds; fail when it does not in time."""
+    deadline = time.monotonic() + within_s
+    while not await check():
+        assert time.monotonic() < deadline, f"not within {within_s} s"  # noqa: S101
+        await asyncio.sleep(every_s)
+
+
+class Databases:
+    """Migrated databases, one per test, copied from one that was migrated once."""
+
+    def __init__(self, admin_url: str) -> None:
+        self._admin = make_url(admin_url)
+        self._templates: dict[str, str] = {}
+
+    async def make(self, service: str) -> str:
+        """A fresh database that belongs to the service's own role."""
+        if service not in self._templates:
+            self._templates[service] = await self._template(service)
+        return await self._create(service, template=self._templates[service])
+
+    async def drop(self, url: str) -> None:
+        await self._run(f'DROP DATABASE "{make_url(url).database}" WITH (FORCE)')
+
+    async def _template(self, service: str) -> str:
+        url = await self._create(service, template="template0")
+        await asyncio.to_thread(migrations.upgrade, service, url)
+        return str(make_url(url).database)
+
+    async def _create(self, service: str, *, template: str) -> str:
+        name = f"{service}_{uuid4().hex[:12]}"
+        await self._run(
+            f"DO $$ BEGIN CREATE ROLE {service} LOGIN PASSWORD '{PASSWORD}';"
+            " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
+            f'CREATE DATABASE "{name}" OWNER {service} TEMPLATE "{template}"',
+        )
+        url = self._admin.set(database=name, username=service, password=PASSWORD)
+        return url.render_as_string(hide_password=False)
+
+    async def _run(self, *statements: str) -> None:
+        connection = await asyncpg.connect(
+            self._admin.render_as_string(hide_password=False)
+        )
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+class TokenIssuer:
+    """Signs tokens and serves its keys over HTTP, as a user pool does."""
+
+    def __init__(self) -> None:
+        self.key = ECKey.generate_key("P-256", {"kid": uuid4().hex})
+        self._keys: list[ECKey] = [self.key]
+        app = web.Application()
+        app.router.add_get("/jwks.json", self._jwks)
+        self.server = TestServer(app)
+
+    @property
+    def trusted(self) -> Issuer:
+        url = str(self.server.make_url("/"))
+        return Issuer(issuer=url, jwks_url=f"{url}jwks.json", audience=AUDIENCE)
+
+    def token(self, *scopes: str, customer: str | None = None, **claims: Any) -> str:  # noqa: ANN401
+        """Sign what a storefront's token says; `claims` replace or, if None, remove."""
+        now = int(time.time())
+        content = {
+            "iss": self.trusted.issuer,
+            "aud": AUDIENCE,
+            "client_id": "storefront",
+            "scope": " ".join(scopes),
+            "customer_id": customer,
+            "iat": now,
+            "exp": now + 600,
+        } | claims
+        present = {name: value for name, value in content.items() if value is not None}
+        return jwt.encode({"alg": "ES256", "kid": self.key.kid}, present, self.key)
+
+    def headers(self, *scopes: str, **claims: Any) -> dict[str, str]:  # noqa: ANN401
+        return {"Authorization": f"Bearer {self.token(*scopes, **claims)}"}
+
+    def rotate(self) -> None:
+        """Sign with a new key from now on; the old one stays published."""
+        self.key = ECKey.generate_key("P-256", {"kid": uuid4().hex})
+        self._keys.append(self.key)
+
+    async def _jwks(self, _: web.Request) -> web.Response:
+        return web.json_response(KeySet(self._keys).as_dict(private=False))
+
+
+@asynccontextmanager
+async def serving(
+    service: Service[Any],
+    database: Database,
+    aws: Aws,
+    issuers: Sequence[Issuer],
+    **settings: Any,  # noqa: ANN401
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the service's app, with the parts behind it that answer requests."""
+    runtime = Runtime(
+        settings=service.settings(
+            database_url="postgresql://not-used", issuers=tuple(issuers), **settings
+        ),
+        database=database,
+        aws=aws,
+    )
+    parts = service.assemble(runtime)
+    writing = [asyncio.create_task(part.run()) for part in parts.group_commits]
+    transport = httpx.ASGITransport(parts.app, raise_app_exceptions=False)
+    try:
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://orderly.test"
+        ) as client:
+            yield client
+    finally:
+        for part in parts.group_commits:
+            part.close()
+        await asyncio.gather(*writing)
+
+
+@pytest.fixture(scope="session")
+async def databases(postgres_url: str) -> Databases:
+    return Databases(postgres_url)
+
+
+@pytest.fixture(scope="session")
+async def shared_databases() -> AsyncIterator[dict[str, Database]]:
+    """One database per service for tests that leave nothing behind."""
+    shared: dict[str, Database] = {}
+    yield shared
+    for database in shared.values():
+        await database.close()
+
+
+@pytest.fixture
+async def database(databases: Databases, service: str) -> AsyncIterator[Database]:
+    """A migrated database of the test's own."""
+    url = await databases.make(service)
+    database = Database(url, application_name="tests", connect_timeout_s=10)
+    yield database
+    await database.close()
+    await databases.drop(url)
+
+
+class _Undone(Exception):
+    pass
+
+
+@pytest.fixture
+async def tx(
+    databases: Databases, shared_databases: dict[str, Database], service: str
+) -> AsyncIterator[Tx]:
+    """A transaction that leaves no trace."""
+    if service not in shared_databases:
+        url = await databases.make(service)
+        shared_databases[service] = Database(url, application_name="tests")
+    try:
+        async with shared_databases[service].begin() as tx:
+            yield tx
+            raise _Undone
+    except _Undone:
+        pass
+
+
+@pytest.fixture(scope="session")
+async def aws(
+    aws_environment: Mapping[str, str],
+) -> AsyncIterator[Aws]:
+    """SNS and SQS; tests that share them use topics and queues of their own names."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in aws_environment.items():
+            patch.setenv(name, value)
+        async with queues.connect(
+            region=aws_environment["AWS_REGION"], account_id="000000000000"
+        ) as aws:
+            yield aws
+
+
+@pytest.fixture(scope="session")
+async def issuer() -> AsyncIterator[TokenIssuer]:
+    issuer = TokenIssuer()
+    async with issuer.server:
+        yield issuer

@@ -1,0 +1,85 @@
+"""Where the tests' PostgreSQL and SQS/SNS come from: containers, or wheels.
+
+`ORDERLY_TEST_BACKENDS=docker|embedded` decides; otherwise Docker is used if it answers
+and has or gets the images.
+"""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+
+import docker
+from docker.errors import DockerException
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.wait_strategies import HttpWaitStrategy
+from testcontainers.community.postgres import PostgresContainer
+
+from orderly.stack.emulator import CREDENTIALS, Emulator
+from orderly.stack.postgres import Postgres
+
+POSTGRES = "postgres:17"
+LOCALSTACK = "localstack/localstack:4.14.0"
+LOCALSTACK_PORT = 4566
+
+
+@dataclass(frozen=True)
+class Choice:
+    docker: bool
+    why: str
+
+    def __str__(self) -> str:
+        what = (
+            f"{POSTGRES} and {LOCALSTACK} in containers" if self.docker else "embedded"
+        )
+        return f"PostgreSQL and SQS/SNS: {what} ({self.why})"
+
+
+@lru_cache(maxsize=1)
+def choice() -> Choice:
+    wanted = os.environ.get("ORDERLY_TEST_BACKENDS", "auto")
+    if wanted in {"docker", "embedded"}:
+        return Choice(wanted == "docker", "as ORDERLY_TEST_BACKENDS says")
+    try:
+        client = docker.from_env()
+        client.ping()
+        for image in (POSTGRES, LOCALSTACK):
+            if not client.images.list(image):
+                client.images.pull(image)
+    except DockerException as error:
+        return Choice(docker=False, why=f"Docker: {type(error).__name__}")
+    return Choice(docker=True, why="Docker answers")
+
+
+@asynccontextmanager
+async def postgres() -> AsyncIterator[str]:
+    """The URL of a superuser on a server of our own."""
+    if not choice().docker:
+        async with Postgres.throwaway() as server:
+            yield server.url()
+        return
+    container = PostgresContainer(POSTGRES, driver=None).with_command(
+        "-c fsync=off -c max_connections=200"
+    )
+    with container:
+        yield container.get_connection_url()
+
+
+@asynccontextmanager
+async def aws() -> AsyncIterator[Mapping[str, str]]:
+    """The environment that makes AWS clients talk to our own SQS and SNS."""
+    if not choice().docker:
+        async with Emulator.throwaway() as emulator:
+            yield emulator.aws_environment
+        return
+    container = (
+        DockerContainer(LOCALSTACK)
+        .with_exposed_ports(LOCALSTACK_PORT)
+        .with_env("SERVICES", "sqs,sns")
+        .waiting_for(HttpWaitStrategy(LOCALSTACK_PORT, "/_localstack/health"))
+    )
+    with container:
+        host = container.get_container_host_ip()
+        port = container.get_exposed_port(LOCALSTACK_PORT)
+        yield {**CREDENTIALS, "AWS_ENDPOINT_URL": f"http://{host}:{port}"}

@@ -1,0 +1,38 @@
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from uuid import uuid4
+
+import httpx
+import pytest
+from sample.main import QUEUE, SERVICE, TOPIC
+
+from chassis.database import Database
+from chassis.queues import Aws
+from chassis.testing import TokenIssuer, serving
+from chassis.topology import Queue, Topic, Topology, provision
+
+
+@pytest.fixture
+def service() -> str:
+    return "sample"
+
+
+@pytest.fixture
+async def client(
+    database: Database, aws: Aws, issuer: TokenIssuer
+) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(SERVICE, database, aws, [issuer.trusted]) as client:
+        yield client
+
+
+@pytest.fixture
+async def topic() -> Topic:
+    return replace(TOPIC, name=f"sample-{uuid4().hex[:8]}")
+
+
+@pytest.fixture
+async def queue(aws: Aws, topic: Topic) -> Queue:
+    """A queue of the test's own, subscribed to a topic of its own."""
+    queue = replace(QUEUE, name=f"{topic.name}-queue", hears=topic)
+    await provision(aws, Topology(topics=(topic,), queues=(queue,)))
+    return queue

@@ -1,0 +1,3 @@
+from sample.main import SERVICE
+
+SERVICE.main()

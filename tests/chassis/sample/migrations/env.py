@@ -1,0 +1,6 @@
+from sample.schema import metadata
+
+from chassis import migrations
+
+migrations.add_chassis_tables(metadata)
+migrations.run(metadata)

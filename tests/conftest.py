@@ -1,0 +1,63 @@
+"""Every test's surroundings: the chassis's test kit on real servers."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+import contracts
+from chassis.database import Tx
+from chassis.events import Announcement
+from chassis.outbox import outbox
+from tests import backends
+
+pytest_plugins = ["chassis.testing"]
+
+NEEDS = {"postgres_url": "postgres", "aws_environment": "localstack"}
+EVENT_TYPES = {event.type: event for event in contracts.EVENTS}
+
+
+def pytest_report_header() -> str:
+    return str(backends.choice())
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "postgres: needs PostgreSQL (marked by itself)")
+    config.addinivalue_line("markers", "localstack: needs SQS/SNS (marked by itself)")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test is marked with the servers its fixtures use."""
+    for item in items:
+        for fixture in getattr(item, "fixturenames", ()):
+            if fixture in NEEDS:
+                item.add_marker(NEEDS[fixture])
+
+
+@pytest.fixture(scope="session")
+async def postgres_url() -> AsyncIterator[str]:
+    async with backends.postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+async def aws_environment() -> AsyncIterator[Mapping[str, str]]:
+    async with backends.aws() as environment:
+        yield environment
+
+
+@pytest.fixture
+def published(tx: Tx) -> Callable[[], Awaitable[list[Announcement]]]:
+    """What this transaction has announced so far, in its order."""
+
+    async def read() -> list[Announcement]:
+        rows = await tx.execute(select(outbox).order_by(outbox.c.added))
+        return [_announcement(row) for row in rows.mappings()]
+
+    return read
+
+
+def _announcement(row: Any) -> Announcement:
+    data = EVENT_TYPES[row["type"]].model_validate(row["data"])
+    return Announcement(data, row["subject"], row["sequence"])
