@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import docker
 from docker.errors import DockerException
+from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy
 from testcontainers.community.postgres import PostgresContainer
@@ -44,12 +45,29 @@ def choice() -> Choice:
     try:
         client = docker.from_env()
         client.ping()
-        for image in (POSTGRES, LOCALSTACK):
-            if not client.images.list(image):
-                client.images.pull(image)
+        missing = [image for image in (POSTGRES, LOCALSTACK) if not _has(client, image)]
     except DockerException as error:
         return Choice(docker=False, why=f"Docker: {type(error).__name__}")
+    if missing:
+        return Choice(docker=False, why=f"no image {' nor '.join(missing)}")
     return Choice(docker=True, why="Docker answers")
+
+
+def _has(client: docker.DockerClient, image: str) -> bool:
+    """Whether the image is there, or could be fetched."""
+    if client.images.list(image):
+        return True
+    try:
+        client.images.pull(image)
+    except DockerException:
+        return False
+    return True
+
+
+def _prepare_docker() -> None:
+    """Without its cleaner's image, containers are still stopped by who started them."""
+    if not _has(docker.from_env(), testcontainers_config.ryuk_image):
+        testcontainers_config.ryuk_disabled = True
 
 
 @asynccontextmanager
@@ -59,6 +77,7 @@ async def postgres() -> AsyncIterator[str]:
         async with Postgres.throwaway() as server:
             yield server.url()
         return
+    _prepare_docker()
     container = PostgresContainer(POSTGRES, driver=None).with_command(
         "-c fsync=off -c max_connections=200"
     )
@@ -73,6 +92,7 @@ async def aws() -> AsyncIterator[Mapping[str, str]]:
         async with Emulator.throwaway() as emulator:
             yield emulator.aws_environment
         return
+    _prepare_docker()
     container = (
         DockerContainer(LOCALSTACK)
         .with_exposed_ports(LOCALSTACK_PORT)
