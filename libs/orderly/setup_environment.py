@@ -31,7 +31,9 @@ def main() -> None:
             return  # somebody else did it while we waited for our turn
         _make_venv()
         _install_uv()
-        _uv("sync", "--frozen", "--all-packages", "--quiet")
+        # Compiled now, or each first start would take the time, and every one where Python
+        # may not write its cache.
+        _uv("sync", "--frozen", "--all-packages", "--compile-bytecode", "--quiet")
         _install_emulator()
         STAMP.touch()
 
@@ -70,7 +72,10 @@ def _install_emulator() -> None:
     if not _run_emulator_python():
         _uv("venv", "--quiet", "--clear", "--python", PYTHON, EMULATOR)
     python = EMULATOR / "bin" / "python"
-    _uv("pip", "sync", "--quiet", "--python", python, EMULATOR_REQUIREMENTS)
+    _uv(
+        *("pip", "sync", "--compile-bytecode", "--quiet"),
+        *("--python", python, EMULATOR_REQUIREMENTS),
+    )
 
 
 def _run_emulator_python() -> bool:

@@ -29,7 +29,7 @@ def welcome(folder: Folder, ports: Ports, token: str) -> None:
 
 
 def what_runs_where(folder: Folder, ports: Ports) -> Table:
-    table = Table("part", "where", "pid", "log")
+    table = Table("part", "where", "pid", caption=f"logs: {folder.logs}")
     for part in PARTS:
         identity = Identity.read(folder.run_file(part))
         runs = identity is not None and identity.process() is not None
@@ -38,7 +38,6 @@ def what_runs_where(folder: Folder, ports: Ports) -> Table:
             Text(part, style=COLOURS[part]),
             where,
             str(identity.pid) if identity and runs else Text("none", style="red"),
-            str(folder.log(part)),
         )
     return table
 

@@ -56,6 +56,8 @@ class Emulator(Part):
             env=_environment(home, port),
             log=log or home / "emulator.log",
             run_file=run_file,
+            # It keeps nothing, so there is nothing for it to put in order.
+            stop_signals=(),
             leashed=throwaway,
         )
 

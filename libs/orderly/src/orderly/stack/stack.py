@@ -103,6 +103,7 @@ class Stack:
 
     async def stop(self) -> None:
         """End everything; nothing of it runs when this returns."""
+        self._note(ready=False)
         if self._keepers:
             await self._drain_intake()
         for keeper in self._keepers:
@@ -120,7 +121,7 @@ class Stack:
             service.process.kill()
 
     async def _start(self) -> None:
-        self.folder.write_state(State(os.getpid(), self.ports, ready=False))
+        self._note(ready=False)
         await stop_leftovers(self.folder, self._say)
         if self._fresh:
             self._forget()
@@ -135,7 +136,10 @@ class Stack:
         self._keepers = [
             asyncio.create_task(self._keep(part)) for part in self.parts.values()
         ]
-        self.folder.write_state(State(os.getpid(), self.ports, ready=True))
+        self._note(ready=True)
+
+    def _note(self, *, ready: bool) -> None:
+        self.folder.write_state(State(os.getpid(), self.ports, ready=ready))
 
     def _forget(self) -> None:
         postgres.forget(self.folder.path)
