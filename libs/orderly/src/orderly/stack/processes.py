@@ -99,8 +99,9 @@ class Process:
     _output_from: int = field(default=0, init=False)
 
     @property
-    def pid(self) -> int | None:
-        return self._child.pid if self._child else None
+    def pid(self) -> int:
+        assert self._child  # noqa: S101 - only what was started has one
+        return self._child.pid
 
     @property
     def running(self) -> bool:
