@@ -107,7 +107,7 @@ async def test_nothing_is_missed_by_who_does_not_handle_it(aws, publisher, subsc
     )
 
 
-async def test_what_the_relay_has_not_published_is_left_to_it(aws, publisher):
+async def test_what_the_relay_has_not_seen_is_left_to_it(aws, publisher):
     await publisher.log.transact(take, ["on its way"])
 
     assert await publish_missing(aws, publisher, print) == 0

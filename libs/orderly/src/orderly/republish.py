@@ -84,7 +84,7 @@ async def publish_missing(
 
 
 async def _pages(log: Database, events: int) -> AsyncIterator[Sequence[Row[Any]]]:
-    """The published part of the log that inboxes still remember, in its order."""
+    """The numbered part of the log that inboxes still remember, in its order."""
     first, last = await log.transact(_span)
     while first <= last:
         page = await log.transact(_page, first, last, events)
@@ -95,9 +95,11 @@ async def _pages(log: Database, events: int) -> AsyncIterator[Sequence[Row[Any]]
 
 
 async def _span(tx: Tx) -> tuple[int, int]:
+    # Up to what is numbered, not what the relay knows to be published: its cursor may
+    # come a moment after, and SNS confirms also what no queue has subscribed to yet.
     recent = outbox.c.time >= func.now() - LOOK_BACK
     first = select(func.coalesce(func.min(outbox.c.position), 1)).where(recent)
-    last = select(relay_cursor.c.published).where(relay_cursor.c.name == RELAY)
+    last = select(relay_cursor.c.numbered).where(relay_cursor.c.name == RELAY)
     return (await tx.execute(first)).scalar_one(), (await tx.execute(last)).scalar_one()
 
 

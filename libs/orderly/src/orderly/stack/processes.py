@@ -156,17 +156,17 @@ class Process:
                 *self.stop_signals,
                 (signal.SIGKILL, LAST_GASP_S),
             ):
-                with contextlib.suppress(ProcessLookupError):
-                    self._child.send_signal(number)
+                self.send_signal(number)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._child.wait(), patience_s)
                     break
         if self.run_file:
             self.run_file.unlink(missing_ok=True)
 
-    def kill(self) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
         if self._child and self.running:
-            self._child.kill()
+            with contextlib.suppress(ProcessLookupError):
+                self._child.send_signal(number)
 
     def output(self) -> str:
         """Return what the child wrote since its last start."""

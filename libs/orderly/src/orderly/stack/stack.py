@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import ExitStack, asynccontextmanager
@@ -63,7 +64,7 @@ class Stack:
         self._hurried = False
         self._held = ExitStack()
         self._database_urls: dict[str, str] = {}
-        self._keepers: list[asyncio.Task[None]] = []
+        self._keepers: dict[str, asyncio.Task[None]] = {}
 
     @classmethod
     @asynccontextmanager
@@ -110,14 +111,24 @@ class Stack:
             )
         }
 
+    @asynccontextmanager
+    async def without(self, name: str) -> AsyncIterator[None]:
+        """Have a part stopped for a while, and started again afterwards."""
+        part = self.parts[name]
+        self._keepers.pop(name).cancel()
+        await self._stop(part)
+        yield
+        await self._start_again(part)
+        self._keep(part)
+
     async def stop(self) -> None:
         """End everything; nothing of it runs when this returns."""
         self._note(ready=False)
         if self._keepers:
             await self._drain_intake()
-        for keeper in self._keepers:
+        for keeper in self._keepers.values():
             keeper.cancel()
-        self._keepers = []
+        self._keepers = {}
         await asyncio.gather(*map(self._stop, self.services.values()))
         for part in self._others_to_stop():
             await self._stop(part)
@@ -127,7 +138,7 @@ class Stack:
         """Stop waiting for services that are leaving."""
         self._hurried = True
         for service in self.services.values():
-            service.process.kill()
+            service.process.send_signal(signal.SIGKILL)
 
     async def _start(self) -> None:
         self._note(ready=False)
@@ -142,11 +153,13 @@ class Stack:
         await together(*map(self._start_service, self.services.values()))
         await self._start_part(self.gateway)
         await self._stock_up()
-        self._keepers = [
-            asyncio.create_task(keep(part, partial(self._start_again, part), self._say))
-            for part in self.parts.values()
-        ]
+        for part in self.parts.values():
+            self._keep(part)
         self._note(ready=True)
+
+    def _keep(self, part: Part) -> None:
+        start = partial(self._start_again, part)
+        self._keepers[part.name] = asyncio.create_task(keep(part, start, self._say))
 
     def _note(self, *, ready: bool) -> None:
         self.folder.write_state(State(os.getpid(), self.ports, ready=ready))
