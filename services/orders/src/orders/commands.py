@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
+from uuid import UUID
 
 import structlog
 
@@ -15,7 +16,7 @@ from chassis.events import Announcement
 from chassis.idempotency import KeyReused
 from contracts.orders import OrderPlaced
 from orders import store
-from orders.domain import Order, PaymentKey
+from orders.domain import Order
 
 log = structlog.get_logger(__name__)
 
@@ -39,28 +40,40 @@ Answer: TypeAlias = Placed | Refused
 
 async def place_orders(tx: Tx, asked: Sequence[Order]) -> list[Answer]:
     """Place what is new; each gets its own answer, whatever its neighbours get."""
-    # Of two attempts at the same order the first is stored, and the second finds it.
-    firsts = {order.id: order for order in reversed(asked)}
-    new = {order.id: order for order in await store.add(tx, firsts.values())}
-    await outbox.publish(tx, [_order_placed(order) for order in new.values()])
-
-    known = new | await store.get_many(tx, firsts.keys() - new.keys())
-    rivals = await store.find_by_payment(
-        tx, {order.payment.key for order in asked if order.id not in known}
-    )
-    answers: list[Answer] = []
-    for order in asked:
-        if order.id not in known:
-            answers.append(_other_key(order, rivals))
-        elif order.id in new and order is firsts[order.id]:
-            answers.append(Placed(new[order.id], is_news=True))
-        else:
-            answers.append(_same_key(order, known[order.id]))
+    answers = await _place(tx, asked)
     after_commit(tx, partial(_record, answers))
     return answers
 
 
-def _same_key(order: Order, earlier: Order) -> Answer:
+async def _place(tx: Tx, asked: Sequence[Order]) -> list[Answer]:
+    """Further attempts at an order of this very batch find what the first one met."""
+    firsts = {order.id: order for order in reversed(asked)}
+    answers = await _place_distinct(tx, firsts)
+    repeats = [order for order in asked if order is not firsts[order.id]]
+    answers_to_repeats = iter(await _place(tx, repeats) if repeats else ())
+    return [
+        answers[order.id] if order is firsts[order.id] else next(answers_to_repeats)
+        for order in asked
+    ]
+
+
+async def _place_distinct(tx: Tx, asked: Mapping[UUID, Order]) -> dict[UUID, Answer]:
+    new = {order.id: order for order in await store.add(tx, asked.values())}
+    await outbox.publish(tx, [_order_placed(order) for order in new.values()])
+    answers: dict[UUID, Answer] = {
+        id_: Placed(order, is_news=True) for id_, order in new.items()
+    }
+
+    same_key = await store.get_many(tx, asked.keys() - new.keys())
+    answers |= {id_: _repeated(asked[id_], order) for id_, order in same_key.items()}
+
+    rest = [asked[id_] for id_ in asked.keys() - answers.keys()]
+    same_payment = await store.find_by_payment(tx, {o.payment.key for o in rest})
+    answers |= {o.id: _paid_twice(o, same_payment[o.payment.key]) for o in rest}
+    return answers
+
+
+def _repeated(order: Order, earlier: Order) -> Answer:
     if order.fingerprint == earlier.fingerprint:
         return Placed(earlier, is_news=False)
     return KeyReused(
@@ -68,11 +81,9 @@ def _same_key(order: Order, earlier: Order) -> Answer:
     )
 
 
-def _other_key(order: Order, rivals: Mapping[PaymentKey, Order]) -> Answer:
-    """Only its payment keeps an order with a new key from being placed."""
-    rival = rivals[order.payment.key]
-    if (order.client, order.fingerprint) == (rival.client, rival.fingerprint):
-        return Placed(rival, is_news=False)
+def _paid_twice(order: Order, earlier: Order) -> Answer:
+    if (order.client, order.fingerprint) == (earlier.client, earlier.fingerprint):
+        return Placed(earlier, is_news=False)
     return PaymentAlreadyUsed(
         "This payment paid another order. Capture a payment for this one."
     )

@@ -17,10 +17,16 @@ from sqlalchemy import (
     bindparam,
     select,
     tuple_,
-    update,
 )
 
-from chassis.database import Tx, columns_of, insert_many, rows_from_arrays
+from chassis.database import (
+    Tx,
+    changes_of,
+    columns_of,
+    insert_many,
+    rows_from_arrays,
+    update_many,
+)
 from contracts.accounting import PaymentStatus
 from contracts.orders import Channel, PaymentMethod, Policy
 from orders.domain import (
@@ -77,26 +83,10 @@ _CHANGING = (
     "decided_at",
     "updated_at",
 )
-_changed = rows_from_arrays(
-    *((name, orders.c[name].type) for name in ("id", *_CHANGING))
-)
-_SAVE = (
-    update(orders)
-    .where(orders.c.id == _changed.c.id)
-    .values({name: _changed.c[name] for name in _CHANGING})
-)
+_SAVE = update_many(orders, ("id",), _CHANGING)
 
 _UNITS = ("pending", "reserved", "backordered", "shipped", "cancelled", "returned")
-_moved = rows_from_arrays(
-    *((name, order_lines.c[name].type) for name in ("order_id", "line", *_UNITS))
-)
-_SAVE_LINES = (
-    update(order_lines)
-    .where(
-        order_lines.c.order_id == _moved.c.order_id, order_lines.c.line == _moved.c.line
-    )
-    .values({name: _moved.c[name] for name in _UNITS})
-)
+_SAVE_LINES = update_many(order_lines, ("order_id", "line"), _UNITS)
 
 
 async def add(tx: Tx, placed: Iterable[Order]) -> list[Order]:
@@ -149,14 +139,14 @@ async def save(tx: Tx, changed: Sequence[Order]) -> None:
     """Save what may change of the orders themselves."""
     if changed:
         rows = [_order_row(order) for order in changed]
-        await tx.execute(_SAVE, columns_of(rows, ("id", *_CHANGING)))
+        await tx.execute(_SAVE, changes_of(rows, ("id", *_CHANGING)))
 
 
 async def save_lines(tx: Tx, changed: Sequence[Order]) -> None:
     """Save where the units of the orders' lines are."""
     if changed:
         rows = _line_rows(changed)
-        await tx.execute(_SAVE_LINES, columns_of(rows, ("order_id", "line", *_UNITS)))
+        await tx.execute(_SAVE_LINES, changes_of(rows, ("order_id", "line", *_UNITS)))
 
 
 async def _orders(
