@@ -13,7 +13,18 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import asyncpg
 import structlog
-from sqlalchemy import JSON, Table, Text, bindparam, cast, column, func, select
+from sqlalchemy import (
+    JSON,
+    Table,
+    Text,
+    Update,
+    bindparam,
+    cast,
+    column,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
@@ -30,7 +41,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 ATTEMPTS = 5
-_SUBJECTS = "orderly.subjects"  # what a transaction announces, in its connection's info
+# In a transaction's connection's info: what it announces, and what follows its commit.
+_SUBJECTS = "orderly.subjects"
+_NOTES = "orderly.notes"
 
 # Whoever was chosen to lose may simply start over.
 _LOST_A_RACE = frozenset({"40001", "40P01", "55P03"})
@@ -93,9 +106,13 @@ class Database:
         """One transaction: committed when the block ends, undone when it raises."""
         async with self._engine.connect() as tx:
             tx.info.pop(_SUBJECTS, None)
+            tx.info.pop(_NOTES, None)
             async with tx.begin():
                 yield tx
             subjects = tx.info.pop(_SUBJECTS, None)
+            notes = tx.info.pop(_NOTES, ())
+        for note in notes:
+            note()
         if subjects:
             self.note_use()
             for listener in self._listeners:
@@ -143,6 +160,11 @@ class Database:
 def announce(tx: Tx, subjects: Sequence[str]) -> None:
     """Have the subjects told to the process's listeners once `tx` is committed."""
     tx.info.setdefault(_SUBJECTS, []).extend(subjects)
+
+
+def after_commit(tx: Tx, note: Callable[[], None]) -> None:
+    """Have `note` called once `tx` is committed: a metric counts what is, once."""
+    tx.info.setdefault(_NOTES, []).append(note)
 
 
 def sqlstate(error: BaseException) -> str:
@@ -204,3 +226,27 @@ def columns_of(
 ) -> dict[str, list[Any]]:
     """Rows turned into the column arrays that `insert_many` takes."""
     return {name: [row[name] for row in rows] for name in names}
+
+
+def update_many(table: Table, by: Sequence[str], names: Sequence[str]) -> Update:
+    """UPDATE … FROM unnest: the rows are found by some columns, others take new values."""
+    new = rows_from_arrays(
+        *((_new(name), table.c[name].type) for name in (*by, *names))
+    )
+    return (
+        update(table)
+        .where(*(table.c[name] == new.c[_new(name)] for name in by))
+        .values({name: new.c[_new(name)] for name in names})
+    )
+
+
+def changes_of(
+    rows: Sequence[Mapping[str, Any]], names: Sequence[str]
+) -> dict[str, list[Any]]:
+    """Rows turned into the column arrays that `update_many` takes."""
+    return {_new(name): [row[name] for row in rows] for name in names}
+
+
+def _new(name: str) -> str:
+    # An UPDATE's parameters that are called like its columns would be set to, as scalars.
+    return f"new_{name}"
