@@ -73,6 +73,16 @@ async def test_one_that_was_killed_starts_again_at_once(own_server):
     assert await ask(own_server.url(), "SELECT 1") == 1
 
 
+async def test_one_that_was_killed_in_its_first_moment_starts_again(own_server):
+    await own_server.start()
+    await own_server.stop()
+    (own_server.data / "postmaster.pid").touch()
+
+    await own_server.start()
+
+    assert await ask(own_server.url(), "SELECT 1") == 1
+
+
 async def test_a_data_folder_that_was_half_made_is_made_anew(own_server):
     unfinished = own_server.home / "data.unfinished"
     unfinished.mkdir(parents=True)

@@ -115,16 +115,24 @@ class Process:
         self._turn_over_log()
         with self.log.open("ab") as output:
             self._output_from = output.tell()
-            self._child = await asyncio.create_subprocess_exec(
-                *argv,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=dict(self.env),
-                cwd=self.cwd,
-                start_new_session=True,  # Ctrl-C is for the supervisor alone
-                **options,
+            starting = asyncio.ensure_future(
+                asyncio.create_subprocess_exec(
+                    *argv,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    env=dict(self.env),
+                    cwd=self.cwd,
+                    start_new_session=True,  # Ctrl-C is for the supervisor alone
+                    **options,
+                )
             )
+            try:
+                self._child = await asyncio.shield(starting)
+            except asyncio.CancelledError:
+                # Left alone, asyncio would kill it: ending it in good order is `stop`.
+                self._child = await starting
+                raise
         if self.run_file:
             with contextlib.suppress(
                 psutil.NoSuchProcess
