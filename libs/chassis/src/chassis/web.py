@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
@@ -145,7 +145,8 @@ def _describe_problems(operation: dict[str, Any]) -> None:
 
 
 def _api_routes(app: FastAPI) -> Iterator[APIRoute]:
-    return (r for r in app.routes if isinstance(r, APIRoute) and r.include_in_schema)
+    routes = (context.original_route for context in iter_route_contexts(app.routes))
+    return (r for r in routes if isinstance(r, APIRoute) and r.include_in_schema)
 
 
 def _bodies(dependant: Dependant) -> Iterator[JsonBody[Any]]:
