@@ -10,10 +10,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from orderly.stack.stack import Stack
 
 from chassis.queues import Aws
 from contracts.topology import INVENTORY_FROM_ORDERS
+from orderly.stack.stack import Stack
 from tests.flows.shop import JSON, Shop, an_order
 
 ORDERS = 500

@@ -3,6 +3,7 @@
 FastAPI reads a body before it asks who is calling; these dependencies do not.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from fastapi import Depends, Request
@@ -13,8 +14,10 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
 )
+from pydantic_core import ErrorDetails, from_json
 
 from chassis.errors import (
+    Fault,
     Malformed,
     TooLarge,
     Unprocessable,
@@ -89,5 +92,25 @@ def parse(adapter: TypeAdapter[M], raw: bytes | str, *, prefix: str = "") -> M:
         if found[0]["type"] == "json_invalid":
             raise Malformed(f"The body is not JSON: {found[0]['msg']}.") from None
         raise Unprocessable(
-            "The body is not valid.", faults=faults_of(found, prefix=prefix)
+            "The body is not valid.", faults=_faults(found, from_json(raw), prefix)
         ) from None
+
+
+def _faults(found: list[ErrorDetails], document: Any, prefix: str) -> list[Fault]:
+    """The findings at places that are in the document.
+
+    Pydantic also names the branch of a union that it took, which nobody has sent.
+    """
+    for error in found:
+        error["loc"] = tuple(_sent(error["loc"], document))
+    return faults_of(found, prefix=prefix)
+
+
+def _sent(loc: Sequence[int | str], document: Any) -> Iterator[int | str]:
+    for part in loc[:-1]:
+        try:
+            document = document[part]
+        except (KeyError, IndexError, TypeError):
+            continue
+        yield part
+    yield from loc[-1:]

@@ -99,8 +99,9 @@ class Process:
     _output_from: int = field(default=0, init=False)
 
     @property
-    def pid(self) -> int | None:
-        return self._child.pid if self._child else None
+    def pid(self) -> int:
+        assert self._child  # noqa: S101 - only what was started has one
+        return self._child.pid
 
     @property
     def running(self) -> bool:
@@ -155,17 +156,17 @@ class Process:
                 *self.stop_signals,
                 (signal.SIGKILL, LAST_GASP_S),
             ):
-                with contextlib.suppress(ProcessLookupError):
-                    self._child.send_signal(number)
+                self.send_signal(number)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._child.wait(), patience_s)
                     break
         if self.run_file:
             self.run_file.unlink(missing_ok=True)
 
-    def kill(self) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
         if self._child and self.running:
-            self._child.kill()
+            with contextlib.suppress(ProcessLookupError):
+                self._child.send_signal(number)
 
     def output(self) -> str:
         """Return what the child wrote since its last start."""
