@@ -4,8 +4,9 @@ An idle service must not keep its database awake, so an idle service's timers re
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -24,6 +25,13 @@ class Timer:
     name: str
     every_s: float
     work: Callable[[], Awaitable[bool]]
+    _nudged: asyncio.Event = field(
+        default_factory=asyncio.Event, init=False, repr=False
+    )
+
+    def nudge(self) -> None:
+        """Come round now, for a commit of this process has made work."""
+        self._nudged.set()
 
     async def run(self, database: Database) -> None:
         due = True
@@ -35,4 +43,10 @@ class Timer:
                 except Exception as error:
                     log.warning("Timer failed", timer=self.name, error=repr(error))
                     due, pause_s = True, min(pause_s, AFTER_FAILURE_S)
-            await asyncio.sleep(pause_s)
+            await self._pause(pause_s)
+
+    async def _pause(self, pause_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await self._nudged.wait()
+        self._nudged.clear()
