@@ -29,6 +29,17 @@ class Window:
     limit: int
     after: tuple[Any, ...] | None
 
+    def start(self, *readers: Callable[[str], Any]) -> tuple[Any, ...] | None:
+        """`after`, read back part by part; what we never wrote is refused."""
+        if self.after is None:
+            return None
+        try:
+            return tuple(
+                read(part) for read, part in zip(readers, self.after, strict=True)
+            )
+        except (ValueError, TypeError, AttributeError):
+            raise _not_ours() from None
+
     def page(
         self, rows: Sequence[T], key: Callable[[T], tuple[Any, ...]]
     ) -> tuple[list[T], str | None]:
@@ -52,8 +63,12 @@ def _decode(cursor: str) -> tuple[Any, ...]:
     except ValueError:
         key = None
     if not isinstance(key, list):
-        raise Malformed("The cursor is not one of ours: leave it out to start over.")
+        raise _not_ours()
     return tuple(key)
+
+
+def _not_ours() -> Malformed:
+    return Malformed("The cursor is not one of ours: leave it out to start over.")
 
 
 def _window(
