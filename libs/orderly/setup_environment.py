@@ -7,6 +7,7 @@ which pins other versions of what we use too.
 
 import fcntl
 import os
+import ssl
 import subprocess
 import sys
 import tomllib
@@ -31,7 +32,9 @@ def main() -> None:
             return  # somebody else did it while we waited for our turn
         _make_venv()
         _install_uv()
-        _uv("sync", "--frozen", "--all-packages", "--quiet")
+        # Compiled now, or the first start would take the time; and every start would
+        # where Python is told not to keep what it compiled.
+        _uv("sync", "--frozen", "--all-packages", "--compile-bytecode", "--quiet")
         _install_emulator()
         STAMP.touch()
 
@@ -70,7 +73,10 @@ def _install_emulator() -> None:
     if not _run_emulator_python():
         _uv("venv", "--quiet", "--clear", "--python", PYTHON, EMULATOR)
     python = EMULATOR / "bin" / "python"
-    _uv("pip", "sync", "--quiet", "--python", python, EMULATOR_REQUIREMENTS)
+    _uv(
+        *("pip", "sync", "--compile-bytecode", "--quiet"),
+        *("--python", python, EMULATOR_REQUIREMENTS),
+    )
 
 
 def _run_emulator_python() -> bool:
@@ -79,8 +85,11 @@ def _run_emulator_python() -> bool:
 
 
 def _uv(*arguments: str | Path) -> None:
-    # Only this Python and these folders, whatever the caller's environment would like.
+    # Only this Python and these folders, whatever the caller's environment would like,
+    # and whom this machine trusts, as pip does.
+    trusted = ssl.get_default_verify_paths()
     environment = {
+        "UV_SYSTEM_CERTS": "true" if trusted.cafile or trusted.capath else "false",
         "UV_PROJECT_ENVIRONMENT": str(VENV),
         "UV_PYTHON": str(PYTHON),
         "UV_PYTHON_DOWNLOADS": "never",

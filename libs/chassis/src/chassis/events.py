@@ -107,6 +107,11 @@ class Router:
 
         return register
 
+    @property
+    def types(self) -> frozenset[str]:
+        """What is handled here; everything else is left out of the inbox too."""
+        return frozenset(self._known)
+
     def read(self, body: str) -> list[Envelope[Event] | Unreadable]:
         """Take a message apart; events nobody here handles are left out."""
         try:

@@ -1,20 +1,33 @@
-"""Lists in pages: a cursor remembers where the page ended, so that new rows shift nothing."""
+"""Lists in pages: a cursor says where the last one ended, so new rows shift nothing."""
 
 import base64
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Depends, Query
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel, TypeAdapter
+from sqlalchemy import ColumnElement, Select, literal, tuple_
 
 from chassis.errors import Malformed
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+MAX_INTEGER = 2**63 - 1
 
 T = TypeVar("T")
+Q = TypeVar("Q", bound=tuple[Any, ...])
+
+
+class NotACursor(Malformed):
+    """Cursors come from a page before; whoever makes them up gets nowhere."""
+
+    code = "cursor_malformed"
+
+    def __init__(self) -> None:
+        super().__init__("The cursor is not one of ours: leave it out to start over.")
 
 
 class Page(BaseModel, Generic[T]):
@@ -29,16 +42,23 @@ class Window:
     limit: int
     after: tuple[Any, ...] | None
 
-    def start(self, *readers: Callable[[str], Any]) -> tuple[Any, ...] | None:
-        """`after`, read back part by part; what we never wrote is refused."""
+    def of(
+        self, query: Select[Q], *key: ColumnElement[Any], newest_first: bool = False
+    ) -> Select[Q]:
+        """The page's rows in the order of their key, and a spare one for `page`."""
+        order = [column.desc() if newest_first else column for column in key]
+        query = query.order_by(*order).limit(self.limit + 1)
         if self.after is None:
-            return None
-        try:
-            return tuple(
-                read(part) for read, part in zip(readers, self.after, strict=True)
+            return query
+        ended = tuple_(
+            *(
+                literal(value, column.type)
+                for value, column in zip(_typed(self.after, key), key, strict=True)
             )
-        except (ValueError, TypeError, AttributeError):
-            raise _not_ours() from None
+        )
+        return query.where(
+            tuple_(*key) < ended if newest_first else tuple_(*key) > ended
+        )
 
     def page(
         self, rows: Sequence[T], key: Callable[[T], tuple[Any, ...]]
@@ -62,13 +82,29 @@ def _decode(cursor: str) -> tuple[Any, ...]:
         key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except ValueError:
         key = None
-    if not isinstance(key, list):
-        raise _not_ours()
+    if not isinstance(key, list) or not all(map(_fits_the_database, key)):
+        raise NotACursor
     return tuple(key)
 
 
-def _not_ours() -> Malformed:
-    return Malformed("The cursor is not one of ours: leave it out to start over.")
+def _fits_the_database(value: object) -> bool:
+    return (isinstance(value, str) and "\x00" not in value) or (
+        isinstance(value, int) and abs(value) <= MAX_INTEGER
+    )
+
+
+def _typed(after: Sequence[Any], key: Sequence[ColumnElement[Any]]) -> list[Any]:
+    """What JSON made text again, as what its columns hold."""
+    types = [column.type.python_type for column in key]
+    try:
+        return [
+            TypeAdapter(AwareDatetime if type_ is datetime else type_).validate_python(
+                value
+            )
+            for value, type_ in zip(after, types, strict=True)
+        ]
+    except ValueError:  # pydantic's is one, and so is zip's
+        raise NotACursor from None
 
 
 def _window(

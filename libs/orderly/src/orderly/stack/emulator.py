@@ -10,11 +10,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
-import httpx
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from typing_extensions import override
 
+from chassis.queues import Aws
 from orderly.errors import StackError
-from orderly.stack.postgres import free_port
-from orderly.stack.processes import Process
+from orderly.stack.ports import free_port
+from orderly.stack.processes import Part, Process, answers
 
 REGION = "us-east-1"
 ACCOUNT_ID = "000000000000"
@@ -35,9 +38,7 @@ CREDENTIALS: Mapping[str, str] = MappingProxyType(
 )
 
 
-class Emulator:
-    name = "emulator"
-
+class Emulator(Part):
     def __init__(
         self,
         home: Path,
@@ -50,11 +51,13 @@ class Emulator:
         self.home = home
         self.port = port
         self.process = Process(
-            name=self.name,
+            name="emulator",
             argv=[PYTHON, "-m", "ministack"],
             env=_environment(home, port),
             log=log or home / "emulator.log",
             run_file=run_file,
+            # It keeps nothing, so there is nothing for it to put in order.
+            stop_signals=(),
             leashed=throwaway,
         )
 
@@ -80,8 +83,25 @@ class Emulator:
         """What makes an AWS client talk to this emulator and to nobody else."""
         return {"AWS_ENDPOINT_URL": self.url, **CREDENTIALS}
 
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[Aws]:
+        """Make clients of this emulator, whatever this process's environment says."""
+        session = get_session()
+        options = {
+            "region_name": REGION,
+            "endpoint_url": self.url,
+            "aws_access_key_id": "local",
+            "aws_secret_access_key": "local",
+            "config": AioConfig(connect_timeout=5, read_timeout=30, proxies={}),
+        }
+        async with (
+            session.create_client("sqs", **options) as sqs,
+            session.create_client("sns", **options) as sns,
+        ):
+            yield Aws(sqs, sns, region=REGION, account_id=ACCOUNT_ID)
+
+    @override
     async def start(self) -> None:
-        """Start it; returns when it answers."""
         if not PYTHON.exists():
             raise StackError(
                 f"The SQS/SNS emulator is missing ({PYTHON}): `make setup`."
@@ -90,19 +110,8 @@ class Emulator:
         await self.process.start()
         await self.process.ready(self._answers, within_s=READY_WITHIN_S)
 
-    async def wait(self) -> int:
-        return await self.process.wait()
-
-    async def stop(self) -> None:
-        await self.process.stop()
-
     async def _answers(self) -> bool:
-        async with httpx.AsyncClient(trust_env=False, timeout=2) as client:
-            try:
-                answer = await client.get(f"{self.url}/_ministack/health")
-            except httpx.TransportError:
-                return False
-        return answer.is_success
+        return await answers(self.port, "/_ministack/health")
 
 
 def _environment(home: Path, port: int) -> dict[str, str]:

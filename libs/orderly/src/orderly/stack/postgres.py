@@ -11,7 +11,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Mapping
@@ -22,11 +21,14 @@ from types import MappingProxyType
 from typing import Self
 
 import asyncpg
+from typing_extensions import override
 
 from orderly.errors import StackError
-from orderly.stack.processes import Account, Process
+from orderly.stack.ports import free_port
+from orderly.stack.processes import Account, Part, Process
 
 SUPERUSER = "postgres"
+STOP_FAST = signal.SIGINT
 # Where root keeps what PostgreSQL's account must reach and a private clone hides.
 SYSTEM_FOLDER = Path("/var/lib/orderly")
 READY_WITHIN_S = 120.0  # recovery after a crash is part of it
@@ -39,10 +41,8 @@ NOTHING_TO_LOSE: Mapping[str, str] = MappingProxyType(
 )
 
 
-class Postgres:
+class Postgres(Part):
     """A server on loopback whose data and passwords are in `home`."""
-
-    name = "postgres"
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Postgres:
             **(NOTHING_TO_LOSE if throwaway else {}),
         }
         self.process = Process(
-            name=self.name,
+            name="postgres",
             argv=[
                 self._binaries / "postgres",
                 *("-D", self.data),
@@ -77,7 +77,7 @@ class Postgres:
             log=log or home / "postgres.log",
             run_file=run_file,
             account=self.account,
-            stop_signals=((signal.SIGINT, 20), (signal.SIGQUIT, 5)),
+            stop_signals=((STOP_FAST, 20), (signal.SIGQUIT, 5)),
             leashed=throwaway,
         )
 
@@ -94,8 +94,8 @@ class Postgres:
             await server.stop()
             shutil.rmtree(home)
 
+    @override
     async def start(self) -> None:
-        """Start the server, with a new data folder if need be; wait for its answer."""
         self.home.mkdir(parents=True, exist_ok=True)
         self.home.chmod(0o711)  # the account passes through to its data, no more
         self._check_data()
@@ -114,12 +114,6 @@ class Postgres:
                 await asyncio.sleep(0.2)
             else:
                 return
-
-    async def wait(self) -> int:
-        return await self.process.wait()
-
-    async def stop(self) -> None:
-        await self.process.stop()
 
     def url(self, database: str = "postgres", role: str = SUPERUSER) -> str:
         password = self._passwords()[role]
@@ -239,11 +233,33 @@ class Postgres:
 def home_for(folder: Path) -> Path:
     """Return where this folder's server lives: in it, unless its account cannot."""
     account = unprivileged_account()
-    folder.mkdir(parents=True, exist_ok=True)
-    if account is None or _reaches(account, folder):
-        return folder / "postgres"
+    inside, outside = _homes(folder)
+    if account is None:
+        return inside
+    if outside.exists():
+        return outside
+    if _reaches(account, folder):
+        return inside
+    if inside.exists():
+        raise StackError(
+            f"PostgreSQL runs as {account.name} here, who can no longer reach its data"
+            f" in {inside}. Let others pass through the folders above it"
+            " (chmod o+x), or start anew: `orderly up --fresh`."
+        )
+    _make_system_folder()
+    return outside
+
+
+def forget(folder: Path) -> None:
+    """Remove all that the folder's server stored; it must not be running."""
+    for home in _homes(folder):
+        if home.exists():
+            shutil.rmtree(home)
+
+
+def _homes(folder: Path) -> tuple[Path, Path]:
     digest = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
-    return SYSTEM_FOLDER / digest
+    return folder / "postgres", SYSTEM_FOLDER / digest
 
 
 def unprivileged_account() -> Account | None:
@@ -335,12 +351,6 @@ def _scratch_folder() -> Path:
         return folder
     _make_system_folder()
     return SYSTEM_FOLDER
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _environment() -> dict[str, str]:

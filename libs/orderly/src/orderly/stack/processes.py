@@ -1,12 +1,13 @@
 """Child processes: in sessions of their own, told apart and stopped for certain."""
 
 import asyncio
+import contextlib
 import ctypes
 import json
 import signal
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -18,6 +19,8 @@ from orderly.errors import StackError
 
 POLL_S = 0.02
 LAST_GASP_S = 5.0
+ANSWERS_WITHIN_S = 5.0
+LARGEST_LOG_BYTES = 20_000_000
 PR_SET_PDEATHSIG = 1
 # Found before the fork: after it, the child must not go looking for libraries.
 _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
@@ -108,7 +111,7 @@ class Process:
         options = self.account.popen_options if self.account else {}
         if self.leashed and _prctl:
             options["preexec_fn"] = _die_with_parent
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self._turn_over_log()
         with self.log.open("ab") as output:
             self._output_from = output.tell()
             self._child = await asyncio.create_subprocess_exec(
@@ -122,7 +125,9 @@ class Process:
                 **options,
             )
         if self.run_file:
-            with suppress(psutil.NoSuchProcess):  # it is gone already: no leftover
+            with contextlib.suppress(
+                psutil.NoSuchProcess
+            ):  # it is gone already: no leftover
                 Identity.of(self._child.pid, argv).write(self.run_file)
 
     async def ready(
@@ -150,13 +155,17 @@ class Process:
                 *self.stop_signals,
                 (signal.SIGKILL, LAST_GASP_S),
             ):
-                with suppress(ProcessLookupError):
+                with contextlib.suppress(ProcessLookupError):
                     self._child.send_signal(number)
-                with suppress(TimeoutError):
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._child.wait(), patience_s)
                     break
         if self.run_file:
             self.run_file.unlink(missing_ok=True)
+
+    def kill(self) -> None:
+        if self._child and self.running:
+            self._child.kill()
 
     def output(self) -> str:
         """Return what the child wrote since its last start."""
@@ -164,11 +173,49 @@ class Process:
             log.seek(self._output_from)
             return log.read().decode(errors="replace")
 
+    def _turn_over_log(self) -> None:
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        if self.log.exists() and self.log.stat().st_size > LARGEST_LOG_BYTES:
+            self.log.replace(f"{self.log}.1")
+
     def _obituary(self, what: str) -> str:
         last_lines = self.output().strip().splitlines()[-15:]
         return "\n".join(
             [f"{what}; its log is {self.log}", *(f"  {line}" for line in last_lines)]
         )
+
+
+class Part(ABC):
+    """One of the things a stack is made of: a process, and what makes it ready."""
+
+    process: Process
+
+    @property
+    def name(self) -> str:
+        return self.process.name
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Start it, and return when it answers."""
+
+    async def wait(self) -> int:
+        return await self.process.wait()
+
+    async def stop(self) -> None:
+        await self.process.stop()
+
+
+async def answers(port: int, path: str) -> bool:
+    """Ask a port of this machine once, whatever proxies are configured."""
+    try:
+        async with asyncio.timeout(ANSWERS_WITHIN_S):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            with contextlib.closing(writer):
+                writer.write(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+                status_line = await reader.readline()
+    except (OSError, TimeoutError):
+        return False
+    return b" 200 " in status_line
 
 
 def _die_with_parent() -> None:

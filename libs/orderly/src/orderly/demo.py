@@ -1,0 +1,58 @@
+"""Something to sell: products and stock, put in as anybody would, through the API."""
+
+import httpx
+
+from orderly.errors import StackError
+
+LOCATION = "dublin"
+PRODUCTS = (
+    # sku, name, unit cost in cents, how many
+    ("SOAP-5L", "Castile soap, 5 l", 640, 500),
+    ("TOWEL-BLUE", "Linen towel, blue", 910, 200),
+    ("BRUSH-OAK", "Scrubbing brush, oak", 380, 1000),
+    ("LAMP-BRASS", "Reading lamp, brass", 4200, 25),
+)
+
+
+async def stock_up(url: str, token: str) -> None:
+    """Put the products there. Doing it again changes nothing."""
+    receipt = {
+        "location": LOCATION,
+        "lines": [
+            {"sku": sku, "quantity": quantity, "unit_cost": cost}
+            for sku, _, cost, quantity in PRODUCTS
+        ],
+        "reference": "demo",
+    }
+    async with httpx.AsyncClient(
+        base_url=f"{url}/v1/inventory",
+        headers={"Authorization": f"Bearer {token}"},
+        trust_env=False,
+        timeout=20,
+    ) as inventory:
+        _check(
+            await inventory.put(
+                f"locations/{LOCATION}", json={"name": "Dublin", "priority": 1}
+            )
+        )
+        for sku, name, cost, _ in PRODUCTS:
+            product = {
+                "name": name,
+                "unit_cost": cost,
+                "currency": "EUR",
+                "reorder_point": 10,
+            }
+            _check(await inventory.put(f"products/{sku}", json=product))
+        _check(
+            await inventory.post(
+                "receipts", json=receipt, headers={"Idempotency-Key": "demo-receipt"}
+            )
+        )
+
+
+def _check(answer: httpx.Response) -> None:
+    if not answer.is_success:
+        raise StackError(
+            f"{answer.request.method} {answer.request.url.path} answered"
+            f" {answer.status_code}: {answer.text}"
+        )

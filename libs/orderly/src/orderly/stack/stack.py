@@ -1,0 +1,314 @@
+"""The whole of it: every part in its order, kept alive, and ended in its order."""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
+from time import monotonic
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chassis.errors import Unavailable
+from chassis.queues import Aws
+from chassis.relay import NotPublished
+from chassis.topology import provision
+from contracts.topology import ORDERS_INTAKE, TOPOLOGY
+from orderly import demo
+from orderly.errors import StackError
+from orderly.republish import republish
+from orderly.stack import postgres, services
+from orderly.stack.emulator import Emulator
+from orderly.stack.folder import Folder, State
+from orderly.stack.gateway import Gateway
+from orderly.stack.ports import Ports
+from orderly.stack.postgres import Postgres
+from orderly.stack.processes import Identity, Part, describe
+from orderly.stack.services import Service
+from orderly.tokens import Signer, load_key
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+STEADY_AFTER_S = 60.0  # who ran so long is started again without being made to wait
+READY_WITHIN_S = 60.0
+INTAKE_DRAINED_WITHIN_S = 20.0
+LEAVES_WITHIN_S = 25.0
+# Who needs others goes before them.
+ORDER_OF_LEAVING = (*services.NAMES, "gateway", "emulator", "postgres")
+# What starting a part again may meet while another part is away too.
+PASSING = (StackError, BotoCoreError, ClientError, Unavailable, NotPublished)
+
+Say = Callable[[str, str], None]  # that something happened, and to which part
+
+
+class Stack:
+    """All of Orderly in one folder, on ports of its own.
+
+    `async with Stack(Folder(path), Ports.free()) as stack:` is how tests get one.
+    """
+
+    def __init__(
+        self,
+        folder: Folder,
+        ports: Ports,
+        *,
+        say: Say = lambda _, __: None,
+        fresh: bool = False,
+    ) -> None:
+        self.folder = folder
+        self.ports = ports
+        self.services: dict[str, Service] = {}
+        self._say = say
+        self._fresh = fresh
+        self._hurried = False
+        self._held = ExitStack()
+        self._database_urls: dict[str, str] = {}
+        self._keepers: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        self.folder.open()
+        self._held.enter_context(self.folder.held())
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    @property
+    def url(self) -> str:
+        return self.ports.url
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        return {
+            part.name: part
+            for part in (
+                self.postgres,
+                self.emulator,
+                *self.services.values(),
+                self.gateway,
+            )
+        }
+
+    async def stop(self) -> None:
+        """End everything; nothing of it runs when this returns."""
+        self._note(ready=False)
+        if self._keepers:
+            await self._drain_intake()
+        for keeper in self._keepers:
+            keeper.cancel()
+        self._keepers = []
+        await asyncio.gather(*map(self._stop, self.services.values()))
+        for part in self._others_to_stop():
+            await self._stop(part)
+        self._held.close()
+
+    def hurry(self) -> None:
+        """Stop waiting for services that are leaving."""
+        self._hurried = True
+        for service in self.services.values():
+            service.process.kill()
+
+    async def _start(self) -> None:
+        self._note(ready=False)
+        await stop_leftovers(self.folder, self._say)
+        if self._fresh:
+            self._forget()
+        self.ports.check()
+        self._build()
+        await together(self._start_postgres(), self._start_emulator())
+        await together(*(service.migrate() for service in self.services.values()))
+        await self._publish_again()
+        await together(*map(self._start_service, self.services.values()))
+        await self._start_part(self.gateway)
+        await self._stock_up()
+        self._keepers = [
+            asyncio.create_task(self._keep(part)) for part in self.parts.values()
+        ]
+        self._note(ready=True)
+
+    def _note(self, *, ready: bool) -> None:
+        self.folder.write_state(State(os.getpid(), self.ports, ready=ready))
+
+    def _forget(self) -> None:
+        postgres.forget(self.folder.path)
+        self.folder.demo_done.unlink(missing_ok=True)
+        self._say("stack", "forgot everything: starting anew")
+
+    def _build(self) -> None:
+        folder, ports = self.folder, self.ports
+        self.gateway = Gateway(folder, ports)
+        self.signer = Signer(load_key(folder.key), ports.url)
+        folder.publish("jwks.json", self.signer.key_set())
+        self.postgres = Postgres(
+            postgres.home_for(folder.path),
+            ports.postgres,
+            log=folder.log("postgres"),
+            run_file=folder.run_file("postgres"),
+        )
+        self.emulator = Emulator(
+            folder.path / "emulator",
+            ports.emulator,
+            log=folder.log("emulator"),
+            run_file=folder.run_file("emulator"),
+        )
+
+    async def _start_postgres(self) -> None:
+        await self._start_part(self.postgres)
+        if not self.postgres.home.is_relative_to(self.folder.path):
+            self._say("postgres", f"keeps its data in {self.postgres.home}")
+        shared = services.shared_environment(self.url, self.emulator.aws_environment)
+        for name in services.NAMES:
+            port = self.ports.of(name)
+            url = await self.postgres.give_database(name)
+            own = services.own_environment(name, port=port, database_url=url)
+            self._database_urls[name] = url
+            self.services[name] = Service(name, port, self.folder, {**shared, **own})
+
+    async def _start_emulator(self) -> None:
+        await self._start_part(self.emulator)
+        async with self.emulator.connect() as aws:
+            await provision(aws, TOPOLOGY)
+
+    async def _publish_again(self) -> None:
+        async with self.emulator.connect() as aws:
+            published = await republish(aws, self._database_urls, self._say)
+        if published:
+            self._say("emulator", f"got {published:,} events again that were under way")
+
+    async def _start_service(self, service: Service) -> None:
+        await self._start_part(service)
+        deadline = monotonic() + READY_WITHIN_S
+        while not await service.is_ready():
+            if monotonic() > deadline:
+                raise StackError(
+                    f"{service.name} serves but is not ready: see"
+                    f" http://127.0.0.1:{service.port}/readyz and {service.process.log}"
+                )
+            await asyncio.sleep(0.1)
+
+    async def _start_part(self, part: Part) -> None:
+        began = monotonic()
+        await part.start()
+        self._say(
+            part.name,
+            f"listens on 127.0.0.1:{self.ports.of(part.name)}"
+            f" after {monotonic() - began:.1f} s",
+        )
+
+    async def _stock_up(self) -> None:
+        if self.folder.demo_done.exists():
+            return
+        await demo.stock_up(self.url, self.signer.token(["inventory.write"]))
+        self.folder.demo_done.touch()
+        self._say("inventory", "has demo products and stock")
+
+    async def _keep(self, part: Part) -> None:
+        """Start the part again whenever it ends, as the platform does in production."""
+        pause_s = FIRST_PAUSE_S
+        while True:
+            began = monotonic()
+            status = await part.wait()
+            if monotonic() - began > STEADY_AFTER_S:
+                pause_s = FIRST_PAUSE_S
+            self._say(
+                part.name,
+                f"ended ({describe(status)}): starting it again in {pause_s:g} s",
+            )
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            try:
+                await self._start_again(part)
+            except PASSING as error:
+                self._say(part.name, f"could not be started again: {error}")
+                await part.stop()
+
+    async def _start_again(self, part: Part) -> None:
+        if part is self.emulator:
+            await self._start_emulator()
+            await self._publish_again()
+        else:
+            await self._start_part(part)
+
+    async def _drain_intake(self) -> None:
+        """See that no order is left where it would be forgotten."""
+        deadline = monotonic() + INTAKE_DRAINED_WITHIN_S
+        told = False
+        try:
+            async with self.emulator.connect() as aws:
+                while waiting := await _depth(aws, ORDERS_INTAKE.name):
+                    if self._hurried or monotonic() > deadline:
+                        self._say(
+                            "emulator", f"forgets {waiting} orders not yet placed"
+                        )
+                        return
+                    if not told:
+                        self._say("orders", f"{waiting} orders are still to be placed")
+                        told = True
+                    await asyncio.sleep(0.2)
+        except (BotoCoreError, ClientError) as error:
+            self._say("emulator", f"does not tell what is in its queues: {error}")
+
+    def _others_to_stop(self) -> list[Part]:
+        return [
+            getattr(self, name)
+            for name in ORDER_OF_LEAVING
+            if name not in services.NAMES and hasattr(self, name)
+        ]
+
+    async def _stop(self, part: Part) -> None:
+        if part.process.running:
+            await part.stop()
+            self._say(part.name, "ended")
+
+
+async def together(*work: Coroutine[Any, Any, None]) -> None:
+    """Wait for all of it; the first failure ends the rest and is the one to hear of."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for one in work:
+                tasks.create_task(one)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+
+
+async def stop_leftovers(folder: Folder, say: Say) -> None:
+    """End what a killed supervisor left running; to be called with the folder held."""
+    for name in ORDER_OF_LEAVING:
+        run_file = folder.run_file(name)
+        identity = Identity.read(run_file)
+        if identity and (process := identity.process()):
+            await asyncio.to_thread(_end, name, process)
+            say(name, f"(pid {identity.pid}) was left from an earlier run: ended it")
+        run_file.unlink(missing_ok=True)
+
+
+def _end(name: str, process: psutil.Process) -> None:
+    if name == "postgres":
+        process.send_signal(postgres.STOP_FAST)
+    else:
+        process.terminate()
+    try:
+        process.wait(LEAVES_WITHIN_S)
+    except psutil.TimeoutExpired:
+        process.kill()
+        process.wait(LEAVES_WITHIN_S)
+
+
+async def _depth(aws: Aws, queue: str) -> int:
+    counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+    answer = await aws.sqs.get_queue_attributes(
+        QueueUrl=await aws.queue_url(queue), AttributeNames=list(counts)
+    )
+    return sum(int(answer["Attributes"][count]) for count in counts)

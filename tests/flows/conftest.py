@@ -1,0 +1,28 @@
+"""The whole stack, as `make run` starts it, in a folder and on ports of its own."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from orderly.stack.folder import Folder
+from orderly.stack.ports import Ports
+from orderly.stack.stack import Stack
+
+from tests.flows.shop import Shop
+
+
+@pytest.fixture(scope="session")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    folder = Folder(tmp_path_factory.mktemp("stack"))
+    async with Stack(folder, Ports.free()) as stack:
+        yield stack
+
+
+@pytest.fixture
+async def shop(stack: Stack) -> AsyncIterator[Shop]:
+    headers = {"Authorization": f"Bearer {stack.signer.token()}"}
+    limits = httpx.Limits(max_connections=32)
+    async with httpx.AsyncClient(
+        base_url=stack.url, headers=headers, limits=limits, timeout=30, trust_env=False
+    ) as http:
+        yield Shop(http)

@@ -1,0 +1,171 @@
+"""Orderly as its users see it: by its HTTP API, through the gateway."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from chassis.testing import eventually
+
+JSON = dict[str, Any]
+SETTLES_WITHIN_S = 60
+
+
+def an_order(*lines: tuple[str, int], **changes: Any) -> JSON:
+    """A prepaid order of these SKUs and quantities, at 12.50 each with 19 % tax."""
+    priced = [
+        {
+            "sku": sku,
+            "quantity": quantity,
+            "unit_price": 1250,
+            "discount": 0,
+            "tax": quantity * 238,
+        }
+        for sku, quantity in lines
+    ]
+    total = (
+        sum(line["quantity"] * line["unit_price"] + line["tax"] for line in priced)
+        + 583
+    )
+    payment = {
+        "method": "prepaid",
+        "provider": "acme-pay",
+        "reference": uuid4().hex,
+        "captured": total,
+    }
+    return {
+        "channel": "web",
+        "customer_id": "c-42",
+        "reference": "cart",
+        "currency": "EUR",
+        "policy": "all_or_nothing",
+        "lines": priced,
+        "shipping": {"price": 490, "tax": 93},
+        "ship_to": {
+            "name": "Ada Byron",
+            "line1": "1 Quay St",
+            "city": "Cork",
+            "postal_code": "T12",
+            "country": "IE",
+        },
+        "payment": payment,
+        "hold_id": None,
+        "total": total,
+    } | changes
+
+
+@dataclass(frozen=True)
+class Shop:
+    http: httpx.AsyncClient
+
+    async def get(self, path: str, **params: Any) -> JSON:
+        answer = await self.http.get(path, params=params)
+        answer.raise_for_status()
+        return answer.json()
+
+    async def everything(self, path: str, **params: Any) -> list[JSON]:
+        """All pages of a list."""
+        items: list[JSON] = []
+        cursor: JSON = {}
+        while True:
+            page = await self.get(path, **params, **cursor, limit=200)
+            items += page["items"]
+            if page["next_cursor"] is None:
+                return items
+            cursor = {"cursor": page["next_cursor"]}
+
+    async def stock_up(self, quantity: int) -> str:
+        """A new product with so many units; its SKU."""
+        sku = f"SKU-{uuid4().hex[:10].upper()}"
+        product = {
+            "name": "Descaler, 1 l",
+            "unit_cost": 640,
+            "currency": "EUR",
+            "reorder_point": 0,
+        }
+        location = {"name": "Cork", "priority": 1}
+        await self.put("/v1/inventory/locations/cork", location)
+        await self.put(f"/v1/inventory/products/{sku}", product)
+        if quantity:
+            await self.receive(sku, quantity)
+        return sku
+
+    async def receive(self, sku: str, quantity: int) -> None:
+        receipt = {
+            "location": "cork",
+            "reference": "truck",
+            "lines": [{"sku": sku, "quantity": quantity, "unit_cost": 640}],
+        }
+        answer = await self.http.post(
+            "/v1/inventory/receipts",
+            json=receipt,
+            headers={"Idempotency-Key": uuid4().hex},
+        )
+        assert answer.status_code == 201, answer.text
+
+    async def put(self, path: str, body: JSON) -> None:
+        answer = await self.http.put(path, json=body)
+        assert answer.is_success, answer.text
+
+    async def place(self, order: JSON, *, key: str, **headers: str) -> httpx.Response:
+        """Ask until there is an answer, with the same key, as a storefront does."""
+        while True:
+            try:
+                answer = await self.http.post(
+                    "/v1/orders",
+                    json=order,
+                    headers={"Idempotency-Key": key, **headers},
+                )
+            except httpx.TransportError:
+                answer = None
+            if answer is not None and answer.status_code < 500:
+                return answer
+            await asyncio.sleep(0.2)
+
+    async def decided(self, order_id: str) -> JSON:
+        """The order once it is no longer merely placed."""
+        order: JSON = {}
+
+        async def is_decided() -> bool:
+            nonlocal order
+            try:
+                answer = await self.http.get(
+                    f"/v1/orders/{order_id}", headers={"Prefer": "wait=5"}
+                )
+            except httpx.TransportError:
+                return False
+            order = answer.json() if answer.status_code == 200 else {"status": "placed"}
+            return order["status"] != "placed"
+
+        await self.until(is_decided)
+        return order
+
+    async def until(self, check: Callable[[], Awaitable[bool]]) -> None:
+        await eventually(check, within_s=SETTLES_WITHIN_S, every_s=0.2)
+
+    async def until_some(self, path: str, **params: Any) -> list[JSON]:
+        """The list, once there is something in it."""
+        found: list[JSON] = []
+
+        async def is_some() -> bool:
+            nonlocal found
+            found = await self.everything(path, **params)
+            return bool(found)
+
+        await self.until(is_some)
+        return found
+
+    async def invoices(self, order_id: str) -> list[JSON]:
+        return await self.until_some("/v1/accounting/invoices", order_id=order_id)
+
+    async def stock(self, sku: str) -> tuple[int, int]:
+        """Units on hand and reserved, over all locations."""
+        rows = await self.everything("/v1/inventory/stock", sku=sku)
+        return sum(r["on_hand"] for r in rows), sum(r["reserved"] for r in rows)
+
+    async def trial_balance(self) -> list[JSON]:
+        balance = await self.get("/v1/accounting/reports/trial-balance")
+        return list(balance["totals"])

@@ -1,0 +1,182 @@
+"""Many orders at once, while things die: nothing lost, nothing doubled, the books agree."""
+
+import asyncio
+import json
+import random
+import signal
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from orderly.stack.stack import Stack
+
+from chassis.queues import Aws
+from contracts.topology import INVENTORY_FROM_ORDERS
+from tests.flows.shop import JSON, Shop, an_order
+
+ORDERS = 500
+BUYERS = 32
+
+
+async def rush(
+    shop: Shop, sku: str, during: Callable[[], Awaitable[None]] | None = None
+) -> dict[str, set[str]]:
+    """Place the orders from 32 connections, a third of them twice; the ids by key."""
+    orders = {uuid4().hex: an_order((sku, 1)) for _ in range(ORDERS)}
+    intents = [*orders, *random.sample(sorted(orders), ORDERS // 3)]
+    random.shuffle(intents)
+    answers: dict[str, set[str]] = {key: set() for key in orders}
+    waiting = iter(intents)
+
+    async def buy() -> None:
+        for key in waiting:
+            answer = await shop.place(orders[key], key=key)
+            assert answer.status_code in {200, 201, 202}, answer.text
+            answers[key].add(answer.headers["location"])
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(BUYERS):
+            tasks.create_task(buy())
+        if during:
+            tasks.create_task(during())
+    return answers
+
+
+async def check(shop: Shop, sku: str, answers: dict[str, set[str]], stock: int) -> None:
+    """One order per key, each confirmed, reserved and invoiced once; the books agree."""
+    assert all(len(locations) == 1 for locations in answers.values())
+    ids = [next(iter(locations)).rpartition("/")[2] for locations in answers.values()]
+    assert len(set(ids)) == ORDERS
+    decided = [await shop.decided(order_id) for order_id in ids]
+    assert Counter(order["status"] for order in decided) == {"confirmed": ORDERS}
+    assert await shop.stock(sku) == (stock, ORDERS)
+    invoiced: list[JSON] = []
+
+    async def all_are_invoiced() -> bool:
+        nonlocal invoiced
+        every = await shop.everything("/v1/accounting/invoices")
+        invoiced = [invoice for invoice in every if invoice["order_id"] in set(ids)]
+        return len(invoiced) >= ORDERS
+
+    await shop.until(all_are_invoiced)
+    assert Counter(invoice["order_id"] for invoice in invoiced) == Counter(ids)
+    for totals in await shop.trial_balance():
+        assert totals["debit"] == totals["credit"]
+
+
+async def test_500_orders_at_once_with_repeats(shop: Shop):
+    sku = await shop.stock_up(ORDERS + 100)
+
+    answers = await rush(shop, sku)
+
+    await check(shop, sku, answers, ORDERS + 100)
+
+
+@pytest.mark.parametrize("victim", ["orders", "inventory", "accounting", "emulator"])
+async def test_a_part_is_killed_in_the_middle(shop: Shop, stack: Stack, victim: str):
+    sku = await shop.stock_up(ORDERS)
+
+    async def kill() -> None:
+        await asyncio.sleep(0.5)
+        stack.parts[victim].process.send_signal(signal.SIGKILL)
+
+    answers = await rush(shop, sku, during=kill)
+
+    await check(shop, sku, answers, ORDERS)
+
+
+async def test_orders_are_taken_while_inventory_is_away(shop: Shop, stack: Stack):
+    sku = await shop.stock_up(20)
+    async with stack.without("inventory"):
+        placed = [
+            await shop.place(an_order((sku, 1)), key=uuid4().hex) for _ in range(20)
+        ]
+        assert {answer.status_code for answer in placed} == {201}
+        assert {answer.json()["status"] for answer in placed} == {"placed"}
+
+    decided = [await shop.decided(answer.json()["id"]) for answer in placed]
+
+    assert {order["status"] for order in decided} == {"confirmed"}
+    assert await shop.stock(sku) == (20, 20)
+
+
+async def test_poison_is_put_aside_and_the_orders_around_it_go_through(
+    shop: Shop, stack: Stack
+):
+    sku = await shop.stock_up(20)
+    poison = [
+        "not json",
+        json.dumps(
+            [{"specversion": "1.0", "id": "no-uuid", "type": "orders.order_placed.v1"}]
+        ),
+        json.dumps([cloud_event("orders.order_placed.v999", {})]),
+        json.dumps([cloud_event("orders.order_placed.v1", {"order_id": "?"})]),
+    ]
+    async with stack.emulator.connect() as aws:
+        placing = rush_of(shop, sku, 20)
+        for body in poison:
+            await aws.send(INVENTORY_FROM_ORDERS.name, body, {})
+        answers = await placing
+
+        statuses = [(await shop.decided(a.json()["id"]))["status"] for a in answers]
+        dead = await dead_letters(aws, len(poison))
+
+    assert statuses == ["confirmed"] * 20
+    assert {body for body, _ in dead} == {normal(body) for body in poison}
+    assert all(reason for _, reason in dead)
+
+
+async def rush_of(shop: Shop, sku: str, count: int) -> list[Any]:
+    return await asyncio.gather(
+        *(shop.place(an_order((sku, 1)), key=uuid4().hex) for _ in range(count))
+    )
+
+
+def cloud_event(type_: str, data: JSON) -> JSON:
+    return {
+        "specversion": "1.0",
+        "id": str(uuid4()),
+        "source": "orderly/orders",
+        "type": type_,
+        "subject": str(uuid4()),
+        "time": "2026-11-21T10:00:00+00:00",
+        "data": data,
+    }
+
+
+def normal(body: str) -> str:
+    """As it is written again when it is put aside."""
+    try:
+        return json.dumps(json.loads(body))
+    except ValueError:
+        return body
+
+
+async def dead_letters(aws: Aws, count: int) -> list[tuple[str, str]]:
+    """What is in Inventory's dead letters, with the reasons."""
+    found: dict[str, tuple[str, str]] = {}
+    async with asyncio.timeout(30):
+        while len(found) < count:
+            for message in await aws.receive(
+                INVENTORY_FROM_ORDERS.dead_letters, wait_s=1
+            ):
+                found[message.id] = (message.body, message.attributes.get("error", ""))
+    return list(found.values())
+
+
+async def test_what_was_under_way_survives_a_restart_of_everything(
+    shop: Shop, stack: Stack
+):
+    sku = await shop.stock_up(20)
+    async with stack.without("inventory"):
+        placed = [
+            await shop.place(an_order((sku, 1)), key=uuid4().hex) for _ in range(20)
+        ]
+        # The queues forget what Inventory has not heard yet.
+        stack.emulator.process.send_signal(signal.SIGKILL)
+
+    decided = [await shop.decided(answer.json()["id"]) for answer in placed]
+
+    assert {order["status"] for order in decided} == {"confirmed"}
