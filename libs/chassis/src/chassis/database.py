@@ -30,7 +30,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 ATTEMPTS = 5
-_SUBJECTS = "orderly.subjects"  # what a transaction announces, in its connection's info
+# In a transaction's connection's info: what it announces, and what follows its commit.
+_SUBJECTS = "orderly.subjects"
+_NOTES = "orderly.notes"
 
 # Whoever was chosen to lose may simply start over.
 _LOST_A_RACE = frozenset({"40001", "40P01", "55P03"})
@@ -93,9 +95,13 @@ class Database:
         """One transaction: committed when the block ends, undone when it raises."""
         async with self._engine.connect() as tx:
             tx.info.pop(_SUBJECTS, None)
+            tx.info.pop(_NOTES, None)
             async with tx.begin():
                 yield tx
             subjects = tx.info.pop(_SUBJECTS, None)
+            notes = tx.info.pop(_NOTES, ())
+        for note in notes:
+            note()
         if subjects:
             self.note_use()
             for listener in self._listeners:
@@ -143,6 +149,11 @@ class Database:
 def announce(tx: Tx, subjects: Sequence[str]) -> None:
     """Have the subjects told to the process's listeners once `tx` is committed."""
     tx.info.setdefault(_SUBJECTS, []).extend(subjects)
+
+
+def after_commit(tx: Tx, note: Callable[[], None]) -> None:
+    """Have `note` called once `tx` is committed: a metric counts what is, once."""
+    tx.info.setdefault(_NOTES, []).append(note)
 
 
 def sqlstate(error: BaseException) -> str:
