@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, TypeVar, overload
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -73,6 +73,7 @@ class _Attributes(BaseModel):
 _ATTRIBUTES = TypeAdapter(_Attributes)
 
 Handle = Callable[[Tx, list[Envelope[Any]]], Awaitable[None]]
+H = TypeVar("H", bound=Handle)
 
 
 @dataclass(frozen=True)
@@ -88,20 +89,23 @@ class Router:
     _subscriptions: list[_Subscription] = field(default_factory=list)
     _known: dict[str, type[Event]] = field(default_factory=dict)
 
+    @overload
     def on(
-        self, *types: type[E]
+        self, type_: type[E], /
     ) -> Callable[
         [Callable[[Tx, list[Envelope[E]]], Awaitable[None]]],
         Callable[[Tx, list[Envelope[E]]], Awaitable[None]],
-    ]:
+    ]: ...
+
+    # Of several types: mypy would look for one that they all are, not for their union.
+    @overload
+    def on(self, *types: type[Event]) -> Callable[[H], H]: ...
+
+    def on(self, *types: type[Event]) -> Callable[[H], H]:
         """Register the decorated function: it gets all events of these types at hand."""
 
-        def register(
-            handle: Callable[[Tx, list[Envelope[E]]], Awaitable[None]],
-        ) -> Callable[[Tx, list[Envelope[E]]], Awaitable[None]]:
-            self._subscriptions.append(
-                _Subscription(frozenset(types), cast("Handle", handle))
-            )
+        def register(handle: H) -> H:
+            self._subscriptions.append(_Subscription(frozenset(types), handle))
             self._known.update({type_.type: type_ for type_ in types})
             return handle
 
