@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from chassis.events import Envelope, Event
@@ -20,6 +20,8 @@ from contracts.orders import (
     Policy,
     Shipping,
 )
+
+E = TypeVar("E", bound=Event)
 
 AT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 PREPAID = Payment(
@@ -151,9 +153,7 @@ def story(placed: OrderPlaced, *then: Event) -> list[Envelope[Event]]:
     return facts_of(placed.order_id, placed, *then)
 
 
-def arriving(
-    fact: Event, *, subject: str = "", sequence: int | None = None
-) -> Envelope[Event]:
+def arriving(fact: E, *, subject: str = "", sequence: int | None = None) -> Envelope[E]:
     return Envelope(
         id=uuid4(),
         source="orderly/tests",
