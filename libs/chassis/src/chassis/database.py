@@ -14,7 +14,18 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import asyncpg
 import structlog
-from sqlalchemy import JSON, Table, Text, bindparam, cast, column, func, select
+from sqlalchemy import (
+    JSON,
+    Table,
+    Text,
+    Update,
+    bindparam,
+    cast,
+    column,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -217,3 +228,27 @@ def columns_of(
 ) -> dict[str, list[Any]]:
     """Rows turned into the column arrays that `insert_many` takes."""
     return {name: [row[name] for row in rows] for name in names}
+
+
+def update_many(table: Table, by: Sequence[str], names: Sequence[str]) -> Update:
+    """UPDATE … FROM unnest: the rows are found by some columns, others take new values."""
+    new = rows_from_arrays(
+        *((_new(name), table.c[name].type) for name in (*by, *names))
+    )
+    return (
+        update(table)
+        .where(*(table.c[name] == new.c[_new(name)] for name in by))
+        .values({name: new.c[_new(name)] for name in names})
+    )
+
+
+def changes_of(
+    rows: Sequence[Mapping[str, Any]], names: Sequence[str]
+) -> dict[str, list[Any]]:
+    """Rows turned into the column arrays that `update_many` takes."""
+    return {_new(name): [row[name] for row in rows] for name in names}
+
+
+def _new(name: str) -> str:
+    # An UPDATE's parameters that are called like its columns would be set to, as scalars.
+    return f"new_{name}"
