@@ -62,7 +62,7 @@ async def test_an_unknown_product_is_not_found(client):
     assert (answer.status_code, answer.json()["code"]) == (404, "product_not_found")
 
 
-FAULTY = [
+FAULTY: list[tuple[dict[str, object], str]] = [
     ({"unit_cost": -1}, "/unit_cost"),
     ({"unit_cost": 7.5}, "/unit_cost"),
     ({"unit_cost": "700"}, "/unit_cost"),
