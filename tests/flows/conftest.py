@@ -4,17 +4,14 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from orderly.stack.folder import Folder
-from orderly.stack.ports import Ports
-from orderly.stack.stack import Stack
 
+from orderly.stack.stack import Stack
 from tests.flows.shop import Shop
 
 
 @pytest.fixture(scope="session")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    folder = Folder(tmp_path_factory.mktemp("stack"))
-    async with Stack(folder, Ports.free()) as stack:
+async def stack() -> AsyncIterator[Stack]:
+    async with Stack.throwaway() as stack:
         yield stack
 
 

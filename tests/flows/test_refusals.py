@@ -4,9 +4,9 @@ from uuid import uuid4
 
 import httpx
 import pytest
+
 from orderly.stack.stack import Stack
 from orderly.tokens import Signer
-
 from tests.flows.shop import JSON, Shop, an_order
 
 

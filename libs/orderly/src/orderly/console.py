@@ -21,9 +21,9 @@ console = Console(highlight=False, soft_wrap=True)
 
 
 def say(part: str, text: str) -> None:
-    prefix = Text(f"{part:{WIDTH}} │ ", style=COLOURS.get(part, "bold"))
+    prefix = (f"{part:{WIDTH}} │ ", COLOURS.get(part, "bold"))
     for line in text.splitlines():
-        console.print(prefix + Text.from_ansi(line))
+        console.print(Text.assemble(prefix, Text.from_ansi(line)))
 
 
 class Follower:

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from importlib import import_module
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from chassis.relay import NotPublished, bundles, calls
 from chassis.topology import Topic
 
 PAGE_EVENTS = 5000
-SAY_EVERY_EVENTS = 100_000
+SAY_EVERY_S = 3.0
 # Beyond this an inbox may have forgotten; a little less, so that its edge is not ours.
 LOOK_BACK = PARTITIONS.keep - timedelta(days=3)
 
@@ -66,26 +67,27 @@ async def republish(
         )
 
 
-async def publish_missing(aws: Aws, publisher: Publisher, tell: Tell) -> int:
+async def publish_missing(
+    aws: Aws, publisher: Publisher, tell: Tell, *, page_events: int = PAGE_EVENTS
+) -> int:
     published = compared = 0
-    async for page in _pages(publisher.log):
+    told_at = monotonic()
+    async for page in _pages(publisher.log, page_events):
         missing = await _missing(publisher.subscribers, page)
         await _publish(aws, publisher, missing)
         published += len(missing)
         compared += len(page)
-        if compared % SAY_EVERY_EVENTS == 0:
-            tell(
-                publisher.name,
-                f"{compared:,} events compared with inboxes, {published:,} missing",
-            )
+        if monotonic() - told_at > SAY_EVERY_S:
+            tell(publisher.name, f"{compared:,} events compared, {published:,} missing")
+            told_at = monotonic()
     return published
 
 
-async def _pages(log: Database) -> AsyncIterator[Sequence[Row[Any]]]:
-    """The published part of the log that inboxes still remember, in its order."""
+async def _pages(log: Database, events: int) -> AsyncIterator[Sequence[Row[Any]]]:
+    """The numbered part of the log that inboxes still remember, in its order."""
     first, last = await log.transact(_span)
     while first <= last:
-        page = await log.transact(_page, first, last)
+        page = await log.transact(_page, first, last, events)
         if not page:
             return
         yield page
@@ -93,13 +95,15 @@ async def _pages(log: Database) -> AsyncIterator[Sequence[Row[Any]]]:
 
 
 async def _span(tx: Tx) -> tuple[int, int]:
+    # Up to what is numbered, not what the relay knows to be published: its cursor may
+    # come a moment after, and SNS confirms also what no queue has subscribed to yet.
     recent = outbox.c.time >= func.now() - LOOK_BACK
     first = select(func.coalesce(func.min(outbox.c.position), 1)).where(recent)
-    last = select(relay_cursor.c.published).where(relay_cursor.c.name == RELAY)
+    last = select(relay_cursor.c.numbered).where(relay_cursor.c.name == RELAY)
     return (await tx.execute(first)).scalar_one(), (await tx.execute(last)).scalar_one()
 
 
-async def _page(tx: Tx, first: int, last: int) -> Sequence[Row[Any]]:
+async def _page(tx: Tx, first: int, last: int, most: int) -> Sequence[Row[Any]]:
     query: Select[Any] = (
         select(outbox.c.position, outbox.c.time, outbox.c.id, outbox.c.type)
         .where(
@@ -107,7 +111,7 @@ async def _page(tx: Tx, first: int, last: int) -> Sequence[Row[Any]]:
             outbox.c.time >= func.now() - LOOK_BACK,
         )
         .order_by(outbox.c.position)
-        .limit(PAGE_EVENTS)
+        .limit(most)
     )
     rows: Sequence[Row[Any]] = (await tx.execute(query)).all()
     return rows
@@ -189,5 +193,5 @@ def _publishers(databases: Mapping[str, Database]) -> Iterator[Publisher]:
 
 def _service(name: str) -> Service[Any]:
     """Who announces and who handles what is written once: in the service itself."""
-    module = import_module(f"{name}.main")
-    return next(found for found in vars(module).values() if isinstance(found, Service))
+    service: Service[Any] = import_module(f"{name}.main").SERVICE
+    return service

@@ -6,7 +6,7 @@ import os
 import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from orderly.errors import StackError
@@ -14,6 +14,10 @@ from orderly.stack.ports import Ports
 
 # The package is installed from the clone, never copied out of it.
 CLONE = Path(__file__).resolve().parents[5]
+
+
+def _default() -> Path:
+    return Path(os.environ.get("ORDERLY_FOLDER", CLONE / ".orderly")).absolute()
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class State:
 
 @dataclass(frozen=True)
 class Folder:
-    path: Path = CLONE / ".orderly"
+    path: Path = field(default_factory=_default)
 
     @property
     def logs(self) -> Path:

@@ -101,6 +101,7 @@ class Postgres(Part):
         self._check_data()
         if not self.data.exists():
             await self._make_data()
+        self._clear_lock()
         deadline = monotonic() + FREED_WITHIN_S
         while True:
             try:
@@ -159,6 +160,16 @@ class Postgres(Part):
                 f"The passwords of {self.data} are gone ({self.home}/passwords.json)."
                 f" Bring them back; {anew}."
             )
+
+    def _clear_lock(self) -> None:
+        """Remove the lock of a server that was killed before it could sign it.
+
+        PostgreSQL cannot tell whether another one is just starting. There is none: who
+        starts this one holds the folder.
+        """
+        lock = self.data / "postmaster.pid"
+        if lock.exists() and not lock.stat().st_size:
+            lock.unlink()
 
     def _major_version(self) -> str:
         printed = subprocess.run(  # noqa: S603

@@ -99,8 +99,9 @@ class Process:
     _output_from: int = field(default=0, init=False)
 
     @property
-    def pid(self) -> int | None:
-        return self._child.pid if self._child else None
+    def pid(self) -> int:
+        assert self._child  # noqa: S101 - only what was started has one
+        return self._child.pid
 
     @property
     def running(self) -> bool:
@@ -114,16 +115,24 @@ class Process:
         self._turn_over_log()
         with self.log.open("ab") as output:
             self._output_from = output.tell()
-            self._child = await asyncio.create_subprocess_exec(
-                *argv,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=dict(self.env),
-                cwd=self.cwd,
-                start_new_session=True,  # Ctrl-C is for the supervisor alone
-                **options,
+            starting = asyncio.ensure_future(
+                asyncio.create_subprocess_exec(
+                    *argv,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    env=dict(self.env),
+                    cwd=self.cwd,
+                    start_new_session=True,  # Ctrl-C is for the supervisor alone
+                    **options,
+                )
             )
+            try:
+                self._child = await asyncio.shield(starting)
+            except asyncio.CancelledError:
+                # Left alone, asyncio would kill it: ending it in good order is `stop`.
+                self._child = await starting
+                raise
         if self.run_file:
             with contextlib.suppress(
                 psutil.NoSuchProcess
@@ -155,17 +164,17 @@ class Process:
                 *self.stop_signals,
                 (signal.SIGKILL, LAST_GASP_S),
             ):
-                with contextlib.suppress(ProcessLookupError):
-                    self._child.send_signal(number)
+                self.send_signal(number)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._child.wait(), patience_s)
                     break
         if self.run_file:
             self.run_file.unlink(missing_ok=True)
 
-    def kill(self) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
         if self._child and self.running:
-            self._child.kill()
+            with contextlib.suppress(ProcessLookupError):
+                self._child.send_signal(number)
 
     def output(self) -> str:
         """Return what the child wrote since its last start."""

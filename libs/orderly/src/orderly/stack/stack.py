@@ -2,8 +2,13 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
-from contextlib import ExitStack
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import ExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self
@@ -11,9 +16,7 @@ from typing import Any, Self
 import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chassis.errors import Unavailable
 from chassis.queues import Aws
-from chassis.relay import NotPublished
 from chassis.topology import provision
 from contracts.topology import ORDERS_INTAKE, TOPOLOGY
 from orderly import demo
@@ -23,30 +26,24 @@ from orderly.stack import postgres, services
 from orderly.stack.emulator import Emulator
 from orderly.stack.folder import Folder, State
 from orderly.stack.gateway import Gateway
+from orderly.stack.keeper import Say, keep
 from orderly.stack.ports import Ports
 from orderly.stack.postgres import Postgres
-from orderly.stack.processes import Identity, Part, describe
+from orderly.stack.processes import Identity, Part
 from orderly.stack.services import Service
 from orderly.tokens import Signer, load_key
 
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 30.0
-STEADY_AFTER_S = 60.0  # who ran so long is started again without being made to wait
 READY_WITHIN_S = 60.0
 INTAKE_DRAINED_WITHIN_S = 20.0
 LEAVES_WITHIN_S = 25.0
 # Who needs others goes before them.
 ORDER_OF_LEAVING = (*services.NAMES, "gateway", "emulator", "postgres")
-# What starting a part again may meet while another part is away too.
-PASSING = (StackError, BotoCoreError, ClientError, Unavailable, NotPublished)
-
-Say = Callable[[str, str], None]  # that something happened, and to which part
 
 
 class Stack:
     """All of Orderly in one folder, on ports of its own.
 
-    `async with Stack(Folder(path), Ports.free()) as stack:` is how tests get one.
+    Tests get one of their own by `async with Stack.throwaway() as stack:`.
     """
 
     def __init__(
@@ -56,16 +53,29 @@ class Stack:
         *,
         say: Say = lambda _, __: None,
         fresh: bool = False,
+        throwaway: bool = False,
     ) -> None:
         self.folder = folder
         self.ports = ports
         self.services: dict[str, Service] = {}
         self._say = say
         self._fresh = fresh
+        self._throwaway = throwaway
         self._hurried = False
         self._held = ExitStack()
         self._database_urls: dict[str, str] = {}
-        self._keepers: list[asyncio.Task[None]] = []
+        self._keepers: dict[str, asyncio.Task[None]] = {}
+
+    @classmethod
+    @asynccontextmanager
+    async def throwaway(cls) -> AsyncIterator[Self]:
+        folder = Folder(Path(tempfile.mkdtemp(prefix="orderly-stack-")))
+        try:
+            async with cls(folder, Ports.free(), throwaway=True) as stack:
+                yield stack
+        finally:
+            postgres.forget(folder.path)
+            shutil.rmtree(folder.path)
 
     async def __aenter__(self) -> Self:
         self.folder.open()
@@ -101,14 +111,24 @@ class Stack:
             )
         }
 
+    @asynccontextmanager
+    async def without(self, name: str) -> AsyncIterator[None]:
+        """Have a part stopped for a while, and started again afterwards."""
+        part = self.parts[name]
+        self._keepers.pop(name).cancel()
+        await self._stop(part)
+        yield
+        await self._start_again(part)
+        self._keep(part)
+
     async def stop(self) -> None:
         """End everything; nothing of it runs when this returns."""
         self._note(ready=False)
         if self._keepers:
             await self._drain_intake()
-        for keeper in self._keepers:
+        for keeper in self._keepers.values():
             keeper.cancel()
-        self._keepers = []
+        self._keepers = {}
         await asyncio.gather(*map(self._stop, self.services.values()))
         for part in self._others_to_stop():
             await self._stop(part)
@@ -118,7 +138,7 @@ class Stack:
         """Stop waiting for services that are leaving."""
         self._hurried = True
         for service in self.services.values():
-            service.process.kill()
+            service.process.send_signal(signal.SIGKILL)
 
     async def _start(self) -> None:
         self._note(ready=False)
@@ -133,10 +153,13 @@ class Stack:
         await together(*map(self._start_service, self.services.values()))
         await self._start_part(self.gateway)
         await self._stock_up()
-        self._keepers = [
-            asyncio.create_task(self._keep(part)) for part in self.parts.values()
-        ]
+        for part in self.parts.values():
+            self._keep(part)
         self._note(ready=True)
+
+    def _keep(self, part: Part) -> None:
+        start = partial(self._start_again, part)
+        self._keepers[part.name] = asyncio.create_task(keep(part, start, self._say))
 
     def _note(self, *, ready: bool) -> None:
         self.folder.write_state(State(os.getpid(), self.ports, ready=ready))
@@ -149,6 +172,7 @@ class Stack:
     def _build(self) -> None:
         folder, ports = self.folder, self.ports
         self.gateway = Gateway(folder, ports)
+        self.gateway.process.leashed = self._throwaway
         self.signer = Signer(load_key(folder.key), ports.url)
         folder.publish("jwks.json", self.signer.key_set())
         self.postgres = Postgres(
@@ -156,12 +180,14 @@ class Stack:
             ports.postgres,
             log=folder.log("postgres"),
             run_file=folder.run_file("postgres"),
+            throwaway=self._throwaway,
         )
         self.emulator = Emulator(
             folder.path / "emulator",
             ports.emulator,
             log=folder.log("emulator"),
             run_file=folder.run_file("emulator"),
+            throwaway=self._throwaway,
         )
 
     async def _start_postgres(self) -> None:
@@ -174,7 +200,9 @@ class Stack:
             url = await self.postgres.give_database(name)
             own = services.own_environment(name, port=port, database_url=url)
             self._database_urls[name] = url
-            self.services[name] = Service(name, port, self.folder, {**shared, **own})
+            service = Service(name, port, self.folder, {**shared, **own})
+            service.process.leashed = self._throwaway
+            self.services[name] = service
 
     async def _start_emulator(self) -> None:
         await self._start_part(self.emulator)
@@ -213,26 +241,6 @@ class Stack:
         await demo.stock_up(self.url, self.signer.token(["inventory.write"]))
         self.folder.demo_done.touch()
         self._say("inventory", "has demo products and stock")
-
-    async def _keep(self, part: Part) -> None:
-        """Start the part again whenever it ends, as the platform does in production."""
-        pause_s = FIRST_PAUSE_S
-        while True:
-            began = monotonic()
-            status = await part.wait()
-            if monotonic() - began > STEADY_AFTER_S:
-                pause_s = FIRST_PAUSE_S
-            self._say(
-                part.name,
-                f"ended ({describe(status)}): starting it again in {pause_s:g} s",
-            )
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-            try:
-                await self._start_again(part)
-            except PASSING as error:
-                self._say(part.name, f"could not be started again: {error}")
-                await part.stop()
 
     async def _start_again(self, part: Part) -> None:
         if part is self.emulator:

@@ -1,0 +1,3 @@
+from inventory.main import SERVICE
+
+SERVICE.main()

@@ -1,0 +1,46 @@
+"""Inventory's routes: HTTP into commands, and back. Here is what they share."""
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Request, Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from chassis.auth import Caller, needs
+from chassis.database import Database
+from chassis.pages import Page, Window
+from chassis.web import respond
+
+V = TypeVar("V", bound=BaseModel)
+
+PREFIX = "/v1/inventory"
+MAX_UNITS = 1_000_000
+MAX_COST = 1_000_000_000_000
+
+Reader = Annotated[Caller, needs("inventory.read")]
+Writer = Annotated[Caller, needs("inventory.write")]
+
+# SKUs and codes are parts of paths.
+Sku = Annotated[str, StringConstraints(pattern=r"^[^\s/?#\x00-\x1f]{1,64}$")]
+Code = Sku
+Cost = Annotated[int, Field(ge=0, le=MAX_COST, description="in minor units")]
+
+
+def example(**fields: Any) -> ConfigDict:
+    return ConfigDict(from_attributes=True, json_schema_extra={"examples": [fields]})
+
+
+def database(request: Request) -> Database:
+    found: Database = request.app.state.database
+    return found
+
+
+def page(
+    request: Request,
+    window: Window,
+    views: Iterable[V],
+    key: Callable[[V], tuple[Any, ...]],
+) -> Response:
+    """The views that fit, and where the next page starts."""
+    items, next_cursor = window.page(list(views), key)
+    return respond(request, Page(items=items, next_cursor=next_cursor))

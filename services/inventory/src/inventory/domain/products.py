@@ -1,0 +1,55 @@
+"""What is kept, and where it may be kept."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from chassis.errors import Conflict, NotFound, Unprocessable
+
+
+class ProductNotFound(NotFound):
+    code = "product_not_found"
+
+
+class UnknownProduct(Unprocessable):
+    """A body names a SKU that is no product."""
+
+    code = "unknown_product"
+
+
+class UnknownLocation(Unprocessable):
+    """A body names a location that is none."""
+
+    code = "unknown_location"
+
+
+class CurrencyInUse(Conflict):
+    """Stock that is valued in one currency cannot be revalued in another."""
+
+    code = "currency_in_use"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    sku: str
+    name: str
+    unit_cost: int
+    currency: str
+    reorder_point: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownProduct:
+    """A product as it is stored."""
+
+    product: Product
+    version: int
+    changed_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Location:
+    """Of two that could serve an order, the one with the lower priority does."""
+
+    code: str
+    name: str
+    priority: int

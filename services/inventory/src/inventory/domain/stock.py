@@ -1,0 +1,139 @@
+"""Where the units are, what came in, and what moves them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from chassis.errors import Fault
+from inventory.domain.products import KnownProduct, Product, UnknownProduct
+
+
+class MovementKind(StrEnum):
+    RECEIPT = "receipt"
+    RESERVATION = "reservation"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Movement:
+    """What changed in the stock of a SKU at a location, and why."""
+
+    location: str
+    sku: str
+    on_hand_change: int = 0
+    reserved_change: int = 0
+    kind: MovementKind
+    reference: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shelf:
+    """The units of a SKU at a location."""
+
+    sku: str
+    location: str
+    on_hand: int
+    reserved: int
+
+    @property
+    def available(self) -> int:
+        return self.on_hand - self.reserved
+
+
+def available(shelves: Iterable[Shelf]) -> dict[str, int]:
+    """What is free of each SKU, wherever it is."""
+    free: defaultdict[str, int] = defaultdict(int)
+    for shelf in shelves:
+        free[shelf.sku] += shelf.available
+    return dict(free)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReceivedLine:
+    """`unit_cost` is what was paid, `standard_cost` what the product is valued at."""
+
+    line: int
+    sku: str
+    quantity: int
+    unit_cost: int
+    standard_cost: int
+    currency: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """Goods that came in."""
+
+    id: UUID
+    location: str
+    reference: str | None
+    lines: tuple[ReceivedLine, ...]
+    received_at: datetime
+
+    @property
+    def movements(self) -> list[Movement]:
+        return [
+            Movement(
+                location=self.location,
+                sku=line.sku,
+                on_hand_change=line.quantity,
+                kind=MovementKind.RECEIPT,
+                reference=self.reference or str(self.id),
+            )
+            for line in self.lines
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveredLine:
+    """`unit_cost` is what was paid; None: what the product is valued at."""
+
+    sku: str
+    quantity: int
+    unit_cost: int | None
+
+    def valued(self, number: int, product: Product) -> ReceivedLine:
+        paid = product.unit_cost if self.unit_cost is None else self.unit_cost
+        return ReceivedLine(
+            line=number,
+            sku=self.sku,
+            quantity=self.quantity,
+            unit_cost=paid,
+            standard_cost=product.unit_cost,
+            currency=product.currency,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """Goods that are coming in, as the caller says."""
+
+    id: UUID
+    location: str
+    reference: str | None
+    lines: tuple[DeliveredLine, ...]
+    received_at: datetime
+
+    def valued(self, known: Mapping[str, KnownProduct]) -> Receipt:
+        """With what was paid, and what it is worth to us."""
+        faults = [
+            Fault(f"/lines/{index}/sku", f"There is no product {line.sku}.")
+            for index, line in enumerate(self.lines)
+            if line.sku not in known
+        ]
+        if faults:
+            raise UnknownProduct(
+                "Describe a product before it comes in.", faults=faults
+            )
+        return Receipt(
+            id=self.id,
+            location=self.location,
+            reference=self.reference,
+            lines=tuple(
+                line.valued(number, known[line.sku].product)
+                for number, line in enumerate(self.lines, 1)
+            ),
+            received_at=self.received_at,
+        )

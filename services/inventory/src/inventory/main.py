@@ -1,0 +1,29 @@
+"""Starts Inventory: its API, its consumer and its relay in one process."""
+
+from chassis import web
+from chassis.lifecycle import Parts, Runtime, Service
+from contracts import topology
+from inventory import handlers
+from inventory.api import products, reservations, stock
+from inventory.settings import Settings
+
+DESCRIPTION = "Owns stock, reservations, shipments and physical returns."
+
+
+def build(runtime: Runtime[Settings]) -> Parts:
+    app = web.create_app(
+        "inventory",
+        description=DESCRIPTION,
+        routers=[products.router, stock.router, reservations.router],
+        cors_origins=runtime.settings.cors_origins,
+    )
+    return Parts(app=app)
+
+
+SERVICE = Service(
+    name="inventory",
+    settings=Settings,
+    announces=topology.INVENTORY,
+    hears={topology.INVENTORY_FROM_ORDERS: handlers.router},
+    build=build,
+)

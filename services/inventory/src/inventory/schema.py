@@ -1,0 +1,179 @@
+"""Inventory's tables, and the laws of stock that PostgreSQL holds us to."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.sql.elements import TextClause
+
+metadata = MetaData()
+
+
+def _now() -> TextClause:
+    return text("now()")
+
+
+def _quantity(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default="0")
+
+
+products = Table(
+    "products",
+    metadata,
+    Column("sku", Text, primary_key=True),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("name", Text, nullable=False),
+    Column("unit_cost", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("reorder_point", BigInteger),
+    Column(
+        "changed_at", DateTime(timezone=True), nullable=False, server_default=_now()
+    ),
+    CheckConstraint("unit_cost >= 0", name="products_unit_cost"),
+    CheckConstraint("reorder_point >= 0", name="products_reorder_point"),
+)
+
+locations = Table(
+    "locations",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("priority", BigInteger, nullable=False),
+)
+
+stock = Table(
+    "stock",
+    metadata,
+    Column("sku", Text, ForeignKey(products.c.sku), nullable=False),
+    Column("location", Text, ForeignKey(locations.c.code), nullable=False),
+    _quantity("on_hand"),
+    _quantity("reserved"),
+    PrimaryKeyConstraint("sku", "location"),
+    CheckConstraint("0 <= reserved AND reserved <= on_hand", name="stock_never_over"),
+)
+
+# Append-only: the migration's trigger refuses UPDATE, DELETE and TRUNCATE.
+movements = Table(
+    "movements",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=_now()),
+    Column("location", Text, nullable=False),
+    Column("sku", Text, nullable=False),
+    Column("on_hand_change", BigInteger, nullable=False),
+    Column("reserved_change", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    CheckConstraint(
+        "on_hand_change <> 0 OR reserved_change <> 0", name="movements_move"
+    ),
+    Index("movements_sku", "sku", "id"),
+    Index("movements_reference", "reference", "id"),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("location", Text, ForeignKey(locations.c.code), nullable=False),
+    Column("reference", Text),
+    Column("actor", Text, nullable=False),
+    Column("received_at", DateTime(timezone=True), nullable=False),
+)
+
+receipt_lines = Table(
+    "receipt_lines",
+    metadata,
+    Column("receipt_id", Uuid, ForeignKey(receipts.c.id), nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("sku", Text, ForeignKey(products.c.sku), nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("unit_cost", BigInteger, nullable=False),
+    Column("standard_cost", BigInteger, nullable=False),
+    PrimaryKeyConstraint("receipt_id", "line"),
+    CheckConstraint("quantity > 0", name="receipt_lines_quantity"),
+    CheckConstraint("unit_cost >= 0", name="receipt_lines_unit_cost"),
+)
+
+# The three below are written a batch at a time, and a foreign key between them would
+# cost a third of the write; one transaction writes them, and nothing deletes them.
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("order_id", Uuid, primary_key=True),
+    _quantity("version"),
+    Column("state", Text, nullable=False, server_default="awaited"),
+    Column("policy", Text),
+    Column("placed_at", DateTime(timezone=True)),
+    Column("cause", Text),
+    Column(
+        "changed_at", DateTime(timezone=True), nullable=False, server_default=_now()
+    ),
+    CheckConstraint("state IN ('awaited', 'open', 'closed')", name="reservation_state"),
+    CheckConstraint(
+        "state = 'awaited'"
+        " OR (version > 0 AND policy IS NOT NULL AND placed_at IS NOT NULL"
+        " AND cause IS NOT NULL)",
+        name="reservation_known",
+    ),
+)
+
+reservation_lines = Table(
+    "reservation_lines",
+    metadata,
+    Column("order_id", Uuid, nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("sku", Text, nullable=False),
+    Column("requested", BigInteger, nullable=False),
+    _quantity("voided"),
+    _quantity("reserved"),
+    _quantity("backordered"),
+    _quantity("shipped"),
+    _quantity("released"),
+    _quantity("returned"),
+    _quantity("cost_shipped"),
+    _quantity("cost_returned"),
+    PrimaryKeyConstraint("order_id", "line"),
+    CheckConstraint(
+        "requested > 0 AND voided >= 0 AND reserved >= 0 AND backordered >= 0"
+        " AND shipped >= 0 AND released >= 0 AND returned >= 0"
+        " AND cost_shipped >= 0 AND cost_returned >= 0",
+        name="reservation_lines_not_negative",
+    ),
+    # What is left of `requested` was short.
+    CheckConstraint(
+        "voided + reserved + backordered + shipped + released <= requested",
+        name="reservation_lines_add_up",
+    ),
+    CheckConstraint("returned <= shipped", name="reservation_lines_returned"),
+    Index(
+        "reservation_lines_backordered",
+        "sku",
+        postgresql_where=text("backordered > 0"),
+    ),
+)
+
+allocations = Table(
+    "allocations",
+    metadata,
+    Column("order_id", Uuid, nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("location", Text, nullable=False),
+    _quantity("reserved"),
+    _quantity("shipped"),
+    PrimaryKeyConstraint("order_id", "line", "location"),
+    CheckConstraint("reserved >= 0 AND shipped >= 0", name="allocations_not_negative"),
+)

@@ -1,0 +1,109 @@
+"""Products and locations."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from sqlalchemy import RowMapping, Text, any_, bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+
+from chassis.database import Tx
+from chassis.pages import Window
+from inventory.domain.products import KnownProduct, Location, Product
+from inventory.schema import locations, products
+
+_HOLD = (
+    select(products)
+    .where(products.c.sku == any_(bindparam("skus", type_=ARRAY(Text))))
+    .order_by(products.c.sku)
+    # Foreign keys to a product may still be checked meanwhile.
+    .with_for_update(key_share=True)
+)
+
+
+async def add(tx: Tx, product: Product) -> KnownProduct | None:
+    """None: the SKU is a product already."""
+    added = await tx.execute(
+        insert(products)
+        .values(asdict(product))
+        .on_conflict_do_nothing()
+        .returning(products)
+    )
+    row = added.mappings().one_or_none()
+    return _known(row) if row else None
+
+
+async def hold(tx: Tx, skus: Iterable[str]) -> dict[str, KnownProduct]:
+    """The products among the SKUs, kept from others with all their stock."""
+    found = await tx.execute(_HOLD, {"skus": list(set(skus))})
+    return {row["sku"]: _known(row) for row in found.mappings()}
+
+
+async def save(tx: Tx, product: Product) -> KnownProduct:
+    saved = await tx.execute(
+        update(products)
+        .where(products.c.sku == product.sku)
+        .values(
+            **asdict(product), version=products.c.version + 1, changed_at=func.now()
+        )
+        .returning(products)
+    )
+    return _known(saved.mappings().one())
+
+
+async def get(tx: Tx, sku: str) -> KnownProduct | None:
+    found = await tx.execute(select(products).where(products.c.sku == sku))
+    row = found.mappings().one_or_none()
+    return _known(row) if row else None
+
+
+async def find(tx: Tx, window: Window, q: str | None) -> list[KnownProduct]:
+    query = select(products)
+    if q:
+        query = query.where(
+            products.c.sku.icontains(q, autoescape=True)
+            | products.c.name.icontains(q, autoescape=True)
+        )
+    found = await tx.execute(window.of(query, products.c.sku))
+    return [_known(row) for row in found.mappings()]
+
+
+def _known(row: RowMapping) -> KnownProduct:
+    return KnownProduct(
+        product=Product(
+            sku=row["sku"],
+            name=row["name"],
+            unit_cost=row["unit_cost"],
+            currency=row["currency"],
+            reorder_point=row["reorder_point"],
+        ),
+        version=row["version"],
+        changed_at=row["changed_at"],
+    )
+
+
+async def add_location(tx: Tx, location: Location) -> bool:
+    """False: the code is a location already."""
+    added = await tx.execute(
+        insert(locations).values(asdict(location)).on_conflict_do_nothing()
+    )
+    return added.rowcount == 1
+
+
+async def save_location(tx: Tx, location: Location) -> None:
+    await tx.execute(
+        update(locations)
+        .where(locations.c.code == location.code)
+        .values(asdict(location))
+    )
+
+
+async def get_location(tx: Tx, code: str) -> Location | None:
+    found = await tx.execute(select(locations).where(locations.c.code == code))
+    row = found.mappings().one_or_none()
+    return Location(**row) if row else None
+
+
+async def find_locations(tx: Tx, window: Window) -> list[Location]:
+    """In the order in which they are preferred."""
+    query = window.of(select(locations), locations.c.priority, locations.c.code)
+    return [Location(**row) for row in (await tx.execute(query)).mappings()]

@@ -1,0 +1,167 @@
+"""Reservations, their lines and allocations, and who waits for what."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    RowMapping,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    func,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from chassis.database import Tx, columns_of, insert_many, rows_from_arrays
+from contracts.orders import Policy
+from inventory.domain.reservations import Allocation, Cause, Line, Reservation, State
+from inventory.schema import allocations, reservation_lines, reservations
+
+_ORDERS = any_(bindparam("order_ids", type_=ARRAY(Uuid)))
+
+_absent = insert_many(reservations, "order_id")
+_HOLD = _absent.on_conflict_do_update(
+    index_elements=["order_id"],
+    # Changes nothing, but waits for whoever has the row, and has it then.
+    set_={"order_id": _absent.excluded.order_id},
+).returning(reservations.c.order_id, reservations.c.version, reservations.c.state)
+
+_GET = (
+    select(reservations)
+    .where(
+        reservations.c.order_id == _ORDERS,
+        reservations.c.state != State.AWAITED.value,
+    )
+    .order_by(reservations.c.order_id)
+)
+_GET_LINES = (
+    select(reservation_lines)
+    .where(reservation_lines.c.order_id == _ORDERS)
+    .order_by(reservation_lines.c.order_id, reservation_lines.c.line)
+)
+
+_HEAD = ("order_id", "version", "state", "policy", "placed_at", "cause")
+_heads = insert_many(reservations, *_HEAD)
+_SAVE = _heads.on_conflict_do_update(
+    index_elements=["order_id"],
+    set_={name: _heads.excluded[name] for name in _HEAD} | {"changed_at": func.now()},
+)
+
+_QUANTITIES = tuple(field.name for field in fields(Line))
+_LINE = ("order_id", *_QUANTITIES)
+_lines = insert_many(reservation_lines, *_LINE)
+_SAVE_LINES = _lines.on_conflict_do_update(
+    index_elements=["order_id", "line"],
+    set_={name: _lines.excluded[name] for name in _QUANTITIES},
+)
+
+_ALLOCATION = ("order_id", "line", "location", "reserved")
+_allocated = insert_many(allocations, *_ALLOCATION)
+_ALLOCATE = _allocated.on_conflict_do_update(
+    index_elements=["order_id", "line", "location"],
+    set_={"reserved": allocations.c.reserved + _allocated.excluded.reserved},
+)
+
+_free = rows_from_arrays(("sku", Text()), ("units", BigInteger()))
+_waiting = (
+    select(
+        reservation_lines.c.order_id,
+        _free.c.units,
+        (
+            func.sum(reservation_lines.c.backordered).over(
+                partition_by=reservation_lines.c.sku,
+                order_by=(
+                    reservations.c.placed_at,
+                    reservations.c.order_id,
+                    reservation_lines.c.line,
+                ),
+            )
+            - reservation_lines.c.backordered
+        ).label("ahead"),
+    )
+    .join(_free, _free.c.sku == reservation_lines.c.sku)
+    .join(reservations, reservations.c.order_id == reservation_lines.c.order_id)
+    .where(reservation_lines.c.backordered > 0)
+    .subquery()
+)
+_FIRST_IN_LINE = (
+    select(_waiting.c.order_id).distinct().where(_waiting.c.ahead < _waiting.c.units)
+)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A reservation that is kept from others."""
+
+    version: int
+    state: State
+
+
+async def hold(tx: Tx, order_ids: Iterable[UUID]) -> dict[UUID, Held]:
+    """Keep the orders' reservations from others, also where there is none yet."""
+    held = await tx.execute(_HOLD, {"order_id": sorted(set(order_ids))})
+    return {row.order_id: Held(row.version, State(row.state)) for row in held}
+
+
+async def get(tx: Tx, order_ids: Collection[UUID]) -> list[Reservation]:
+    """Those of the orders that have come."""
+    if not order_ids:
+        return []
+    ids = {"order_ids": list(order_ids)}
+    found = (await tx.execute(_GET, ids)).all()
+    lines: defaultdict[UUID, list[Line]] = defaultdict(list)
+    for row in (await tx.execute(_GET_LINES, ids)).mappings():
+        lines[row["order_id"]].append(Line(**{name: row[name] for name in _QUANTITIES}))
+    return [
+        Reservation(
+            order_id=row.order_id,
+            version=row.version,
+            policy=Policy(row.policy),
+            placed_at=row.placed_at,
+            cause=Cause(row.cause),
+            lines=tuple(lines[row.order_id]),
+        )
+        for row in found
+    ]
+
+
+async def save(tx: Tx, changed: Sequence[Reservation]) -> None:
+    """Store reservations that are held, with all their lines."""
+    if not changed:
+        return
+    heads = [vars(order) | {"state": order.state} for order in changed]
+    await tx.execute(_SAVE, columns_of(heads, _HEAD))
+    lines = [
+        vars(line) | {"order_id": order.order_id}
+        for order in changed
+        for line in order.lines
+    ]
+    await tx.execute(_SAVE_LINES, columns_of(lines, _LINE))
+
+
+async def allocate(tx: Tx, kept: Sequence[Allocation]) -> None:
+    if kept:
+        rows = [vars(allocation) for allocation in kept]
+        await tx.execute(_ALLOCATE, columns_of(rows, _ALLOCATION))
+
+
+async def get_allocations(tx: Tx, order_id: UUID) -> Sequence[RowMapping]:
+    found = await tx.execute(
+        select(allocations)
+        .where(allocations.c.order_id == order_id)
+        .order_by(allocations.c.line, allocations.c.location)
+    )
+    return found.mappings().all()
+
+
+async def find_first_in_line(tx: Tx, free: Mapping[str, int]) -> set[UUID]:
+    """The orders whose backorders so many units of held products would reach."""
+    found = await tx.execute(
+        _FIRST_IN_LINE, {"sku": list(free), "units": list(free.values())}
+    )
+    return set(found.scalars())

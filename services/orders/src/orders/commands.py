@@ -1,0 +1,106 @@
+"""What a caller may ask of Orders: to place orders, all that are waiting together."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+from uuid import UUID
+
+import structlog
+
+from chassis import metrics, outbox
+from chassis.database import Tx, after_commit
+from chassis.errors import Conflict, Refused
+from chassis.events import Announcement
+from chassis.idempotency import KeyReused
+from contracts.orders import OrderPlaced
+from orders import store
+from orders.domain import Order
+
+log = structlog.get_logger(__name__)
+
+PLACED = metrics.counter("orderly.orders.placed", "{order}", "Orders placed")
+
+
+class PaymentAlreadyUsed(Conflict):
+    code = "payment_already_used"
+
+
+@dataclass(frozen=True)
+class Placed:
+    """The order as it is now, which is no news if an earlier attempt placed it."""
+
+    order: Order
+    is_news: bool
+
+
+Answer: TypeAlias = Placed | Refused
+
+
+async def place_orders(tx: Tx, asked: Sequence[Order]) -> list[Answer]:
+    """Place what is new; each gets its own answer, whatever its neighbours get."""
+    answers = await _place(tx, asked)
+    after_commit(tx, partial(_record, answers))
+    return answers
+
+
+async def _place(tx: Tx, asked: Sequence[Order]) -> list[Answer]:
+    """Further attempts at an order of this very batch find what the first one met."""
+    firsts = {order.id: order for order in reversed(asked)}
+    answers = await _place_distinct(tx, firsts)
+    repeats = [order for order in asked if order is not firsts[order.id]]
+    answers_to_repeats = iter(await _place(tx, repeats) if repeats else ())
+    return [
+        answers[order.id] if order is firsts[order.id] else next(answers_to_repeats)
+        for order in asked
+    ]
+
+
+async def _place_distinct(tx: Tx, asked: Mapping[UUID, Order]) -> dict[UUID, Answer]:
+    new = {order.id: order for order in await store.add(tx, asked.values())}
+    await outbox.publish(tx, [_order_placed(order) for order in new.values()])
+    answers: dict[UUID, Answer] = {
+        id_: Placed(order, is_news=True) for id_, order in new.items()
+    }
+
+    same_key = await store.get_many(tx, asked.keys() - new.keys())
+    answers |= {id_: _repeated(asked[id_], order) for id_, order in same_key.items()}
+
+    rest = [asked[id_] for id_ in asked.keys() - answers.keys()]
+    same_payment = await store.find_by_payment(tx, {o.payment.key for o in rest})
+    answers |= {o.id: _paid_twice(o, same_payment[o.payment.key]) for o in rest}
+    return answers
+
+
+def _repeated(order: Order, earlier: Order) -> Answer:
+    if order.fingerprint == earlier.fingerprint:
+        return Placed(earlier, is_news=False)
+    return KeyReused(
+        "This Idempotency-Key came with another order before. Use a new one."
+    )
+
+
+def _paid_twice(order: Order, earlier: Order) -> Answer:
+    if (order.client, order.fingerprint) == (earlier.client, earlier.fingerprint):
+        return Placed(earlier, is_news=False)
+    return PaymentAlreadyUsed(
+        "This payment paid another order. Capture a payment for this one."
+    )
+
+
+def _order_placed(order: Order) -> Announcement:
+    event = OrderPlaced.model_validate(order, from_attributes=True)
+    return Announcement(event, str(order.id), order.sequence)
+
+
+def _record(answers: Sequence[Answer]) -> None:
+    placed = Counter(
+        answer.order.channel
+        for answer in answers
+        if isinstance(answer, Placed) and answer.is_news
+    )
+    for channel, orders in placed.items():
+        PLACED.add(orders, {"channel": channel})
+    refused = sum(isinstance(answer, Refused) for answer in answers)
+    log.info("Orders placed", asked=len(answers), new=placed.total(), refused=refused)

@@ -1,0 +1,247 @@
+"""Orders in and out of the database: always sets, always locked in the order of ids."""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    Row,
+    Select,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    select,
+    tuple_,
+)
+
+from chassis.database import (
+    Tx,
+    changes_of,
+    columns_of,
+    insert_many,
+    rows_from_arrays,
+    update_many,
+)
+from contracts.accounting import PaymentStatus
+from contracts.orders import Channel, PaymentMethod, Policy
+from orders.domain import (
+    Address,
+    Attention,
+    Line,
+    Order,
+    Payment,
+    PaymentKey,
+    Shipping,
+    Status,
+)
+from orders.schema import order_lines, orders
+
+_IDS = any_(bindparam("ids", type_=ARRAY(Uuid)))
+_ORDER = tuple(column.name for column in orders.c if column.name != "serial")
+_LINE = tuple(column.name for column in order_lines.c)
+_LINE_FIELDS = _LINE[1:]  # an order's line knows its order by being in it
+
+_ADD_ORDERS = (
+    insert_many(orders, *_ORDER)
+    .on_conflict_do_nothing()
+    .returning(orders.c.id, orders.c.serial)
+)
+_ADD_LINES = insert_many(order_lines, *_LINE)
+
+_GET = select(orders).where(orders.c.id == _IDS)
+_GET_FOR_UPDATE = _GET.order_by(orders.c.id).with_for_update()
+_GET_LINES = (
+    select(order_lines)
+    .where(order_lines.c.order_id == _IDS)
+    .order_by(order_lines.c.order_id, order_lines.c.line)
+)
+
+_payments = rows_from_arrays(("provider", Text()), ("reference", Text()))
+_FIND_BY_PAYMENT = select(orders).join(
+    _payments,
+    tuple_(orders.c.payment_provider, orders.c.payment_reference)
+    == tuple_(_payments.c.provider, _payments.c.reference),
+)
+
+_FIND_DECIDED = select(orders.c.id).where(
+    orders.c.id == _IDS, orders.c.decided_at.is_not(None)
+)
+
+_CHANGING = (
+    "status",
+    "attention",
+    "version",
+    "reservation_version",
+    "sequence",
+    "payment_status",
+    "payment_version",
+    "decided_at",
+    "updated_at",
+)
+_SAVE = update_many(orders, ("id",), _CHANGING)
+
+_UNITS = ("pending", "reserved", "backordered", "shipped", "cancelled", "returned")
+_SAVE_LINES = update_many(order_lines, ("order_id", "line"), _UNITS)
+
+
+async def add(tx: Tx, placed: Iterable[Order]) -> list[Order]:
+    """Store the orders whose id and payment are new; these come back, with numbers."""
+    # Two processes with the same orders take turns instead of blocking each other.
+    in_order = sorted(placed, key=lambda order: order.id)
+    found = await tx.execute(
+        _ADD_ORDERS, columns_of([_order_row(order) for order in in_order], _ORDER)
+    )
+    serials: dict[UUID, int] = {row.id: row.serial for row in found}
+    added = [
+        replace(order, serial=serials[order.id])
+        for order in in_order
+        if order.id in serials
+    ]
+    if added:
+        await tx.execute(_ADD_LINES, columns_of(_line_rows(added), _LINE))
+    return added
+
+
+async def get(tx: Tx, id: UUID) -> Order | None:
+    return (await get_many(tx, [id])).get(id)
+
+
+async def get_many(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Order]:
+    return await _orders(tx, _GET, {"ids": list(ids)})
+
+
+async def get_for_update(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Order]:
+    """The orders, held until the transaction ends."""
+    return await _orders(tx, _GET_FOR_UPDATE, {"ids": list(ids)})
+
+
+async def find_by_payment(
+    tx: Tx, keys: Collection[PaymentKey]
+) -> dict[PaymentKey, Order]:
+    providers, references = zip(*keys, strict=True) if keys else ((), ())
+    found = await _orders(
+        tx, _FIND_BY_PAYMENT, {"provider": providers, "reference": references}
+    )
+    return {order.payment.key: order for order in found.values()}
+
+
+async def find_decided(tx: Tx, ids: Iterable[str]) -> set[str]:
+    found = await tx.execute(_FIND_DECIDED, {"ids": list(map(UUID, ids))})
+    return set(map(str, found.scalars()))
+
+
+async def save(tx: Tx, changed: Sequence[Order]) -> None:
+    """Save what may change of the orders themselves."""
+    if changed:
+        rows = [_order_row(order) for order in changed]
+        await tx.execute(_SAVE, changes_of(rows, ("id", *_CHANGING)))
+
+
+async def save_lines(tx: Tx, changed: Sequence[Order]) -> None:
+    """Save where the units of the orders' lines are."""
+    if changed:
+        rows = _line_rows(changed)
+        await tx.execute(_SAVE_LINES, changes_of(rows, ("order_id", "line", *_UNITS)))
+
+
+async def _orders(
+    tx: Tx, query: Select[Any], parameters: Mapping[str, Sequence[Any]]
+) -> dict[UUID, Order]:
+    if not any(parameters.values()):
+        return {}
+    rows = (await tx.execute(query, parameters)).all()
+    lines: defaultdict[UUID, list[Line]] = defaultdict(list)
+    for row in await tx.execute(_GET_LINES, {"ids": [row.id for row in rows]}):
+        order_id, *fields = row
+        lines[order_id].append(Line(**dict(zip(_LINE_FIELDS, fields, strict=True))))
+    return {row.id: _order(row, tuple(lines[row.id])) for row in rows}
+
+
+def _order(row: Row[Any], lines: tuple[Line, ...]) -> Order:
+    return Order(
+        id=row.id,
+        client=row.client,
+        fingerprint=row.fingerprint,
+        serial=row.serial,
+        parent_id=row.parent_id,
+        channel=Channel(row.channel),
+        customer_id=row.customer_id,
+        reference=row.reference,
+        currency=row.currency,
+        policy=Policy(row.policy),
+        lines=lines,
+        shipping=Shipping(
+            price=row.shipping_price,
+            tax=row.shipping_tax,
+            tax_rate=row.shipping_tax_rate,
+        ),
+        ship_to=Address(**row.ship_to),
+        payment=Payment(
+            method=PaymentMethod(row.payment_method),
+            provider=row.payment_provider,
+            reference=row.payment_reference,
+            captured=row.payment_captured,
+            net_days=row.payment_net_days,
+            status=PaymentStatus(row.payment_status),
+            version=row.payment_version,
+        ),
+        hold_id=row.hold_id,
+        total=row.total,
+        status=Status(row.status),
+        attention=row.attention and Attention(row.attention),
+        version=row.version,
+        reservation_version=row.reservation_version,
+        sequence=row.sequence,
+        placed_at=row.placed_at,
+        decided_at=row.decided_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _order_row(order: Order) -> dict[str, Any]:
+    shipping, payment = order.shipping, order.payment
+    return {
+        "id": order.id,
+        "client": order.client,
+        "fingerprint": order.fingerprint,
+        "parent_id": order.parent_id,
+        "channel": order.channel,
+        "customer_id": order.customer_id,
+        "reference": order.reference,
+        "currency": order.currency,
+        "policy": order.policy,
+        "shipping_price": shipping.price,
+        "shipping_tax": shipping.tax,
+        "shipping_tax_rate": shipping.tax_rate,
+        "ship_to": json.dumps(asdict(order.ship_to)),
+        "payment_method": payment.method,
+        "payment_provider": payment.provider,
+        "payment_reference": payment.reference,
+        "payment_captured": payment.captured,
+        "payment_net_days": payment.net_days,
+        "payment_status": payment.status,
+        "payment_version": payment.version,
+        "hold_id": order.hold_id,
+        "total": order.total,
+        "status": order.status,
+        "attention": order.attention,
+        "version": order.version,
+        "reservation_version": order.reservation_version,
+        "sequence": order.sequence,
+        "placed_at": order.placed_at,
+        "decided_at": order.decided_at,
+        "updated_at": order.updated_at,
+    }
+
+
+def _line_rows(placed: Iterable[Order]) -> list[dict[str, Any]]:
+    return [
+        {"order_id": order.id} | {name: getattr(line, name) for name in _LINE_FIELDS}
+        for order in placed
+        for line in order.lines
+    ]
