@@ -12,10 +12,11 @@ from functools import lru_cache
 
 import docker
 from docker.errors import DockerException
+from testcontainers.community.postgres import PostgresContainer
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy
-from testcontainers.community.postgres import PostgresContainer
+from typing_extensions import override
 
 from orderly.stack.emulator import CREDENTIALS, Emulator
 from orderly.stack.postgres import Postgres
@@ -30,6 +31,7 @@ class Choice:
     docker: bool
     why: str
 
+    @override
     def __str__(self) -> str:
         what = (
             f"{POSTGRES} and {LOCALSTACK} in containers" if self.docker else "embedded"

@@ -4,12 +4,12 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from sample.main import QUEUE, SERVICE, TOPIC
 
 from chassis.database import Database
 from chassis.queues import Aws
 from chassis.testing import TokenIssuer, serving
 from chassis.topology import Queue, Topic, Topology, provision
+from sample.main import QUEUE, SERVICE, TOPIC
 
 
 @pytest.fixture

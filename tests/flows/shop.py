@@ -26,7 +26,7 @@ def an_order(*lines: tuple[str, int], **changes: Any) -> JSON:
         }
         for sku, quantity in lines
     ]
-    total = (
+    total: int = (
         sum(line["quantity"] * line["unit_price"] + line["tax"] for line in priced)
         + 583
     )

@@ -1,11 +1,11 @@
-"""Many orders at once, while things die: nothing lost, nothing doubled, the books agree."""
+"""Many orders at once, while things die: nothing is lost, nothing is doubled."""
 
 import asyncio
 import json
 import random
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import uuid4
 
@@ -21,7 +21,7 @@ BUYERS = 32
 
 
 async def rush(
-    shop: Shop, sku: str, during: Callable[[], Awaitable[None]] | None = None
+    shop: Shop, sku: str, during: Callable[[], Coroutine[Any, Any, None]] | None = None
 ) -> dict[str, set[str]]:
     """Place the orders from 32 connections, a third of them twice; the ids by key."""
     orders = {uuid4().hex: an_order((sku, 1)) for _ in range(ORDERS)}

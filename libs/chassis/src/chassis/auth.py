@@ -1,10 +1,13 @@
-"""Who is calling and what they may do: bearer JWTs, verified here against known issuers."""
+"""Who is calling, and what they may do: bearer JWTs, verified here.
+
+Which keys may prove a token is decided by its issuer, never by the token.
+"""
 
 import asyncio
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Annotated, Any
@@ -16,6 +19,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
+from pydantic import BaseModel
 
 from chassis.errors import Forbidden, Unauthenticated, Unavailable
 from chassis.settings import Issuer
@@ -25,10 +29,15 @@ log = structlog.get_logger(__name__)
 ALGORITHMS = ["RS256", "ES256"]
 LEEWAY_S = 30
 FETCH_TIMEOUT_S = 5
-REFRESH_AT_MOST_EVERY_S = 10  # made-up key ids must not become a flood on the issuer
+REFRESH_AT_MOST_EVERY_S = 10.0  # made-up key ids must not become a flood on the issuer
+TRY_AGAIN_AFTER_S = 1.0  # while the issuer is away
+TRUSTED_FOR_S = 3600.0  # a key that the issuer withdrew is forgotten after that
+TRUSTED_ON_FOR_S = 60.0  # what was had last, while the issuer is away
 REMEMBERED_TOKENS = 10_000
 MAX_TOKEN_BYTES = 8192
 
+# What reading bytes that anybody may send can raise.
+_NOT_A_TOKEN = (JoseError, ValueError, TypeError, KeyError, RecursionError)
 _BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT")
 
 
@@ -41,7 +50,7 @@ class Caller:
 
     @property
     def client(self) -> str:
-        """Whose idempotency keys these are: two customers of one storefront never meet."""
+        """Whose idempotency keys these are: customers of one storefront never meet."""
         if self.customer_id is None:
             return self.client_id
         return f"{self.client_id}/{self.customer_id}"
@@ -55,32 +64,41 @@ class MissingScope(Forbidden):
     code = "missing_scope"
 
 
+class _Published(BaseModel):
+    keys: list[dict[str, Any]]
+
+
+class _Claims(BaseModel):
+    exp: float
+    client_id: str | None = None
+    sub: str | None = None
+    customer_id: str | None = None
+    scope: str | None = None
+
+
 class _Keys:
     """An issuer's public keys: fetched when needed, kept when the issuer is away."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._keys: KeySet | None = None
-        self._fetched_at = -REFRESH_AT_MOST_EVERY_S - 1.0
-        self._fetching = asyncio.Lock()
+        self._keys = KeySet([])
+        self._trusted_until = 0.0
+        self._not_before = 0.0
+        self._away = False
+        self._refreshing = asyncio.Lock()
 
     async def having(self, key_id: str) -> KeySet:
-        if self._lacks(key_id):
-            async with self._fetching:
-                if self._lacks(key_id):
+        if not self._has(key_id):
+            async with self._refreshing:  # for all who wait for it, once
+                if not self._has(key_id) and time.monotonic() >= self._not_before:
                     await self._refresh()
-        if self._keys is None:
-            raise Unavailable(
-                "The token issuer's keys cannot be had. Try again shortly."
-            )
+            if self._away and not self._has(key_id):
+                raise Unavailable("The token's issuer does not answer.")
         return self._keys
 
-    def _lacks(self, key_id: str) -> bool:
-        known = self._keys is not None and any(
+    def _has(self, key_id: str) -> bool:
+        return time.monotonic() < self._trusted_until and any(
             key.kid == key_id for key in self._keys.keys
-        )
-        return (
-            not known and time.monotonic() - self._fetched_at > REFRESH_AT_MOST_EVERY_S
         )
 
     async def _refresh(self) -> None:
@@ -92,14 +110,20 @@ class _Keys:
                 http.get(self._url) as answer,
             ):
                 answer.raise_for_status()
-                keys = KeySet.import_key_set(await answer.json(content_type=None))
+                published = _Published.model_validate_json(await answer.read())
+                keys = KeySet.import_key_set({"keys": published.keys})
         except (aiohttp.ClientError, TimeoutError, ValueError, JoseError) as error:
-            log.warning(
-                "Token issuer does not answer", url=self._url, error=repr(error)
-            )
+            log.warning("Issuer's keys cannot be had", url=self._url, error=repr(error))
+            self._away = True
+            self._wait(TRY_AGAIN_AFTER_S, trust_s=TRUSTED_ON_FOR_S)
         else:
-            self._keys = keys
-            self._fetched_at = time.monotonic()
+            self._keys, self._away = keys, False
+            self._wait(REFRESH_AT_MOST_EVERY_S, trust_s=TRUSTED_FOR_S)
+
+    def _wait(self, wait_s: float, *, trust_s: float) -> None:
+        now = time.monotonic()
+        self._not_before = now + wait_s
+        self._trusted_until = max(self._trusted_until, now + trust_s)
 
 
 class Authenticator:
@@ -127,18 +151,13 @@ class Authenticator:
         try:
             issuer, key_id = self._claimed(token)
             keys = await self._keys[issuer.issuer].having(key_id)
-            claims = jwt.decode(token, keys, algorithms=ALGORITHMS).claims
-            jwt.JWTClaimsRegistry(
-                leeway=LEEWAY_S,
-                iss={"essential": True, "value": issuer.issuer},
-                exp={"essential": True},
-            ).validate(claims)
-        except (JoseError, ValueError, TypeError, KeyError) as error:
-            log.info("Token refused", error=type(error).__name__)
-            raise _rejected(
-                "The token is not valid, or of an issuer unknown here."
-            ) from error
-        _check_recipient(issuer, claims)
+            proven = jwt.decode(token, keys, algorithms=ALGORITHMS).claims
+            _meant_for_us(issuer).validate(proven)
+            claims = _Claims.model_validate(proven)
+        except _NOT_A_TOKEN as error:
+            raise _rejected("The token is not valid here.") from error
+        if issuer.client_ids and claims.client_id not in issuer.client_ids:
+            raise _rejected("The token is of a client unknown here.")
         return _caller(claims)
 
     def _claimed(self, token: str) -> tuple[Issuer, str]:
@@ -148,26 +167,26 @@ class Authenticator:
         return self._issuers[claims["iss"]], unverified.headers()["kid"]
 
 
-def _check_recipient(issuer: Issuer, claims: Mapping[str, Any]) -> None:
-    audience = claims.get("aud", ())
-    audiences = [audience] if isinstance(audience, str) else list(audience)
-    if issuer.audience is not None and issuer.audience not in audiences:
-        raise _rejected("The token is for somebody else.")
-    if issuer.client_ids and claims.get("client_id") not in issuer.client_ids:
-        raise _rejected("The token is of a client unknown here.")
+def _meant_for_us(issuer: Issuer) -> jwt.JWTClaimsRegistry:
+    required: dict[str, jwt.ClaimsOption] = {
+        "iss": {"essential": True, "value": issuer.issuer},
+        "exp": {"essential": True},
+    }
+    if issuer.audience is not None:
+        required["aud"] = {"essential": True, "value": issuer.audience}
+    return jwt.JWTClaimsRegistry(None, LEEWAY_S, **required)
 
 
-def _caller(claims: Mapping[str, Any]) -> Caller:
-    client_id = claims.get("client_id") or claims.get("sub")
-    customer_id = claims.get("customer_id")
-    if not isinstance(client_id, str) or not isinstance(customer_id, str | None):
+def _caller(claims: _Claims) -> Caller:
+    client_id = claims.client_id or claims.sub
+    if not client_id:
         raise _rejected("The token does not say whose it is.")
-    scopes = str(claims.get("scope", "")).split()
+    scopes = (claims.scope or "").split()
     return Caller(
         client_id=client_id,
-        customer_id=customer_id,
+        customer_id=claims.customer_id,
         scopes=frozenset(scope.removeprefix("orderly/") for scope in scopes),
-        expires_at=float(claims["exp"]),
+        expires_at=claims.exp,
     )
 
 
@@ -191,11 +210,14 @@ async def authenticate(
     authenticator: Authenticator = request.app.state.authenticator
     caller = await authenticator.caller(credentials.credentials)
     if not caller.scopes.intersection(scopes.scopes):
-        raise MissingScope(f"The token lacks the scope {' or '.join(scopes.scopes)}.")
+        raise MissingScope(
+            f"The token lacks the scope {' or '.join(scopes.scopes)}.",
+            headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+        )
     request.state.caller = caller
     return caller
 
 
 def needs(*scopes: str) -> Any:
-    """For a route's first parameter: `caller: Annotated[Caller, needs("orders.read")]`."""
+    """For a route's first parameter: `caller: Annotated[Caller, needs("…")]`."""
     return Security(authenticate, scopes=list(scopes))

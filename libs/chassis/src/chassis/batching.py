@@ -1,14 +1,14 @@
 """Doing together what arrives together, without anybody suffering for a neighbour."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic, TypeVar
 
 import structlog
 
-from chassis import metrics
+from chassis import metrics, telemetry
 from chassis.database import is_away
 from chassis.errors import Unavailable
 
@@ -17,13 +17,15 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
 
+_LEAVING = "This process is leaving. Try again: another one answers."
+
 
 async def in_halves(
     items: Sequence[T],
     attempt: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
     give_up: Callable[[T, Exception], Awaitable[R]],
 ) -> list[R]:
-    """Attempt all items together; if that fails for their content, halve until it is alone.
+    """Attempt all items; if that fails for their content, halve until it is alone.
 
     A database that is away is nobody's fault: that error goes to the caller as it is.
     """
@@ -42,21 +44,28 @@ async def in_halves(
 
 
 class TooManyWaiting(Unavailable):
-    """The waiting line is full; the answer comes at once, so that clients can back off."""
+    """The waiting line is full, and says so at once, so that clients can back off."""
 
     code = "too_many_waiting"
 
 
-@dataclass(frozen=True)
+class Leaving(Unavailable):
+    """This process ends; the next one answers."""
+
+    code = "leaving"
+
+
+@dataclass(frozen=True, eq=False)
 class _Waiting(Generic[T, R]):
     item: T
     answer: "asyncio.Future[R]"
+    traceparent: str | None
 
 
 class GroupCommit(Generic[T, R]):
-    """Collects what waits while a batch is being written, and writes it as the next one.
+    """Collects what waits while a batch is written, and writes it as the next one.
 
-    Nobody waits for a batch to fill: at rest a batch is one item, under load it is many,
+    Nobody waits for a batch to fill: at rest it is one item, under load it is many,
     and the cost of a commit is shared.
     """
 
@@ -70,7 +79,7 @@ class GroupCommit(Generic[T, R]):
         self._write = write
         self._max_batch = max_batch
         self._max_waiting = max_waiting
-        self._line: deque[_Waiting[T, R]] = deque()
+        self._line: dict[_Waiting[T, R], None] = {}  # a queue that one may also leave
         self._arrived = asyncio.Event()
         self._closing = False
 
@@ -80,43 +89,58 @@ class GroupCommit(Generic[T, R]):
 
     async def submit(self, item: T) -> R:
         """The answer for this item, once the batch it travels in is committed."""
-        if self._closing or len(self._line) >= self._max_waiting:
+        if self._closing:
+            raise Leaving(_LEAVING)
+        if len(self._line) >= self._max_waiting:
             metrics.SHED.add(1)
             raise TooManyWaiting("Too many requests are waiting. Try again shortly.")
-        waiting: _Waiting[T, R] = _Waiting(
-            item, asyncio.get_running_loop().create_future()
-        )
-        self._line.append(waiting)
+        answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(item, answer, telemetry.traceparent())
+        self._line[waiting] = None
         self._arrived.set()
-        return await waiting.answer
+        try:
+            return await answer
+        finally:
+            self._line.pop(waiting, None)  # who gave up makes room
 
     async def run(self) -> None:
         """Write batches until closed, then what is still waiting."""
-        while self._line or not self._closing:
-            if not self._line:
-                self._arrived.clear()
-                await self._arrived.wait()
-                continue
-            batch = [
-                self._line.popleft()
-                for _ in range(min(self._max_batch, len(self._line)))
-            ]
-            metrics.BATCH_SIZE.record(len(batch))
-            await self._answer(
-                [waiting for waiting in batch if not waiting.answer.done()]
-            )
+        try:
+            while self._line or not self._closing:
+                if self._line:
+                    await self._answer(self._next_batch())
+                else:
+                    self._arrived.clear()
+                    await self._arrived.wait()
+        finally:
+            self.close()
+            for waiting in list(self._line):
+                await _fail(waiting, Leaving(_LEAVING))
 
     def close(self) -> None:
         self._closing = True
         self._arrived.set()
 
+    def _next_batch(self) -> Sequence[_Waiting[T, R]]:
+        batch = list(islice(self._line, self._max_batch))
+        for waiting in batch:
+            del self._line[waiting]
+        return batch
+
     async def _answer(self, batch: Sequence[_Waiting[T, R]]) -> None:
+        metrics.BATCH_SIZE.record(len(batch))
         try:
-            await in_halves(batch, self._write_batch, _fail)
+            with telemetry.handling(
+                "batch", [waiting.traceparent for waiting in batch]
+            ):
+                await in_halves(batch, self._write_batch, _fail)
         except Exception as error:
             for waiting in batch:
-                if not waiting.answer.done():
-                    waiting.answer.set_exception(error)
+                await _fail(waiting, error)
+        except asyncio.CancelledError:
+            for waiting in batch:
+                await _fail(waiting, Leaving(_LEAVING))
+            raise
 
     async def _write_batch(self, batch: Sequence[_Waiting[T, R]]) -> Sequence[None]:
         answers = await self._write([waiting.item for waiting in batch])

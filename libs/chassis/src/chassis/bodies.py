@@ -6,6 +6,7 @@ FastAPI reads a body before it asks who is calling; these dependencies do not.
 from collections.abc import Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
+import jiter
 from fastapi import Depends, Request
 from pydantic import (
     BaseModel,
@@ -15,6 +16,7 @@ from pydantic import (
     ValidationError,
 )
 from pydantic_core import ErrorDetails, from_json
+from starlette.requests import ClientDisconnect
 
 from chassis.errors import (
     Fault,
@@ -71,10 +73,13 @@ async def bounded(request: Request, max_bytes: int) -> bytes:
     if declared.isdecimal() and int(declared) > max_bytes:
         raise _too_large(max_bytes)
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:  # what was declared need not be what comes
-            raise _too_large(max_bytes)
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > max_bytes:  # what was declared need not be what comes
+                raise _too_large(max_bytes)
+    except ClientDisconnect:
+        raise Malformed("The body broke off.") from None
     return bytes(body)
 
 
@@ -84,7 +89,7 @@ def _too_large(max_bytes: int) -> TooLarge:
 
 def parse(adapter: TypeAdapter[M], raw: bytes | str, *, prefix: str = "") -> M:
     try:
-        return adapter.validate_json(raw)
+        parsed = adapter.validate_json(raw)
     except ValidationError as error:
         found = error.errors(
             include_url=False, include_input=False, include_context=False
@@ -94,6 +99,17 @@ def parse(adapter: TypeAdapter[M], raw: bytes | str, *, prefix: str = "") -> M:
         raise Unprocessable(
             "The body is not valid.", faults=_faults(found, from_json(raw), prefix)
         ) from None
+    _refuse_repeated_names(raw)
+    return parsed
+
+
+def _refuse_repeated_names(raw: bytes | str) -> None:
+    """Others may go by the first of two equal names; we would have gone by the last."""
+    document = raw.encode() if isinstance(raw, str) else raw
+    try:
+        jiter.from_json(document, catch_duplicate_keys=True, cache_mode="keys")
+    except ValueError as error:
+        raise Malformed(f"The body is ambiguous: {error}.") from None
 
 
 def _faults(found: list[ErrorDetails], document: Any, prefix: str) -> list[Fault]:

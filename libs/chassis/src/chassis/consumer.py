@@ -1,4 +1,4 @@
-"""Hears one queue: all events at hand are one transaction, each event has its effect once.
+"""Hears one queue: all events at hand are one transaction, each has its effect once.
 
 What a message says is handled, or put aside with its reason; a message is deleted only
 after the commit. While the database is away nothing is received.
@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import structlog
 from sqlalchemy import text
@@ -19,28 +19,37 @@ from sqlalchemy import text
 from chassis import inbox, metrics, telemetry
 from chassis.backoff import Backoff
 from chassis.batching import in_halves
-from chassis.database import Database, Tx, is_away
+from chassis.database import Database, Tx
 from chassis.events import Envelope, Event, Router, Unreadable
 from chassis.queues import BATCH_ENTRIES, Aws, Message, NotSent
 from chassis.topology import Queue
 
 log = structlog.get_logger(__name__)
 
-T = TypeVar("T")
-
 MAX_EVENTS = 1000  # in one transaction
 CALLS_IN_FLIGHT = 4  # once a long poll has come back well filled
 WELL_FILLED = BATCH_ENTRIES // 2
+HANDS_BACK_WITHIN_S = 1.0
 
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
-class Delivered(Generic[T]):
-    """Something in a message, and the message it came in."""
+class Delivered:
+    """An event, and the message it came in."""
 
-    content: T
+    event: Envelope[Event]
     message: Message
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """What cannot be handled as it was sent, and why."""
+
+    raw: Any
+    reason: str
+    message: Message
+    stack: str = ""
 
 
 class Consumer:
@@ -53,7 +62,8 @@ class Consumer:
         self._router = router
         self._in_hand: dict[str, Message] = {}
         self._stopping = asyncio.Event()
-        self._backoff = Backoff(most_s=5)
+        # Each receipt counts, and too many make SQS put good messages aside.
+        self._backoff = Backoff(most_s=60)
 
     def stop(self) -> None:
         """Finish what is being handled, hand back the rest, and let `run` end."""
@@ -105,18 +115,21 @@ class Consumer:
         while True:
             try:
                 messages = await self._call()
-                if len(messages) >= WELL_FILLED:
-                    calls = (self._call(wait_s=0) for _ in range(CALLS_IN_FLIGHT))
-                    messages += [
-                        m for more in await asyncio.gather(*calls) for m in more
-                    ]
             except Exception as error:
                 log.warning(
                     "Queue does not answer", queue=self._queue.name, error=repr(error)
                 )
                 await backoff.wait()
             else:
-                return messages
+                return messages + await self._more(after=messages)
+
+    async def _more(self, *, after: Sequence[Message]) -> list[Message]:
+        if len(after) < WELL_FILLED:
+            return []
+        calls = (self._call(wait_s=0) for _ in range(CALLS_IN_FLIGHT))
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        # A call that failed brought nothing; what the others brought is in hand.
+        return [m for more in answers if isinstance(more, list) for m in more]
 
     async def _call(self, **wait: int) -> list[Message]:
         messages = await self._aws.receive(self._queue.name, **wait)
@@ -124,23 +137,26 @@ class Consumer:
         return messages
 
     async def _handle(self, messages: Sequence[Message]) -> None:
-        readable: list[Delivered[Envelope[Event]]] = []
+        """Commit what can be handled, put aside what cannot, then delete."""
+        readable: list[Delivered] = []
+        dead: list[DeadLetter] = []
         for message in messages:
             for content in self._router.read(message.body):
                 if isinstance(content, Unreadable):
-                    await self._put_aside(content.raw, content.reason, message)
+                    dead.append(DeadLetter(content.raw, content.reason, message))
                 else:
                     readable.append(Delivered(content, message))
         for start in range(0, len(readable), MAX_EVENTS):
-            await in_halves(
-                readable[start : start + MAX_EVENTS], self._commit, self._give_up
-            )
+            at_hand = readable[start : start + MAX_EVENTS]
+            outcomes = await in_halves(at_hand, self._commit, _give_up)
+            dead += [letter for letter in outcomes if letter]
+        # Last, so that a database that goes away does not make them many.
+        for letter in dead:
+            await self._put_aside(letter)
         await self._delete(messages)
 
-    async def _commit(
-        self, delivered: Sequence[Delivered[Envelope[Event]]]
-    ) -> Sequence[None]:
-        events = [item.content for item in delivered]
+    async def _commit(self, delivered: Sequence[Delivered]) -> Sequence[None]:
+        events = [item.event for item in delivered]
         with telemetry.handling(
             self._queue.name, [event.traceparent for event in events]
         ):
@@ -162,34 +178,20 @@ class Consumer:
         await self._router.dispatch(tx, fresh)
         return len(fresh)
 
-    async def _give_up(
-        self, item: Delivered[Envelope[Event]], error: Exception
-    ) -> None:
-        stack = "".join(traceback.format_exception(error))
-        reason = f"{type(error).__name__}: {error}"
-        await self._put_aside(item.content.raw, reason, item.message, stack=stack)
-
-    async def _put_aside(
-        self,
-        raw: Any,
-        reason: str,
-        message: Message,
-        *,
-        stack: str = "",
-    ) -> None:
+    async def _put_aside(self, letter: DeadLetter) -> None:
         """Send to the dead letters with what is needed to understand and redrive it."""
         now = datetime.now(UTC).isoformat()
         attributes = {
             "queue": self._queue.name,
-            "error": reason[:1000],
-            "stack": stack[-4000:],
-            "first_seen": message.attributes.get("first_seen", now),
+            "error": letter.reason[:1000],
+            "stack": letter.stack[-4000:],
+            "first_seen": letter.message.attributes.get("first_seen", now),
             "last_seen": now,
         }
-        body = raw if isinstance(raw, str) else json.dumps([raw])
+        raw = letter.raw
         await self._aws.send(
             self._queue.dead_letters,
-            body,
+            raw if isinstance(raw, str) else json.dumps([raw], ensure_ascii=False),
             {
                 name: _NOT_IN_XML.sub("?", value)
                 for name, value in attributes.items()
@@ -197,7 +199,7 @@ class Consumer:
             },
         )
         metrics.DEAD_LETTERS.add(1)
-        log.error("Event put aside", queue=self._queue.name, error=reason)
+        log.error("Event put aside", queue=self._queue.name, error=letter.reason)
 
     async def _delete(self, messages: Sequence[Message]) -> None:
         refused: list[NotSent] = []
@@ -212,12 +214,13 @@ class Consumer:
             )
 
     async def _hand_back(self) -> None:
-        """Let others have them at once; should that fail, the time-out does it later."""
+        """Let others have them at once; if that fails, the time-out does it later."""
         messages = list(self._in_hand.values())
         self._in_hand.clear()
         try:
-            for ten in in_tens(messages):
-                await self._aws.hide(self._queue.name, ten, for_s=0)
+            async with asyncio.timeout(HANDS_BACK_WITHIN_S):
+                for ten in in_tens(messages):
+                    await self._aws.hide(self._queue.name, ten, for_s=0)
         except Exception as error:
             log.warning(
                 "Messages come back late", count=len(messages), error=repr(error)
@@ -240,16 +243,24 @@ class Consumer:
             try:
                 await self._database.transact(_probe)
             except Exception as error:
-                if not is_away(error):
-                    raise
-                log.warning("Waiting for the database", queue=self._queue.name)
+                cause = repr(error.__cause__ or error)
+                log.warning(
+                    "Waiting for the database", queue=self._queue.name, error=cause
+                )
                 await backoff.wait()
             else:
                 return
 
 
+async def _give_up(item: Delivered, error: Exception) -> DeadLetter:
+    stack = "".join(traceback.format_exception(error))
+    reason = f"{type(error).__name__}: {error}"
+    return DeadLetter(item.event.raw, reason, item.message, stack)
+
+
 async def _probe(tx: Tx) -> None:
-    await tx.execute(text("SELECT 1"))
+    """Do nothing, in a way that a writer that became read-only refuses."""
+    await tx.execute(text("UPDATE relay_cursor SET numbered = numbered WHERE false"))
 
 
 def in_tens(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:

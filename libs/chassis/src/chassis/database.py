@@ -7,8 +7,9 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
+from itertools import count
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import asyncpg
@@ -27,8 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.types import TypeEngine
 
@@ -41,6 +41,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 ATTEMPTS = 5
+ATTEMPTS_WITHIN_S = 10.0  # a failure that took long itself is not tried again
+_NO_ANSWER = "The database does not answer."
 # In a transaction's connection's info: what it announces, and what follows its commit.
 _SUBJECTS = "orderly.subjects"
 _NOTES = "orderly.notes"
@@ -104,7 +106,8 @@ class Database:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Tx]:
         """One transaction: committed when the block ends, undone when it raises."""
-        async with self._engine.connect() as tx:
+        async with AsyncExitStack() as stack:
+            tx = await self._connected(stack)
             tx.info.pop(_SUBJECTS, None)
             tx.info.pop(_NOTES, None)
             async with tx.begin():
@@ -118,6 +121,13 @@ class Database:
             for listener in self._listeners:
                 listener(subjects)
 
+    async def _connected(self, stack: AsyncExitStack) -> Tx:
+        # Whatever the reason, it is not in what was asked: a refused password too.
+        try:
+            return await stack.enter_async_context(self._engine.connect())
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            raise DatabaseUnavailable(_NO_ANSWER) from error
+
     async def transact(
         self,
         work: Callable[Concatenate[Tx, P], Awaitable[R]],
@@ -129,17 +139,19 @@ class Database:
         A lost connection may hide a commit that happened, so all work must be safe
         to run twice: it has a key (inbox, idempotency, the order's id) that says so.
         """
-        for attempt in range(1, ATTEMPTS + 1):
+        began = time.monotonic()
+        for attempt in count(1):
             try:
                 async with self.begin() as tx:
                     return await work(tx, *args, **kwargs)
             except Exception as error:
                 if not (is_away(error) or sqlstate(error) in _LOST_A_RACE):
                     raise
-                if attempt == ATTEMPTS:
-                    raise DatabaseUnavailable(
-                        "The database does not answer."
-                    ) from error
+                took_s = time.monotonic() - began
+                if attempt == ATTEMPTS or took_s > ATTEMPTS_WITHIN_S:
+                    if isinstance(error, DatabaseUnavailable):
+                        raise
+                    raise DatabaseUnavailable(_NO_ANSWER) from error
                 log.debug("Transaction starts over", attempt=attempt, error=repr(error))
             await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))
         raise AssertionError  # the loop returns or raises
@@ -177,18 +189,8 @@ def is_away(error: BaseException) -> bool:
     """Whether this is about reaching the database, rather than about what was asked."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    if isinstance(
-        error,
-        (
-            DatabaseUnavailable,
-            PoolTimeoutError,
-            OSError,
-            TimeoutError,
-            asyncpg.InterfaceError,
-        ),
-    ):
-        return True
-    return sqlstate(error).startswith(_AWAY)
+    lost = (DatabaseUnavailable, ConnectionError, TimeoutError, asyncpg.InterfaceError)
+    return isinstance(error, lost) or sqlstate(error).startswith(_AWAY)
 
 
 def rows_from_arrays(*columns: tuple[str, TypeEngine[Any]]) -> Any:

@@ -1,4 +1,7 @@
-"""A "no" to a caller: `Refused` and its kinds, and how each becomes problem+json (RFC 9457)."""
+"""A "no" to a caller: `Refused` and its kinds, and how each becomes problem+json.
+
+The format is RFC 9457's.
+"""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -11,6 +14,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
 log = structlog.get_logger(__name__)
@@ -151,7 +155,7 @@ def _escaped(part: int | str) -> str:
 
 def _render(request: Request, error: Refused) -> Response:
     return Response(
-        json.dumps(problem(error, instance=request.url.path)),
+        json.dumps(problem(error, instance=request.url.path), default=str),
         status_code=error.status,
         headers=error.headers,
         media_type=MEDIA_TYPE,
@@ -172,13 +176,19 @@ class _Broken(Refused):
     code = "internal_error"
 
 
+_BROKEN = _Broken("Something went wrong here. Asking again with the same key is safe.")
+
+
 async def _refused(request: Request, error: Exception) -> Response:
-    return _render(request, cast("Refused", error))
+    refused = cast("Refused", error)
+    cause = {"cause": repr(error.__cause__)} if error.__cause__ else {}
+    log.info("Request refused", path=request.url.path, code=refused.code, **cause)
+    return _render(request, refused)
 
 
 async def _invalid_parameters(request: Request, error: Exception) -> Response:
     found = cast("RequestValidationError", error).errors()
-    faults = [Fault(f"#{item['loc'][-1]}", item["msg"]) for item in found]
+    faults = [Fault(f"#{item['loc'][1]}", item["msg"]) for item in found]
     return _render(
         request,
         Unprocessable("A parameter of the request is not valid.", faults=faults),
@@ -189,12 +199,31 @@ async def _framework(request: Request, error: Exception) -> Response:
     return _render(request, _FromStatus(cast("HTTPException", error)))
 
 
-async def _broken(request: Request, error: Exception) -> Response:
-    log.error("Request failed", path=request.url.path, exc_info=error)
-    return _render(
-        request,
-        _Broken("Something went wrong here. Asking again with the same key is safe."),
-    )
+class Guarded:
+    """ASGI: what nobody foresaw is a problem too, logged once and with its trace."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answered = False
+
+        async def answer(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer)
+        except Exception:
+            log.exception("Request failed", path=scope["path"])
+            if answered:
+                raise  # half an answer is out: only a broken connection tells the truth
+            response = _render(Request(scope), _BROKEN)
+            await response(scope, receive, send)
 
 
 def render_problems(app: FastAPI) -> None:
@@ -202,4 +231,4 @@ def render_problems(app: FastAPI) -> None:
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RequestValidationError, _invalid_parameters)
     app.add_exception_handler(HTTPException, _framework)
-    app.add_exception_handler(Exception, _broken)
+    app.add_middleware(Guarded)

@@ -4,19 +4,20 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Generic, TypeVar, overload
+from typing import Any, ClassVar, Generic, Literal, TypeVar, overload
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
+from chassis import queues
 from chassis.database import Tx
 
 CONTENT_TYPE = "application/json"
 
 
 class Event(BaseModel):
-    """A past fact, told to other services. Contracts only grow: readers skip new fields."""
+    """A past fact, told to other services. Contracts grow: readers skip the new."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -29,11 +30,15 @@ E_co = TypeVar("E_co", bound=Event, covariant=True)
 
 @dataclass(frozen=True)
 class Announcement:
-    """An event about to be published, and what it is about."""
+    """An event about to be published, and what it is about.
+
+    What is done as a batch may serve many traces: `traceparent` says which one this is.
+    """
 
     data: Event
     subject: str
     sequence: int | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +66,7 @@ class Unreadable:
 
 
 class _Attributes(BaseModel):
+    specversion: Literal["1.0"]
     id: UUID
     source: str
     type: str
@@ -84,7 +90,7 @@ class _Subscription:
 
 @dataclass
 class Router:
-    """Which function handles which events. What is on no router is none of our business."""
+    """Which function handles which events. What is on no router is for others."""
 
     _subscriptions: list[_Subscription] = field(default_factory=list)
     _known: dict[str, type[Event]] = field(default_factory=dict)
@@ -102,7 +108,7 @@ class Router:
     def on(self, *types: type[Event]) -> Callable[[H], H]: ...
 
     def on(self, *types: type[Event]) -> Callable[[H], H]:
-        """Register the decorated function: it gets all events of these types at hand."""
+        """Have the decorated function get all the events of these types at hand."""
 
         def register(handle: H) -> H:
             self._subscriptions.append(_Subscription(frozenset(types), handle))
@@ -147,7 +153,7 @@ class Router:
         )
 
     def _unknown(self, item: Any, type_: str) -> Unreadable | None:
-        """A type we never heard of is for others; a version we cannot read is a fault."""
+        """A type we never heard of is for others; a version we cannot read is not."""
         fact, _, version = type_.rpartition(".v")
         if any(known.rpartition(".v")[0] == fact for known in self._known):
             return Unreadable(item, f"unknown version v{version} of {fact}")
@@ -168,7 +174,7 @@ def _without_input(error: ValidationError) -> str:
     )
 
 
-def to_wire(
+def to_wire(  # noqa: PLR0913 - the attributes of CloudEvents
     *,
     id: UUID,
     source: str,
@@ -193,4 +199,4 @@ def to_wire(
         attributes["sequence"] = sequence
     if traceparent is not None:
         attributes["traceparent"] = traceparent
-    return f'{json.dumps(attributes)[:-1]}, "data": {data}}}'
+    return f'{json.dumps(attributes)[:-1]}, "data": {queues.transportable(data)}}}'

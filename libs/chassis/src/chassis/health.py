@@ -1,4 +1,4 @@
-"""`/healthz`: alive, touches nothing, what balancers ask. `/readyz`: what works, for people."""
+"""`/healthz`: alive, for balancers; touches nothing. `/readyz`: ready, for people."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping

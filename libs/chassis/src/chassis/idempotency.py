@@ -92,7 +92,7 @@ def key_of(request: Request) -> str:
 
 
 def fingerprint(body: BaseModel | None) -> bytes:
-    """Of what was understood, not of its bytes: spacing and field order do not matter."""
+    """Of what was understood, not of its bytes: spacing and order do not matter."""
     return sha256(body.model_dump_json().encode() if body else b"").digest()
 
 

@@ -1,20 +1,31 @@
-"""What this service has handled: each event's effect happens once, however often it comes.
+"""What this service has handled: an event has its effect once, however often it comes.
 
 Events from outside the days that are kept are not remembered here; every effect has a
 business key for ever, so that they change nothing either.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, timedelta
 
-from sqlalchemy import Column, Date, MetaData, PrimaryKeyConstraint, Table, Uuid
+from sqlalchemy import (
+    Column,
+    Date,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Uuid,
+    bindparam,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from chassis.database import Tx, insert_many
+from chassis.database import Tx
 from chassis.events import Envelope, Event
 from chassis.partitions import AHEAD, Partitioned
 
 PARTITIONS = Partitioned(table="inbox", by="day", keep=timedelta(days=30))
-_SLACK = timedelta(days=2)  # the edge of what the partitions cover may just have moved
+# In days around today; the edge of what the partitions cover may just have moved.
+_REMEMBERED = (PARTITIONS.keep.days - 2, AHEAD.days - 2)
 
 metadata = MetaData()
 
@@ -27,32 +38,29 @@ inbox = Table(
     postgresql_partition_by="RANGE (day)",
 )
 
-_CLAIM = (
-    insert_many(inbox, "day", "event_id")
-    .on_conflict_do_nothing()
-    .returning(inbox.c.event_id)
-)
+# One order for everybody, so that two processes with the same events take turns.
+_CLAIM = text(
+    f"""
+    WITH given AS (
+        SELECT event_id, day, day BETWEEN today - {_REMEMBERED[0]}
+                                      AND today + {_REMEMBERED[1]} AS remembered
+        FROM unnest(:ids, :days) AS event (event_id, day),
+            CAST(now() AT TIME ZONE 'utc' AS date) AS today
+    ), claimed AS (
+        INSERT INTO inbox (event_id, day)
+        SELECT event_id, day FROM given WHERE remembered ORDER BY event_id
+        ON CONFLICT DO NOTHING RETURNING event_id
+    )
+    SELECT event_id FROM claimed
+    UNION ALL SELECT event_id FROM given WHERE NOT remembered
+    """  # noqa: S608 - numbers of ours
+).bindparams(bindparam("ids", type_=ARRAY(Uuid)), bindparam("days", type_=ARRAY(Date)))
 
 
 async def claim(tx: Tx, events: Sequence[Envelope[Event]]) -> list[Envelope[Event]]:
-    """The events not handled before, each once; with the commit they count as handled."""
+    """The events not handled before, each once; with the commit they are handled."""
     distinct = {event.id: event for event in events}
-    today = datetime.now(UTC).date()
-    kept = {e.id: day for e in distinct.values() if _is_kept(day := _day(e), today)}
-    if kept:
-        # One order for everybody, so that two processes with the same events take turns.
-        ids = sorted(kept)
-        claimed = await tx.execute(
-            _CLAIM, {"day": [kept[id_] for id_ in ids], "event_id": ids}
-        )
-        fresh = set(claimed.scalars())
-        return [e for e in distinct.values() if e.id not in kept or e.id in fresh]
-    return list(distinct.values())
-
-
-def _day(event: Envelope[Event]) -> date:
-    return event.time.astimezone(UTC).date()
-
-
-def _is_kept(day: date, today: date) -> bool:
-    return today - PARTITIONS.keep + _SLACK <= day <= today + AHEAD - _SLACK
+    days = [event.time.astimezone(UTC).date() for event in distinct.values()]
+    claimed = await tx.execute(_CLAIM, {"ids": list(distinct), "days": days})
+    fresh = set(claimed.scalars())
+    return [event for event in distinct.values() if event.id in fresh]

@@ -1,6 +1,6 @@
 """A service's process: what it is made of, how it starts, and how it leaves.
 
-SIGTERM: not ready any more, finish what was begun, hand back the rest, leave within 20 s.
+SIGTERM: unready, finish what was begun, hand back the rest, and leave within 20 s.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from socket import socket
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -17,7 +18,7 @@ import uvloop
 from fastapi import FastAPI
 from typing_extensions import override
 
-from chassis import idempotency, migrations, queues, telemetry
+from chassis import idempotency, migrations, partitions, queues, telemetry
 from chassis.auth import Authenticator
 from chassis.batching import GroupCommit
 from chassis.consumer import Consumer
@@ -29,13 +30,15 @@ from chassis.relay import Relay
 from chassis.settings import ServiceSettings
 from chassis.timers import Timer
 from chassis.topology import Queue, Topic
+from chassis.waiting import Waiters
 
 log = structlog.get_logger(__name__)
 
-LEAVES_WITHIN_S = 18
+LEAVES_WITHIN_S = 16
 FLUSHES_WITHIN_S = 4
+CLOSES_WITHIN_S = 1
 SWEEP_S = 15
-UPKEEP_S = 6 * 3600
+UPKEEP_S = 24 * 3600
 LETS_GO_AFTER_S = 120
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -56,12 +59,13 @@ class Parts:
 
     app: FastAPI
     group_commits: Sequence[GroupCommit[Any, Any]] = ()
+    waiters: Sequence[Waiters] = ()
     timers: Sequence[Timer] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Service(Generic[S]):
-    """One of the services: `python -m <name>` serves, `… migrate` changes the schema."""
+    """One of the services: `python -m <name>` serves, `… migrate` makes its schema."""
 
     name: str
     settings: type[S]
@@ -72,14 +76,20 @@ class Service(Generic[S]):
     def main(self) -> None:
         match sys.argv[1:]:
             case []:
-                uvloop.run(_serve(self))
+                settings = self._set_up()
+                with _death_logged():
+                    uvloop.run(_serve(self, settings))
             case ["migrate"]:
-                settings = self.settings()
-                telemetry.setup(self.name, settings)
+                settings = self._set_up()
                 migrations.upgrade(self.name, settings.database_url.get_secret_value())
                 log.info("Schema is up to date", revision=migrations.newest(self.name))
             case _:
                 sys.exit(f"usage: python -m {self.name} [migrate]")
+
+    def _set_up(self) -> S:
+        settings = self.settings()
+        telemetry.setup(self.name, settings)
+        return settings
 
     def assemble(self, runtime: Runtime[S]) -> Parts:
         """The parts, with what every app of ours finds in its state."""
@@ -89,9 +99,17 @@ class Service(Generic[S]):
         return parts
 
 
-async def _serve(service: Service[S]) -> None:
-    settings = service.settings()
-    telemetry.setup(service.name, settings)
+@contextlib.contextmanager
+def _death_logged() -> Iterator[None]:
+    """Leave the reason where all the other lines are."""
+    try:
+        yield
+    except Exception:
+        log.exception("Died")
+        sys.exit(1)
+
+
+async def _serve(service: Service[S], settings: S) -> None:
     database = Database(
         settings.database_url.get_secret_value(),
         application_name=service.name,
@@ -104,12 +122,19 @@ async def _serve(service: Service[S]) -> None:
         await _Process(
             service, Runtime(settings=settings, database=database, aws=aws)
         ).run()
-    await database.close()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CLOSES_WITHIN_S):
+            await database.close()
     log.info("Left")
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn without its signal handling: the process leaves in an order of its own."""
+    """Uvicorn without its signals: the process leaves in an order of its own."""
+
+    @override
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        log.info("Serving", host=self.config.host, port=self.config.port)
 
     @override
     @contextlib.contextmanager
@@ -155,7 +180,6 @@ class _Process(Generic[S]):
                 tasks.create_task(timer.run(self.runtime.database))
                 for timer in self._timers()
             ]
-            log.info("Serving", port=self.runtime.settings.port, roles=self._roles)
             await self._leave.wait()
             log.info("Leaving")
             self.health.leaving = True
@@ -176,13 +200,15 @@ class _Process(Generic[S]):
         for consumer in self.consumers:
             consumer.stop()
         await asyncio.sleep(self.runtime.settings.drain_s)
+        for waiters in self.parts.waiters:
+            waiters.close()
         self.server.should_exit = True
         await asyncio.wait([serving, *consuming])
         for part in self.parts.group_commits:
             part.close()
         if writing:
             await asyncio.wait(writing)
-        # What stays in the log is published by the next process; this is for promptness.
+        # What stays in the log is published by the next process; this is only prompt.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FLUSHES_WITHIN_S):
                 await self.relay.flush()
@@ -214,9 +240,13 @@ class _Process(Generic[S]):
         return False
 
     async def _keep_up(self) -> bool:
-        await self.runtime.database.transact(migrations.keep_partitions)
-        await self.runtime.database.transact(idempotency.forget_old)
-        return False
+        """Due every day, also when idle: without partitions nothing can be written."""
+        database = self.runtime.database
+        await database.transact(migrations.make_partitions)
+        for partitioned in migrations.PARTITIONED:
+            await database.transact(partitions.drop_old, partitioned)
+        await database.transact(idempotency.forget_old)
+        return True
 
     @staticmethod
     def _let_go(database: Database) -> Callable[[], Any]:
@@ -249,6 +279,6 @@ class _Process(Generic[S]):
             http="httptools",
             server_header=False,
             backlog=2048,
-            timeout_keep_alive=75,  # longer than the balancer's, so that it never loses a race
+            timeout_keep_alive=75,  # longer than the balancer's: it never loses a race
             timeout_graceful_shutdown=10,
         )

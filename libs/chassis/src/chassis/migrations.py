@@ -1,4 +1,7 @@
-"""Schema changes: Alembic, one folder per service, safe when several processes start at once."""
+"""Schema changes: Alembic, one folder per service.
+
+Several processes may start at once, and before their database does.
+"""
 
 import asyncio
 import importlib
@@ -10,20 +13,20 @@ import sqlalchemy as sa
 import structlog
 from alembic import command, context
 from alembic.config import Config
-from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from chassis import idempotency, inbox, outbox
+from chassis import idempotency, inbox, outbox, partitions
 from chassis.backoff import Backoff
 from chassis.database import Database, Tx, is_away
-from chassis.partitions import keep
 
 log = structlog.get_logger(__name__)
 
-_ONE_AT_A_TIME = "SELECT pg_advisory_lock(hashtext('orderly migrations'))"
+_OUR_TURN = "SELECT pg_try_advisory_lock(hashtext('orderly migrations'))"
+LOOK_AGAIN_S = 0.2
+PARTITIONED = (outbox.PARTITIONS, inbox.PARTITIONS)
 PATIENCE_S = 90  # a paused database takes up to a minute to wake
 
 
@@ -81,12 +84,12 @@ async def _run(url: str, metadata: sa.MetaData) -> None:
     )
     connection = await _connected(engine.connect)
     try:
-        await connection.execute(sa.text(_ONE_AT_A_TIME))
+        await _wait_for_our_turn(connection)
         await connection.execute(sa.text("SET lock_timeout = '5s'"))
         await connection.commit()
         await connection.run_sync(_migrate, metadata)
         async with connection.begin():
-            await keep_partitions(connection)
+            await make_partitions(connection)
     finally:
         await connection.close()
         await engine.dispose()
@@ -99,10 +102,18 @@ async def _connected(connect: Callable[[], AsyncConnection]) -> AsyncConnection:
             try:
                 return await connect()
             except Exception as error:
-                if not is_away(error):
+                if not (is_away(error) or isinstance(error, OSError)):
                     raise
-                log.info("Waiting for the database", error=str(error))
+                log.info("Waiting for the database", error=repr(error))
                 await backoff.wait()
+
+
+async def _wait_for_our_turn(connection: AsyncConnection) -> None:
+    # Asked again and again: whoever waits in a statement has a snapshot, and an index
+    # that another one builds concurrently would wait for that.
+    while not (await connection.execute(sa.text(_OUR_TURN))).scalar_one():
+        await connection.commit()
+        await asyncio.sleep(LOOK_AGAIN_S)
 
 
 def _migrate(connection: Connection, metadata: sa.MetaData) -> None:
@@ -114,19 +125,19 @@ def _migrate(connection: Connection, metadata: sa.MetaData) -> None:
     connection.commit()
 
 
-async def keep_partitions(tx: Tx) -> None:
-    for partitioned in (outbox.PARTITIONS, inbox.PARTITIONS):
-        await keep(tx, partitioned)
+async def make_partitions(tx: Tx) -> None:
+    for partitioned in PARTITIONED:
+        await partitions.make_coming(tx, partitioned)
 
 
 def add_chassis_tables(metadata: sa.MetaData) -> None:
-    """Put the chassis's tables beside a service's own, for comparing with the database."""
+    """Put the chassis's tables beside a service's own, to compare with the database."""
     for ours in (outbox.metadata, inbox.metadata, idempotency.metadata):
         for table in ours.tables.values():
             table.to_metadata(metadata)
 
 
-def create_chassis_tables_1(op: Operations) -> None:
+def create_chassis_tables_1(op: Any) -> None:  # `alembic.op` is a module
     """The first step of every service's first migration. A change becomes `…_2`."""
     op.execute("CREATE SEQUENCE outbox_added")
     op.create_table(
@@ -174,7 +185,7 @@ def create_chassis_tables_1(op: Operations) -> None:
             server_default="-infinity",
         ),
     )
-    op.execute(f"INSERT INTO relay_cursor (name) VALUES ('{outbox.RELAY}')")
+    op.execute("INSERT INTO relay_cursor (name) VALUES ('sns')")
     op.create_table(
         "inbox",
         sa.Column("day", sa.Date, nullable=False),

@@ -1,7 +1,7 @@
 """The service's event log: what it announced, in the transaction that made it true.
 
 The relay numbers what is committed (`position`) and takes it to SNS; timelines, streams
-and replays read the same table. Partitions are dropped when they are old; rows never are.
+and replays read the same table. Old partitions are dropped; rows are never deleted.
 """
 
 from collections.abc import Sequence
@@ -31,9 +31,7 @@ from chassis.events import Announcement
 from chassis.partitions import Partitioned
 
 PARTITIONS = Partitioned(table="outbox", by="month", keep=timedelta(days=400))
-RELAY = (
-    "sns"  # the relay's name in relay_cursor; other readers of the log have their own
-)
+RELAY = "sns"  # its name in relay_cursor; other readers of the log have their own
 
 metadata = MetaData()
 
@@ -42,7 +40,7 @@ _added = Counter("outbox_added", metadata=metadata)
 outbox = Table(
     "outbox",
     metadata,
-    # The database's clock: a process whose clock jumps finds its partition all the same.
+    # The database's clock: a process whose clock jumps finds its partition too.
     Column(
         "time", DateTime(timezone=True), nullable=False, server_default=text("now()")
     ),
@@ -89,14 +87,14 @@ async def publish(tx: Tx, announcements: Sequence[Announcement]) -> None:
     """Announce events with the commit of `tx`, or not at all."""
     if not announcements:
         return
-    traceparent = telemetry.traceparent()
+    current = telemetry.traceparent()
     rows = [
         {
             "id": uuid7(),
             "type": announcement.data.type,
             "subject": announcement.subject,
             "sequence": announcement.sequence,
-            "traceparent": traceparent,
+            "traceparent": announcement.traceparent or current,
             "data": announcement.data.model_dump_json(),
         }
         for announcement in announcements

@@ -1,4 +1,4 @@
-"""Tables partitioned by time: make the partitions that are coming, drop those that are over.
+"""Tables partitioned by time: make what is coming, drop what is over.
 
 Dropping a partition costs nothing whatever it holds; deleting its rows one by one does.
 """
@@ -13,6 +13,7 @@ from sqlalchemy import text
 from chassis.database import Tx
 
 AHEAD = timedelta(days=40)  # a service may sleep this long and still know tomorrow
+GIVES_WAY_AFTER_MS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,42 +48,45 @@ class Partitioned:
         )
 
 
-async def keep(tx: Tx, partitioned: Partitioned) -> None:
-    """Bring the partitions up to date with the database's own calendar."""
-    # Several processes do this; one at a time, and the others find it done.
-    await tx.execute(
-        text("SELECT pg_advisory_xact_lock(hashtext('partitions'), hashtext(:table))"),
-        {"table": partitioned.table},
-    )
-    today = (
-        await tx.execute(text("SELECT (now() AT TIME ZONE 'utc')::date"))
-    ).scalar_one()
-    there = set(
-        (
-            await tx.execute(
-                text(
-                    "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
-                    " WHERE i.inhparent = to_regclass(:table)"
-                ),
-                {"table": partitioned.table},
-            )
-        ).scalars()
-    )
-    wanted = {
-        partitioned.name(start): (start, end) for start, end in partitioned.spans(today)
-    }
-    for name in sorted(wanted.keys() - there):
-        start, end = wanted[name]
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('partitions'), hashtext(:table))")
+_TODAY = text("SELECT CAST(now() AT TIME ZONE 'utc' AS date)")
+_THERE = text(
+    "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+    " WHERE i.inhparent = to_regclass(:table)"
+)
+
+
+async def make_coming(tx: Tx, partitioned: Partitioned) -> None:
+    """See that all partitions are there which the database's calendar asks for."""
+    table = partitioned.table
+    there, today = await _look(tx, table)
+    for start, end in partitioned.spans(today):
+        name = partitioned.name(start)
+        if name in there:
+            continue
         # Attaching, unlike CREATE … PARTITION OF, lets reads and writes go on.
-        await tx.execute(
-            text(f'CREATE TABLE "{name}" (LIKE {partitioned.table} INCLUDING ALL)')
-        )
+        await tx.execute(text(f'CREATE TABLE "{name}" (LIKE {table} INCLUDING ALL)'))
         await tx.execute(
             text(
-                f'ALTER TABLE {partitioned.table} ATTACH PARTITION "{name}"'
+                f'ALTER TABLE {table} ATTACH PARTITION "{name}"'
                 f" FOR VALUES FROM ('{start}') TO ('{end}')"
             )
         )
+
+
+async def drop_old(tx: Tx, partitioned: Partitioned) -> None:
+    """Drop what is older than is kept, unless somebody reads the table just now."""
+    there, today = await _look(tx, partitioned.table)
     oldest = partitioned.name(partitioned.first(today))
-    for name in sorted(name for name in there - wanted.keys() if name < oldest):
+    # Dropping locks the whole table: waiting for it would make all others wait.
+    await tx.execute(text(f"SET LOCAL lock_timeout = {GIVES_WAY_AFTER_MS}"))
+    for name in sorted(name for name in there if name < oldest):
         await tx.execute(text(f'DROP TABLE "{name}"'))
+
+
+async def _look(tx: Tx, table: str) -> tuple[set[str], date]:
+    """What is there, and the day; with a lock, as several processes do this."""
+    await tx.execute(_LOCK, {"table": table})
+    there = await tx.execute(_THERE, {"table": table})
+    today = await tx.execute(_TODAY)
+    return set(there.scalars()), today.scalar_one()

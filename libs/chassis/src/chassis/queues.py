@@ -15,6 +15,16 @@ BATCH_ENTRIES = 10  # what one AWS batch call takes
 LONG_POLL_S = 20
 
 
+def transportable(json: str) -> str:
+    """JSON text without the two characters that SQS refuses and JSON need not escape.
+
+    Somebody will have them in their name, and nothing must wait behind that.
+    """
+    if json.isascii():
+        return json
+    return json.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Message:
     """One SQS message as received; the receipt is what deletes or extends it."""
@@ -67,7 +77,7 @@ class Aws:
     async def send(self, queue: str, body: str, attributes: Mapping[str, str]) -> None:
         await self.sqs.send_message(
             QueueUrl=await self.queue_url(queue),
-            MessageBody=body,
+            MessageBody=transportable(body),
             MessageAttributes={
                 name: {"DataType": "String", "StringValue": value}
                 for name, value in attributes.items()

@@ -1,8 +1,8 @@
-"""Takes committed events to SNS: numbers them, publishes them, remembers how far it got.
+"""Takes committed events to SNS: numbers, publishes, and remembers how far it got.
 
 One process at a time does it, by a lease in `relay_cursor` that is taken and renewed in
-short transactions; none is open while SNS is called. A lost lease costs duplicates, never
-gaps: the cursor moves only over events that SNS has confirmed.
+short transactions; none is open while SNS is called. A lost lease costs duplicates and
+never gaps: the cursor moves only over events that SNS has confirmed.
 """
 
 import asyncio
@@ -47,13 +47,14 @@ _CLAIM = (
     .returning(relay_cursor.c.numbered, relay_cursor.c.published)
 )
 
+# The limit is part of the text: the planner knows it, and stays with the index.
 _NUMBER = text(
-    """
+    f"""
     WITH fresh AS (
         SELECT time, id, row_number() OVER (ORDER BY added) AS n
         FROM (
             SELECT time, id, added FROM outbox
-            WHERE position IS NULL ORDER BY added LIMIT :most
+            WHERE position IS NULL ORDER BY added LIMIT {STEP_EVENTS}
         ) AS unnumbered
     ), placed AS (
         UPDATE outbox SET position = :numbered + fresh.n FROM fresh
@@ -61,8 +62,8 @@ _NUMBER = text(
         RETURNING 1
     )
     UPDATE relay_cursor SET numbered = numbered + (SELECT count(*) FROM placed)
-    WHERE name = :name AND EXISTS (SELECT FROM placed)
-    """
+    WHERE name = :name RETURNING numbered
+    """  # noqa: S608 - a number of ours
 )
 
 _NEXT = (
@@ -157,6 +158,7 @@ class Relay:
         # Everything up to here is out; the cursor hears of it with the next step.
         self._reached = 0
         self._wake = asyncio.Event()
+        self._draining = asyncio.Lock()
         database.on_announced(lambda _: self.wake())
 
     def wake(self) -> None:
@@ -186,20 +188,21 @@ class Relay:
 
     async def drain(self) -> None:
         """Publish until everything that is committed is out, by us or by the holder."""
-        while True:
-            rows = await self._database.transact(self._next)
-            if rows is None:
-                if not await self._database.transact(_is_behind):
+        async with self._draining:  # the lease does not tell us from ourselves
+            while True:
+                rows = await self._database.transact(self._next)
+                if rows:
+                    await self._publish(rows)
+                elif rows is not None:
+                    await self._database.transact(self._release)
                     return
-                await asyncio.sleep(LOOK_AGAIN_S)
-            elif not rows:
-                await self._database.transact(self._release)
-                return
-            else:
-                await self._publish(rows)
+                elif await self._database.transact(_is_behind):
+                    await asyncio.sleep(LOOK_AGAIN_S)
+                else:
+                    return
 
     async def _next(self, tx: Tx) -> Sequence[Row[Any]] | None:
-        """Hold the lease, note what is published, number what is new, read what is next.
+        """Hold the lease, note what is out, number what is new, read what is next.
 
         None: another process holds the lease.
         """
@@ -207,9 +210,8 @@ class Relay:
         held = (await tx.execute(_CLAIM, claim)).one_or_none()
         if held is None:
             return None
-        await tx.execute(
-            _NUMBER, {"most": STEP_EVENTS, "numbered": held.numbered, "name": RELAY}
-        )
+        numbered = await tx.execute(_NUMBER, {"numbered": held.numbered, "name": RELAY})
+        metrics.OUTBOX_LAG.set(numbered.scalar_one() - held.published)
         return (await tx.execute(_NEXT, {"published": held.published})).all()
 
     async def _release(self, tx: Tx) -> None:

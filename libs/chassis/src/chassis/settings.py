@@ -32,7 +32,8 @@ class ServiceSettings(BaseSettings):
     """
 
     SHARED_PREFIX: ClassVar[str] = "ORDERLY_"
-    model_config = SettingsConfigDict(frozen=True)
+    # What is wrong is said without what was read: there are passwords in it.
+    model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
 
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8000, description="port to listen on")

@@ -52,12 +52,21 @@ def _setup_logs(service: str, settings: ServiceSettings) -> None:
     last: list[structlog.typing.Processor]
     if settings.log_format == "json":
         last = [
-            structlog.processors.dict_tracebacks,
+            # Without the frames' variables: they hold customers' data, and keys.
+            structlog.processors.ExceptionRenderer(
+                structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+            ),
             structlog.processors.EventRenamer("message"),
             structlog.processors.JSONRenderer(default=str),
         ]
     else:
-        last = [structlog.dev.ConsoleRenderer(timestamp_key="time", pad_event_to=0)]
+        last = [
+            structlog.dev.ConsoleRenderer(
+                timestamp_key="time",
+                pad_event_to=0,
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
@@ -79,6 +88,8 @@ def _setup_logs(service: str, settings: ServiceSettings) -> None:
     root.setLevel(
         max(logging.WARNING, logging.getLevelName(settings.log_level.upper()))
     )
+    # A setting of its own says whether there are any.
+    logging.getLogger("uvicorn.access").setLevel(logging.INFO)
 
 
 def _add_trace_id(
@@ -106,16 +117,13 @@ def context_of(traceparent: str | None) -> context.Context:
 @contextmanager
 def handling(what: str, traceparents: Sequence[str | None]) -> Iterator[None]:
     """A span for a batch: it continues the first trace and links to all of them."""
-    parents = [
-        trace.get_current_span(context_of(parent)).get_span_context()
-        for parent in dict.fromkeys(traceparents)
-        if parent
-    ]
+    known = [parent for parent in dict.fromkeys(traceparents) if parent]
+    parents = [trace.get_current_span(context_of(parent)) for parent in known]
     with tracer.start_as_current_span(
         f"handle {what}",
-        context=context_of(traceparents[0]),
+        context=context_of(known[0] if known else None),
         kind=trace.SpanKind.CONSUMER,
-        links=[trace.Link(parent) for parent in parents],
+        links=[trace.Link(parent.get_span_context()) for parent in parents],
     ):
         yield
 

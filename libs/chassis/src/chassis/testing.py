@@ -17,7 +17,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from joserfc import jwt
-from joserfc.jwk import ECKey, KeySet
+from joserfc.jwk import ECKey, Key, KeySet
 from sqlalchemy.engine import make_url
 
 from chassis import migrations, queues
@@ -87,7 +87,7 @@ class TokenIssuer:
 
     def __init__(self) -> None:
         self.key = ECKey.generate_key("P-256", {"kid": uuid4().hex})
-        self._keys: list[ECKey] = [self.key]
+        self._keys: list[Key] = [self.key]
         app = web.Application()
         app.router.add_get("/jwks.json", self._jwks)
         self.server = TestServer(app)
@@ -97,7 +97,7 @@ class TokenIssuer:
         url = str(self.server.make_url("/"))
         return Issuer(issuer=url, jwks_url=f"{url}jwks.json", audience=AUDIENCE)
 
-    def token(self, *scopes: str, customer: str | None = None, **claims: Any) -> str:  # noqa: ANN401
+    def token(self, *scopes: str, customer: str | None = None, **claims: Any) -> str:
         """Sign what a storefront's token says; `claims` replace or, if None, remove."""
         now = int(time.time())
         content = {
@@ -112,7 +112,7 @@ class TokenIssuer:
         present = {name: value for name, value in content.items() if value is not None}
         return jwt.encode({"alg": "ES256", "kid": self.key.kid}, present, self.key)
 
-    def headers(self, *scopes: str, **claims: Any) -> dict[str, str]:  # noqa: ANN401
+    def headers(self, *scopes: str, **claims: Any) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token(*scopes, **claims)}"}
 
     def rotate(self) -> None:
@@ -130,7 +130,7 @@ async def serving(
     database: Database,
     aws: Aws,
     issuers: Sequence[Issuer],
-    **settings: Any,  # noqa: ANN401
+    **settings: Any,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the service's app, with the parts behind it that answer requests."""
     runtime = Runtime(
@@ -178,10 +178,6 @@ async def database(databases: Databases, service: str) -> AsyncIterator[Database
     await databases.drop(url)
 
 
-class _Undone(Exception):
-    pass
-
-
 @pytest.fixture
 async def tx(
     databases: Databases, shared_databases: dict[str, Database], service: str
@@ -190,12 +186,9 @@ async def tx(
     if service not in shared_databases:
         url = await databases.make(service)
         shared_databases[service] = Database(url, application_name="tests")
-    try:
-        async with shared_databases[service].begin() as tx:
-            yield tx
-            raise _Undone
-    except _Undone:
-        pass
+    async with shared_databases[service].begin() as tx:
+        yield tx
+        await tx.rollback()
 
 
 @pytest.fixture(scope="session")

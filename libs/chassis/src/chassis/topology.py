@@ -1,6 +1,6 @@
-"""The words a messaging topology is written in, and setting one up where nobody else does.
+"""The words a messaging topology is written in, and how to set one up.
 
-In production Terraform makes the topics and queues; locally and in tests `provision` does.
+In production Terraform does that; locally and in tests `provision` does.
 """
 
 import json
@@ -18,14 +18,14 @@ class Topic:
 
 @dataclass(frozen=True, kw_only=True)
 class Queue:
-    """Where one service hears another; `hears` is None for a queue its own service writes to."""
+    """Where one service hears another; if `hears` is None, its own service writes."""
 
     name: str
     owner: str
     hears: Topic | None
     visibility_timeout_s: int = 60
     retention_s: int = 4 * 24 * 3600
-    # A dead letter's age counts from when it was first sent, so it must outlive its queue.
+    # A dead letter's age counts from when it was first sent: it must outlive its queue.
     dead_letter_retention_s: int = 14 * 24 * 3600
     # Poison is isolated by the consumer; this only catches what kills the process.
     max_receive_count: int = 50

@@ -4,10 +4,14 @@ import asyncio
 import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
+import structlog
 from fastapi import Request
 
-from chassis.database import Database, DatabaseUnavailable, Tx
+from chassis.database import Database, Tx
+
+log = structlog.get_logger(__name__)
 
 MOST_S = 20
 POLL_S = 1
@@ -15,14 +19,16 @@ _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,4})(?:$|[,;\s])")
 
 
 def preferred_wait_s(request: Request) -> int:
-    """How long the caller would wait; what cannot be read is no preference (RFC 7240)."""
+    """How long the caller would wait; what cannot be read is no preference."""
     found = _WAIT.search(request.headers.get("prefer", ""))
     return min(int(found[1]), MOST_S) if found else 0
 
 
 class Waiters:
-    """Wakes whoever waits for a subject: at once for what this process commits itself,
-    within a second for what another one does, by one query for all who wait.
+    """Wakes whoever waits for a subject.
+
+    At once for what this process commits; within a second for what another one does,
+    by one query for all who wait.
     """
 
     def __init__(
@@ -34,23 +40,30 @@ class Waiters:
         self._find_done = find_done
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._polling: asyncio.Task[None] | None = None
+        self._closed = False
         database.on_announced(self._wake)
 
     async def wait(self, subject: str, timeout_s: float) -> None:
-        """Return when something may have happened to the subject, or after the time-out."""
+        """Return when something may have happened to the subject, or time is up."""
+        if self._closed:
+            return
         happened = asyncio.Event()
         self._waiting[subject].add(happened)
         if self._polling is None or self._polling.done():
             self._polling = asyncio.create_task(self._poll())
         try:
-            async with asyncio.timeout(timeout_s):
-                await happened.wait()
-        except TimeoutError:
-            pass
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await happened.wait()
         finally:
             self._waiting[subject].discard(happened)
             if not self._waiting[subject]:
                 del self._waiting[subject]
+
+    def close(self) -> None:
+        """Let everybody go with what there is: the process is leaving."""
+        self._closed = True
+        self._wake(list(self._waiting))
 
     def _wake(self, subjects: Sequence[str]) -> None:
         for subject in subjects:
@@ -64,6 +77,7 @@ class Waiters:
                 done = await self._database.transact(
                     self._find_done, set(self._waiting)
                 )
-            except DatabaseUnavailable:
-                continue  # who waits is answered when the time is up
-            self._wake(list(done))
+            except Exception as error:  # who waits is answered when the time is up
+                log.warning("Waiting goes on unseen", error=repr(error))
+            else:
+                self._wake(list(done))

@@ -1,14 +1,15 @@
-"""The HTTP side of a service: one FastAPI app with problems, docs, health and tracing."""
+"""The HTTP side of a service: one FastAPI app with problems, documents and tracing."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
@@ -78,7 +79,7 @@ def respond(
     request: Request,
     view: BaseModel,
     *,
-    status: int = 200,
+    status: int = HTTPStatus.OK,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The view as JSON with its ETag; 304 when the caller has it already."""
@@ -90,7 +91,7 @@ def respond(
     }
     if (
         request.method in {"GET", "HEAD"}
-        and status == 200
+        and status == HTTPStatus.OK
         and (tag in known or "*" in known)
     ):
         return Response(status_code=304, headers={"ETag": tag})
@@ -109,23 +110,19 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         description=app.description,
         routes=app.routes,
     )
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas["Problem"] = dict(_PROBLEM)
-    models = {
-        body.model for route in _api_routes(app) for body in _bodies(route.dependant)
-    }
+    routes = list(api_routes(app))
+    models = {body.model for route in routes for body in _bodies(route.dependant)}
     ordered = sorted(models, key=lambda model: model.__name__)
-    names, definitions = models_json_schema(
+    references, definitions = models_json_schema(
         [(model, "validation") for model in ordered], ref_template=_SCHEMAS
     )
-    schemas.update(definitions.get("$defs", {}))
-    for route in _api_routes(app):
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    _add_schemas(schemas, {"Problem": dict(_PROBLEM), **definitions.get("$defs", {})})
+    for route in routes:
         for method in route.methods or ():
-            operation = document["paths"][route.path_format].get(method.lower())
-            if operation is None:
-                continue
+            operation = document["paths"][route.path_format][method.lower()]
             for body in _bodies(route.dependant):
-                schema = names[body.model, "validation"]
+                schema = references[body.model, "validation"]
                 operation["requestBody"] = {
                     "required": True,
                     "content": {"application/json": {"schema": schema}},
@@ -133,6 +130,14 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             _describe_problems(operation)
     app.openapi_schema = document
     return document
+
+
+def _add_schemas(schemas: dict[str, Any], ours: Mapping[str, Any]) -> None:
+    for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own problems
+        schemas.pop(unused, None)
+    for name, schema in ours.items():
+        if schemas.setdefault(name, schema) != schema:
+            raise ValueError(f"two different models are called {name}: rename one")
 
 
 def _describe_problems(operation: dict[str, Any]) -> None:
@@ -144,8 +149,11 @@ def _describe_problems(operation: dict[str, Any]) -> None:
     responses["default"] = {"description": "A problem (RFC 9457)", "content": content}
 
 
-def _api_routes(app: FastAPI) -> Iterator[APIRoute]:
-    return (r for r in app.routes if isinstance(r, APIRoute) and r.include_in_schema)
+def api_routes(app: FastAPI) -> Iterator[RouteContext]:
+    """The routes of the contract: what the app's routers hold, and OpenAPI shows."""
+    for route in iter_route_contexts(app.routes):
+        if isinstance(route.original_route, APIRoute) and route.include_in_schema:
+            yield route
 
 
 def _bodies(dependant: Dependant) -> Iterator[JsonBody[Any]]:

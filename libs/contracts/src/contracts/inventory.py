@@ -1,4 +1,4 @@
-"""What Inventory announces: absolute, versioned snapshots, and what moved in the stock."""
+"""What Inventory announces: absolute, versioned snapshots; what moved in the stock."""
 
 from datetime import datetime
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Who publishes and who listens. Local set-up reads it; a test holds Terraform to it."""
+"""Who publishes, and who listens. Local set-up reads it; Terraform is held to it."""
 
 from chassis.topology import Queue, Topic, Topology
 

@@ -251,17 +251,16 @@ class _Pool:
         One that has it all comes first. The very fewest of many could take for ever
         to find: it is a set cover.
         """
-        lacking = dict(needed)
-        chosen: list[str] = []
+        lacking, others = dict(needed), list(places)
         while lacking:
-            best = max(places, key=partial(self._helps, lacking))
-            chosen.append(best)
+            best = max(others, key=partial(self._helps, lacking))
+            others.remove(best)
             lacking = {
                 sku: left
                 for sku, units in lacking.items()
                 if (left := units - self._here(sku, best)) > 0
             }
-        return sorted(chosen, key=self._rank.__getitem__)
+        return [location for location in places if location not in others]
 
     def _helps(self, lacking: Mapping[str, int], location: str) -> int:
         return sum(

@@ -14,7 +14,6 @@ from sqlalchemy import (
     bindparam,
     func,
     select,
-    update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -47,11 +46,10 @@ _GET_LINES = (
 )
 
 _HEAD = ("order_id", "version", "state", "policy", "placed_at", "cause")
-_heads = rows_from_arrays(*((name, reservations.c[name].type) for name in _HEAD))
-_SAVE = (
-    update(reservations)
-    .where(reservations.c.order_id == _heads.c.order_id)
-    .values({name: _heads.c[name] for name in _HEAD[1:]} | {"changed_at": func.now()})
+_heads = insert_many(reservations, *_HEAD)
+_SAVE = _heads.on_conflict_do_update(
+    index_elements=["order_id"],
+    set_={name: _heads.excluded[name] for name in _HEAD} | {"changed_at": func.now()},
 )
 
 _QUANTITIES = tuple(field.name for field in fields(Line))

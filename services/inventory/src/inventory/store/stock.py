@@ -13,7 +13,7 @@ from sqlalchemy import (
     bindparam,
     func,
     select,
-    update,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
@@ -40,24 +40,23 @@ _AVAILABLE = (
 _ADD = insert_many(stock, "sku", "location").on_conflict_do_nothing()
 
 _MOVEMENT = (*(field.name for field in fields(Movement)), "actor")
-_moved = insert_many(movements, *_MOVEMENT).returning(movements).cte("moved")
-_net = (
-    select(
-        _moved.c.sku,
-        _moved.c.location,
-        func.sum(_moved.c.on_hand_change).cast(BigInteger).label("on_hand"),
-        func.sum(_moved.c.reserved_change).cast(BigInteger).label("reserved"),
+_MOVE = text(
+    f"""
+    WITH moved AS (
+        INSERT INTO movements ({", ".join(_MOVEMENT)})
+        SELECT * FROM unnest({", ".join(f":{name}" for name in _MOVEMENT)})
+        RETURNING sku, location, on_hand_change, reserved_change
+    ), net AS (
+        SELECT sku, location, sum(on_hand_change)::bigint AS on_hand,
+            sum(reserved_change)::bigint AS reserved
+        FROM moved GROUP BY sku, location
     )
-    .group_by(_moved.c.sku, _moved.c.location)
-    .cte("net")
-)
-_MOVE = (
-    update(stock)
-    .where(stock.c.sku == _net.c.sku, stock.c.location == _net.c.location)
-    .values(
-        on_hand=stock.c.on_hand + _net.c.on_hand,
-        reserved=stock.c.reserved + _net.c.reserved,
-    )
+    UPDATE stock SET on_hand = stock.on_hand + net.on_hand,
+        reserved = stock.reserved + net.reserved
+    FROM net WHERE stock.sku = net.sku AND stock.location = net.location
+    """  # noqa: S608 the names are our own
+).bindparams(
+    *(bindparam(name, type_=ARRAY(movements.c[name].type)) for name in _MOVEMENT)
 )
 
 _RECEIPT_LINE = ("receipt_id", "line", "sku", "quantity", "unit_cost", "standard_cost")

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic_settings import SettingsConfigDict
 
 from chassis import outbox, web
-from chassis.auth import Caller, needs
+from chassis.auth import needs
 from chassis.batching import GroupCommit
 from chassis.bodies import RequestBody, reads, text
 from chassis.database import Tx, columns_of, insert_many
@@ -73,13 +73,15 @@ async def hear(tx: Tx, taken: list[Envelope[NoteTaken]]) -> None:
 
 
 router = APIRouter(prefix="/v1/sample")
-Writer = Annotated[Caller, needs("sample.write")]
 
 
-@router.post("/notes", status_code=201, response_model=NoteView)
-async def take_note(
-    caller: Writer, body: Annotated[NoteBody, reads(NoteBody)], once: Once
-) -> Response:
+@router.post(
+    "/notes",
+    status_code=201,
+    response_model=NoteView,
+    dependencies=[needs("sample.write")],
+)
+async def take_note(body: Annotated[NoteBody, reads(NoteBody)], once: Once) -> Response:
     async def work(tx: Tx) -> Answer:
         (view,) = await take(tx, [body.text])
         return Answer(201, view, f"/v1/sample/notes/{view.id}")
@@ -87,10 +89,10 @@ async def take_note(
     return await once.answer(body, work)
 
 
-@router.get("/notes/{note_id}", response_model=NoteView)
-async def get_note(
-    caller: Annotated[Caller, needs("sample.read")], note_id: UUID, request: Request
-) -> Response:
+@router.get(
+    "/notes/{note_id}", response_model=NoteView, dependencies=[needs("sample.read")]
+)
+async def get_note(note_id: UUID, request: Request) -> Response:
     async def find(tx: Tx) -> NoteView:
         row = (
             await tx.execute(sa.select(notes).where(notes.c.id == note_id))

@@ -1,5 +1,4 @@
-from sample.schema import metadata
-
+from accounting.schema import metadata
 from chassis import migrations
 
 migrations.add_chassis_tables(metadata)

@@ -1,0 +1,5 @@
+"""The routes under `/v1/accounting`: they translate, and decide nothing."""
+
+from accounting.api import documents, journal, refunds
+
+ROUTERS = (journal.router, documents.router, refunds.router)

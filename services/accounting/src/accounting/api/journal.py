@@ -1,0 +1,206 @@
+"""The books: accounts, entries and the trial balance."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from accounting.api.callers import BOOKKEEPERS
+from accounting.domain.ledger import Account
+from accounting.store import journal
+from accounting.store.journal import Balance, Posted, Sought
+from chassis.database import Database
+from chassis.pages import Page, Paged
+from chassis.web import respond
+
+router = APIRouter(prefix="/v1/accounting", tags=["books"], dependencies=[BOOKKEEPERS])
+
+AsOf = Annotated[
+    Annotated[AwareDatetime | date, Field(union_mode="left_to_right")] | None,
+    Query(
+        description="a day: what had happened by its end (UTC);"
+        " a moment: what had been posted by then. Today, if left out."
+    ),
+]
+
+
+class AccountBalanceView(BaseModel):
+    currency: str
+    debit: int
+    credit: int
+    balance: int
+
+
+class AccountView(BaseModel):
+    """An account and its balances: debits less credits, one per currency."""
+
+    account: Account
+    name: str
+    balances: list[AccountBalanceView]
+
+
+class PostingView(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    account: Account
+    debit: int
+    credit: int
+    currency: str
+
+
+class EntryView(BaseModel):
+    id: UUID
+    rule: str
+    order_id: UUID | None
+    source_event_id: UUID
+    effective_on: date
+    posted_at: datetime
+    postings: list[PostingView]
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "0198c5a6-2f0e-7c3a-8a55-6d8f1d6b8a01",
+                    "rule": "order_placed",
+                    "order_id": "5f0c5b0e-6d0a-5c55-9c39-3f6d6cf0a0a1",
+                    "source_event_id": "0198c5a6-2eaa-7d10-9d4b-0c1d2e3f4a5b",
+                    "effective_on": "2026-03-01",
+                    "posted_at": "2026-03-01T09:30:00Z",
+                    "postings": [
+                        {
+                            "account": "1000",
+                            "debit": 3558,
+                            "credit": 0,
+                            "currency": "EUR",
+                        },
+                        {
+                            "account": "2000",
+                            "debit": 0,
+                            "credit": 3558,
+                            "currency": "EUR",
+                        },
+                    ],
+                }
+            ]
+        }
+    )
+
+    @classmethod
+    def of(cls, posted: Posted) -> Self:
+        return cls.model_validate(
+            {"id": posted.id, "posted_at": posted.posted_at, **vars(posted.entry)}
+        )
+
+
+class TrialBalanceRow(BaseModel):
+    account: Account
+    name: str
+    currency: str
+    debit: int
+    credit: int
+    balance: int
+
+    @classmethod
+    def of(cls, balance: Balance) -> Self:
+        return cls(
+            account=balance.account,
+            name=balance.account.label,
+            currency=balance.currency,
+            debit=balance.debit,
+            credit=balance.credit,
+            balance=balance.debit - balance.credit,
+        )
+
+
+class TrialBalanceTotal(BaseModel):
+    currency: str
+    debit: int
+    credit: int
+
+
+class TrialBalanceView(BaseModel):
+    """Every account that was ever posted to; debits and credits are equal."""
+
+    as_of: date | datetime
+    rows: list[TrialBalanceRow]
+    totals: list[TrialBalanceTotal]
+
+    @classmethod
+    def of(cls, as_of: date, balances: Sequence[Balance]) -> Self:
+        debits: defaultdict[str, int] = defaultdict(int)
+        credits_: defaultdict[str, int] = defaultdict(int)
+        for balance in balances:
+            debits[balance.currency] += balance.debit
+            credits_[balance.currency] += balance.credit
+        return cls(
+            as_of=as_of,
+            rows=[TrialBalanceRow.of(balance) for balance in balances],
+            totals=[
+                TrialBalanceTotal(
+                    currency=currency,
+                    debit=debits[currency],
+                    credit=credits_[currency],
+                )
+                for currency in sorted(debits)
+            ],
+        )
+
+
+@router.get("/accounts", response_model=Page[AccountView])
+async def list_accounts(request: Request, as_of: AsOf = None) -> Response:
+    """The chart of accounts with its balances, on one page."""
+    balances = await _balances(request, as_of or _today())
+    of_account: defaultdict[Account, list[AccountBalanceView]] = defaultdict(list)
+    for one in balances:
+        row = TrialBalanceRow.of(one)
+        of_account[one.account].append(
+            AccountBalanceView.model_validate(row, from_attributes=True)
+        )
+    views = [
+        AccountView(account=a, name=a.label, balances=of_account[a]) for a in Account
+    ]
+    return respond(request, Page(items=views, next_cursor=None))
+
+
+@router.get("/reports/trial-balance", response_model=TrialBalanceView)
+async def trial_balance(request: Request, as_of: AsOf = None) -> Response:
+    """The trial balance, per currency."""
+    then = as_of or _today()
+    return respond(request, TrialBalanceView.of(then, await _balances(request, then)))
+
+
+def _sought(
+    order_id: UUID | None = None,
+    account: Account | None = None,
+    since: Annotated[date | None, Query(alias="from", description="inclusive")] = None,
+    until: Annotated[date | None, Query(alias="to", description="inclusive")] = None,
+) -> Sought:
+    return Sought(order_id=order_id, account=account, since=since, until=until)
+
+
+@router.get("/entries", response_model=Page[EntryView])
+async def list_entries(
+    request: Request, window: Paged, sought: Annotated[Sought, Depends(_sought)]
+) -> Response:
+    """List journal entries with their postings, in the order of the journal."""
+    database: Database = request.app.state.database
+    found = await database.transact(journal.find, sought, window)
+    items, next_cursor = window.page(
+        found, lambda posted: (posted.entry.effective_on, posted.id)
+    )
+    views = [EntryView.of(posted) for posted in items]
+    return respond(request, Page(items=views, next_cursor=next_cursor))
+
+
+async def _balances(request: Request, as_of: date) -> list[Balance]:
+    database: Database = request.app.state.database
+    return await database.transact(journal.balances, as_of)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()

@@ -1,0 +1,71 @@
+"""Refunds."""
+
+from typing import Self
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict
+
+from accounting.api.callers import Reader
+from accounting.domain.documents import RefundStatus
+from accounting.store import refunds
+from accounting.store.refunds import Requested
+from chassis.database import Database
+from chassis.pages import Page, Paged
+from chassis.web import respond
+
+router = APIRouter(prefix="/v1/accounting", tags=["refunds"])
+
+
+class RefundView(BaseModel):
+    id: UUID
+    order_id: UUID
+    amount: int
+    currency: str
+    status: RefundStatus
+    provider: str
+    reference: str
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "0198c5a6-2f0e-7c3a-8a55-6d8f1d6b8a01",
+                    "order_id": "5f0c5b0e-6d0a-5c55-9c39-3f6d6cf0a0a1",
+                    "amount": 3558,
+                    "currency": "EUR",
+                    "status": "requested",
+                    "provider": "acme-pay",
+                    "reference": "pay_77",
+                }
+            ]
+        }
+    )
+
+    @classmethod
+    def of(cls, one: Requested) -> Self:
+        return cls.model_validate(
+            {"id": one.id, "status": one.status, **vars(one.refund)}
+        )
+
+
+@router.get("/refunds", response_model=Page[RefundView])
+async def list_refunds(
+    caller: Reader,
+    request: Request,
+    window: Paged,
+    order_id: UUID | None = None,
+    status: RefundStatus | None = None,
+) -> Response:
+    """List refunds, the newest first. The refund job reads `status=requested`."""
+    database: Database = request.app.state.database
+    found = await database.transact(
+        refunds.find,
+        window,
+        order_id=order_id,
+        status=status,
+        customer_id=caller.customer_id,
+    )
+    items, next_cursor = window.page(found, lambda one: (one.id,))
+    views = [RefundView.of(one) for one in items]
+    return respond(request, Page(items=views, next_cursor=next_cursor))

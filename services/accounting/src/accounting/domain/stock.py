@@ -1,0 +1,39 @@
+"""Goods as the books see them: what came in, and what became dearer or cheaper."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """Valued at standard cost; what was paid beyond it is a variance."""
+
+    quantity: int
+    unit_cost: int
+    standard_cost: int
+    currency: str
+
+    @property
+    def paid(self) -> int:
+        return self.quantity * self.unit_cost
+
+    @property
+    def value(self) -> int:
+        return self.quantity * self.standard_cost
+
+    @property
+    def variance(self) -> int:
+        return self.paid - self.value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revalued:
+    """Goods on hand whose standard cost has changed."""
+
+    on_hand: int
+    unit_cost: int
+    previous_unit_cost: int
+    currency: str
+
+    @property
+    def gain(self) -> int:
+        return self.on_hand * (self.unit_cost - self.previous_unit_cost)

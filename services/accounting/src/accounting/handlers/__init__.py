@@ -1,0 +1,1 @@
+"""What accounting does about what Orders and Inventory announce."""

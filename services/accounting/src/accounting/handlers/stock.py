@@ -1,0 +1,69 @@
+"""Goods that came in, and goods that are worth more or less than before."""
+
+from datetime import UTC
+from typing import TypeAlias
+
+from accounting import metrics
+from accounting.domain.bookkeeping import Books
+from accounting.domain.rules import STOCK_RECEIVED, STOCK_REVALUED
+from accounting.domain.stock import Received, Revalued
+from accounting.store import journal
+from chassis.database import Tx, after_commit
+from chassis.events import Envelope, Router
+from contracts.inventory import ProductChanged, ReceivedGoods, StockReceived
+
+router = Router()
+
+StockEvent: TypeAlias = Envelope[StockReceived | ProductChanged]
+
+
+@router.on(StockReceived, ProductChanged)
+async def post_stock(tx: Tx, events: list[StockEvent]) -> None:
+    """Post what goods are worth. The order of these facts makes no difference."""
+    posted = await journal.find_posted(tx, [event.id for event in events])
+    books = Books()
+    for event in events:
+        if event.id not in posted:
+            _enter(books, event)
+    await journal.add(tx, books.entries)
+    after_commit(tx, lambda: metrics.ENTRIES.add(len(books.entries)))
+
+
+def _enter(books: Books, event: StockEvent) -> None:
+    match event.data:
+        case StockReceived() as receipt:
+            books.enter_stock(
+                STOCK_RECEIVED,
+                [_received(goods) for goods in receipt.lines],
+                event_id=event.id,
+                happened_on=receipt.received_at.astimezone(UTC).date(),
+            )
+        case ProductChanged() as product:
+            books.enter_stock(
+                STOCK_REVALUED,
+                _revalued(product),
+                event_id=event.id,
+                happened_on=product.changed_at.astimezone(UTC).date(),
+            )
+
+
+def _received(goods: ReceivedGoods) -> Received:
+    return Received(
+        quantity=goods.quantity,
+        unit_cost=goods.unit_cost,
+        standard_cost=goods.standard_cost,
+        currency=goods.currency,
+    )
+
+
+def _revalued(product: ProductChanged) -> list[Revalued]:
+    if product.previous_unit_cost is None:
+        return []  # a new product: nothing of it can be on hand
+    return [
+        Revalued(
+            on_hand=product.on_hand,
+            unit_cost=product.unit_cost,
+            previous_unit_cost=product.previous_unit_cost,
+            currency=product.currency,
+        )
+    ]

@@ -1,0 +1,67 @@
+"""Accounting's process: what it hears, what it serves, what comes round."""
+
+from collections.abc import Sequence
+
+from accounting import api, commands, metrics
+from accounting.handlers import orders, stock
+from accounting.settings import Settings
+from accounting.store.documents import count_unnumbered
+from accounting.store.orders import count_parked
+from chassis import web
+from chassis.database import Database
+from chassis.lifecycle import Parts, Runtime, Service
+from chassis.timers import Timer
+from contracts import topology
+
+NUMBER_EVERY_S = 15
+LOOK_FOR_PARKED_EVERY_S = 30
+
+
+def build(runtime: Runtime[Settings]) -> Parts:
+    app = web.create_app(
+        "accounting",
+        description="The books: accounts, entries, invoices, refunds.",
+        routers=api.ROUTERS,
+        cors_origins=runtime.settings.cors_origins,
+    )
+    database = runtime.database
+    return Parts(app=app, timers=(numberer(database), parked_watch(database)))
+
+
+def numberer(database: Database) -> Timer:
+    """Numbers documents as soon as they are committed, and what a crash left."""
+
+    async def work() -> bool:
+        while await database.transact(commands.number_documents):
+            pass
+        metrics.UNNUMBERED.set(await database.transact(count_unnumbered))
+        return False
+
+    def nudge(subjects: Sequence[str]) -> None:
+        if orders.UNNUMBERED in subjects:
+            timer.nudge()
+
+    timer = Timer(name="numberer", every_s=NUMBER_EVERY_S, work=work)
+    database.on_announced(nudge)
+    return timer
+
+
+def parked_watch(database: Database) -> Timer:
+    async def work() -> bool:
+        parked = await database.transact(count_parked)
+        metrics.PARKED.set(parked)
+        return parked > 0
+
+    return Timer(name="parked facts", every_s=LOOK_FOR_PARKED_EVERY_S, work=work)
+
+
+SERVICE = Service(
+    name="accounting",
+    settings=Settings,
+    announces=topology.ACCOUNTING,
+    hears={
+        topology.ACCOUNTING_FROM_ORDERS: orders.router,
+        topology.ACCOUNTING_FROM_INVENTORY: stock.router,
+    },
+    build=build,
+)

@@ -1,0 +1,189 @@
+"""The tables. What must always be true of a row, the row's own checks say."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+
+metadata = MetaData()
+
+# Whoever applies facts of an order holds its cursor: `applied` of them, without a gap.
+order_cursors = Table(
+    "order_cursors",
+    metadata,
+    Column("order_id", Uuid, primary_key=True),
+    Column("applied", BigInteger, nullable=False, server_default="0"),
+)
+
+# Facts that came before their turn.
+parked_facts = Table(
+    "parked_facts",
+    metadata,
+    Column("order_id", Uuid, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("event_id", Uuid, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("time", DateTime(timezone=True), nullable=False),
+    Column("data", JSON, nullable=False),
+    Column(
+        "parked_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=text("now()"),
+    ),
+    PrimaryKeyConstraint("order_id", "sequence"),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("number", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("customer_id", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("shipping_price", BigInteger, nullable=False),
+    Column("shipping_tax", BigInteger, nullable=False),
+    Column("shipping_tax_rate", Text),
+    Column("payment_method", Text, nullable=False),
+    Column("payment_provider", Text),
+    Column("payment_reference", Text),
+    Column("net_days", Integer),
+    Column("ship_to", JSON, nullable=False),
+    Column("placed_on", Date, nullable=False),
+    Column("payment_version", Integer, nullable=False),
+    Column("payment_status", Text, nullable=False),
+)
+
+order_lines = Table(
+    "order_lines",
+    metadata,
+    Column("order_id", Uuid, nullable=False),
+    Column("line", SmallInteger, nullable=False),
+    Column("sku", Text, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("unit_price", BigInteger, nullable=False),
+    Column("discount", BigInteger, nullable=False),
+    Column("tax", BigInteger, nullable=False),
+    Column("tax_rate", Text),
+    Column("short", Integer, nullable=False),
+    Column("shipped", Integer, nullable=False),
+    Column("cancelled", Integer, nullable=False),
+    Column("returned", Integer, nullable=False),
+    PrimaryKeyConstraint("order_id", "line"),
+    CheckConstraint(
+        "least(short, shipped, cancelled) >= 0"
+        " AND short + shipped + cancelled <= quantity",
+        name="order_lines_units",
+    ),
+    CheckConstraint("returned BETWEEN 0 AND shipped", name="order_lines_returned"),
+)
+
+# The journal. It only grows: triggers refuse everything else, and an INSERT into
+# postings whose entries it leaves unbalanced (see the migration that makes them).
+entries = Table(
+    "entries",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("rule", Text, nullable=False),
+    Column("order_id", Uuid),
+    Column("source_event_id", Uuid, nullable=False),
+    Column("effective_on", Date, nullable=False),
+    Column(
+        "posted_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=text("now()"),
+    ),
+    UniqueConstraint("source_event_id", "rule", name="entries_once"),
+    Index("entries_in_order", "effective_on", "id"),
+    Index("entries_of_order", "order_id"),
+)
+
+postings = Table(
+    "postings",
+    metadata,
+    Column("entry_id", Uuid, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("debit", BigInteger, nullable=False),
+    Column("credit", BigInteger, nullable=False),
+    PrimaryKeyConstraint("entry_id", "account", "currency"),
+    CheckConstraint(
+        "least(debit, credit) = 0 AND greatest(debit, credit) > 0",
+        name="postings_one_side",
+    ),
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("series", Text, nullable=False),
+    Column("number", Text),
+    Column("order_id", Uuid, nullable=False),
+    Column("source_event_id", Uuid, nullable=False),
+    Column("customer_id", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("issued_on", Date, nullable=False),
+    Column("due_on", Date, nullable=False),
+    Column("lines", JSON, nullable=False),
+    Column("taxes", JSON, nullable=False),
+    Column("net", BigInteger, nullable=False),
+    Column("tax", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("paid", BigInteger, nullable=False),
+    UniqueConstraint("number", name="documents_number"),
+    CheckConstraint("net + tax = total", name="documents_add_up"),
+    Index("documents_unnumbered", "id", postgresql_where=text("number IS NULL")),
+    Index("documents_of_order", "order_id"),
+    Index("documents_of_customer", "customer_id", "id"),
+)
+
+document_series = Table(
+    "document_series",
+    metadata,
+    Column("series", Text, nullable=False),
+    Column("year", SmallInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    PrimaryKeyConstraint("series", "year"),
+)
+
+refunds = Table(
+    "refunds",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("order_id", Uuid, nullable=False),
+    Column("source_event_id", Uuid, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column(
+        "requested_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=text("now()"),
+    ),
+    CheckConstraint("amount > 0", name="refunds_amount"),
+    CheckConstraint(
+        "status IN ('requested', 'settled', 'failed')", name="refunds_status"
+    ),
+    Index("refunds_of_order", "order_id"),
+    Index("refunds_open", "id", postgresql_where=text("status = 'requested'")),
+)

@@ -1,0 +1,171 @@
+"""Documents and their numbers."""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import RowMapping, func, select, text
+from uuid_utils.compat import uuid7
+
+from accounting.domain.documents import Document, DocumentLine, Series, TaxOfRate
+from accounting.domain.orders import Position
+from accounting.schema import documents
+from accounting.store.orders import position
+from chassis.database import Tx, columns_of, insert_many
+from chassis.pages import Window
+
+_DOCUMENT = (
+    "id",
+    "series",
+    "order_id",
+    "source_event_id",
+    "customer_id",
+    "currency",
+    "issued_on",
+    "due_on",
+    "lines",
+    "taxes",
+    "net",
+    "tax",
+    "total",
+    "paid",
+)
+_ADD = insert_many(documents, *_DOCUMENT)
+_ISSUED = select(documents).where(documents.c.number.is_not(None))
+
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('document numbers'))")
+_NUMBER = text(
+    """
+    WITH unnumbered AS (
+        SELECT id, series, extract(year FROM issued_on)::smallint AS year
+        FROM documents WHERE number IS NULL ORDER BY id LIMIT :most
+    ), queued AS (
+        SELECT *, row_number() OVER (PARTITION BY series, year ORDER BY id) AS place,
+            count(*) OVER (PARTITION BY series, year) AS length
+        FROM unnumbered
+    ), reached AS (
+        INSERT INTO document_series AS known (series, year, last)
+        SELECT series, year, count(*) FROM unnumbered GROUP BY series, year
+        ON CONFLICT (series, year) DO UPDATE SET last = known.last + excluded.last
+        RETURNING series, year, last
+    ), given AS (
+        SELECT id, series, year, (last - length + place)::text AS serial
+        FROM queued JOIN reached USING (series, year)
+    )
+    UPDATE documents SET number = given.series || '-' || given.year || '-'
+        || lpad(serial, greatest(6, length(serial)), '0')
+    FROM given, orders
+    WHERE documents.id = given.id AND orders.id = documents.order_id
+    RETURNING documents.number, documents.order_id, documents.customer_id,
+        documents.currency, documents.total, documents.issued_on, documents.due_on,
+        orders.payment_version, orders.payment_status
+    """
+)
+_COUNT_UNNUMBERED = (
+    select(func.count()).select_from(documents).where(documents.c.number.is_(None))
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbered:
+    """A document that has just got its number, and how far its order is paid."""
+
+    number: str
+    order_id: UUID
+    customer_id: str
+    currency: str
+    total: int
+    issued_on: date
+    due_on: date
+    position: Position
+
+
+@dataclass(frozen=True, kw_only=True)
+class Issued:
+    """A document as it stands in its series."""
+
+    id: UUID
+    number: str
+    document: Document
+
+
+async def add(tx: Tx, batch: Sequence[Document]) -> None:
+    if batch:
+        rows = [
+            {
+                **vars(document),
+                "id": uuid7(),
+                "lines": json.dumps([vars(line) for line in document.lines]),
+                "taxes": json.dumps([vars(tax) for tax in document.taxes]),
+            }
+            for document in batch
+        ]
+        await tx.execute(_ADD, columns_of(rows, _DOCUMENT))
+
+
+async def number(tx: Tx, most: int) -> list[Numbered]:
+    """Number the documents that have waited longest, in the order they were stored.
+
+    One process at a time, until its commit: the next one starts from what it sees
+    then, so that no number is given twice and none is left out.
+    """
+    await tx.execute(_ONE_AT_A_TIME)
+    rows = (await tx.execute(_NUMBER, {"most": most})).mappings()
+    return sorted((_numbered(row) for row in rows), key=lambda given: given.number)
+
+
+def _numbered(row: RowMapping) -> Numbered:
+    return Numbered(
+        number=row["number"],
+        order_id=row["order_id"],
+        customer_id=row["customer_id"],
+        currency=row["currency"],
+        total=row["total"],
+        issued_on=row["issued_on"],
+        due_on=row["due_on"],
+        position=position(row),
+    )
+
+
+async def count_unnumbered(tx: Tx) -> int:
+    return (await tx.execute(_COUNT_UNNUMBERED)).scalar_one()
+
+
+async def find(
+    tx: Tx,
+    series: Series,
+    window: Window,
+    *,
+    order_id: UUID | None = None,
+    customers: Collection[str] = (),
+) -> list[Issued]:
+    """Issued documents, the newest first; of a customer, if it is one of each given."""
+    query = window.of(_ISSUED, documents.c.id, newest_first=True)
+    query = query.where(documents.c.series == series)
+    if order_id:
+        query = query.where(documents.c.order_id == order_id)
+    for customer_id in customers:
+        query = query.where(documents.c.customer_id == customer_id)
+    return [_issued(row) for row in (await tx.execute(query)).mappings()]
+
+
+async def get(tx: Tx, series: Series, number: str) -> Issued | None:
+    query = _ISSUED.where(documents.c.series == series, documents.c.number == number)
+    row = (await tx.execute(query)).mappings().one_or_none()
+    return _issued(row) if row else None
+
+
+def _issued(row: RowMapping) -> Issued:
+    lines = tuple(DocumentLine(**line) for line in row["lines"])
+    taxes = tuple(TaxOfRate(**tax) for tax in row["taxes"])
+    of_document = {name: row[name] for name in _DOCUMENT if name != "id"}
+    series = Series(row["series"])
+    return Issued(
+        id=row["id"],
+        number=row["number"],
+        document=Document(
+            **of_document | {"series": series, "lines": lines, "taxes": taxes}
+        ),
+    )

@@ -1,0 +1,227 @@
+"""Orders as the books know them, how far their facts are applied, and who waits."""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    RowMapping,
+    Uuid,
+    any_,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from accounting.domain.orders import Line, Order, Payment, Position
+from accounting.domain.shares import shipping
+from accounting.schema import order_cursors, order_lines, orders, parked_facts
+from chassis.database import Tx, columns_of, insert_many, rows_from_arrays
+from chassis.events import Envelope, Event
+from contracts.accounting import PaymentStatus
+from contracts.orders import EVENTS, Channel, PaymentMethod
+
+_TYPES = {event.type: event for event in EVENTS}
+_GIVEN = any_(bindparam("ids", type_=ARRAY(Uuid)))
+
+_ADD_CURSORS = insert_many(order_cursors, "order_id").on_conflict_do_nothing()
+_HOLD_CURSORS = (
+    select(order_cursors)
+    .where(order_cursors.c.order_id == _GIVEN)
+    .order_by(order_cursors.c.order_id)
+    .with_for_update()
+)
+_reached = rows_from_arrays(("id", Uuid()), ("reached", BigInteger()))
+_MOVE_CURSORS = (
+    update(order_cursors)
+    .where(order_cursors.c.order_id == _reached.c.id)
+    .values(applied=_reached.c.reached)
+)
+
+
+async def hold(tx: Tx, ids: Collection[UUID]) -> dict[UUID, int]:
+    """Hold the orders until the transaction ends; how many facts each has had.
+
+    A cursor comes before the order it is about, so that also facts of an order that
+    nobody knows yet take turns. In one order for everybody: no deadlocks.
+    """
+    in_order = sorted(ids)
+    await tx.execute(_ADD_CURSORS, {"order_id": in_order})
+    held = await tx.execute(_HOLD_CURSORS, {"ids": in_order})
+    return {row.order_id: row.applied for row in held}
+
+
+async def move_cursors(tx: Tx, applied: Mapping[UUID, int]) -> None:
+    if applied:
+        reached = {"id": list(applied), "reached": list(applied.values())}
+        await tx.execute(_MOVE_CURSORS, reached)
+
+
+_PARKED = ("order_id", "sequence", "event_id", "type", "time", "data")
+_PARK = insert_many(parked_facts, *_PARKED)
+_TAKE_PARKED = (
+    delete(parked_facts)
+    .where(parked_facts.c.order_id == _GIVEN)
+    .returning(*(parked_facts.c[name] for name in _PARKED))
+)
+
+
+async def park(tx: Tx, facts: Iterable[Envelope[Event]]) -> None:
+    rows = [
+        {
+            "order_id": UUID(fact.subject),
+            "sequence": fact.sequence,
+            "event_id": fact.id,
+            "type": fact.data.type,
+            "time": fact.time,
+            "data": fact.data.model_dump_json(),
+        }
+        for fact in facts
+    ]
+    if rows:
+        await tx.execute(_PARK, columns_of(rows, _PARKED))
+
+
+async def take_parked(tx: Tx, ids: Collection[UUID]) -> list[Envelope[Event]]:
+    """The parked facts of these orders; those still early have to be parked again."""
+    rows = await tx.execute(_TAKE_PARKED, {"ids": list(ids)})
+    return [_parked(row) for row in rows.mappings()]
+
+
+def _parked(row: RowMapping) -> Envelope[Event]:
+    return Envelope(
+        id=row["event_id"],
+        source="orderly/orders",
+        subject=str(row["order_id"]),
+        time=row["time"],
+        sequence=row["sequence"],
+        traceparent=None,
+        data=_TYPES[row["type"]].model_validate(row["data"]),
+    )
+
+
+async def count_parked(tx: Tx) -> int:
+    counted = await tx.execute(select(func.count()).select_from(parked_facts))
+    return counted.scalar_one()
+
+
+_ORDER = tuple(column.name for column in orders.c)
+_LINE = tuple(column.name for column in order_lines.c)
+_add_orders = insert_many(orders, *_ORDER)
+_SAVE_ORDERS = _add_orders.on_conflict_do_update(
+    index_elements=["id"],
+    set_={
+        name: _add_orders.excluded[name]
+        for name in ("payment_version", "payment_status")
+    },
+)
+_add_lines = insert_many(order_lines, *_LINE)
+_SAVE_LINES = _add_lines.on_conflict_do_update(
+    index_elements=["order_id", "line"],
+    set_={
+        name: _add_lines.excluded[name]
+        for name in ("short", "shipped", "cancelled", "returned")
+    },
+)
+_GET_ORDERS = select(orders).where(orders.c.id == _GIVEN)
+_GET_LINES = (
+    select(order_lines)
+    .where(order_lines.c.order_id == _GIVEN)
+    .order_by(order_lines.c.order_id, order_lines.c.line)
+)
+
+
+async def get(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Order]:
+    if not ids:
+        return {}
+    wanted = {"ids": list(ids)}
+    lines: defaultdict[UUID, list[Line]] = defaultdict(list)
+    for row in (await tx.execute(_GET_LINES, wanted)).mappings():
+        lines[row["order_id"]].append(_line(row))
+    rows = (await tx.execute(_GET_ORDERS, wanted)).mappings()
+    return {row["id"]: _order(row, lines[row["id"]]) for row in rows}
+
+
+async def save(tx: Tx, before: Mapping[UUID, Order], after: Iterable[Order]) -> None:
+    """Write what is new or has changed; only positions and units ever do."""
+    changed: list[dict[str, Any]] = []
+    changed_lines: list[dict[str, Any]] = []
+    for order in after:
+        known = before.get(order.id)
+        if known is None or known.position != order.position:
+            changed.append(_order_row(order))
+        lines_before = set(known.lines) if known else set()
+        changed_lines += [
+            _line_row(order.id, line)
+            for line in order.lines
+            if line not in lines_before
+        ]
+    if changed:
+        await tx.execute(_SAVE_ORDERS, columns_of(changed, _ORDER))
+    if changed_lines:
+        await tx.execute(_SAVE_LINES, columns_of(changed_lines, _LINE))
+
+
+def _order_row(order: Order) -> dict[str, Any]:
+    shipping = order.shipping
+    return {
+        "id": order.id,
+        "number": order.number,
+        "channel": order.channel,
+        "customer_id": order.customer_id,
+        "currency": order.currency,
+        "shipping_price": shipping.unit_price if shipping else 0,
+        "shipping_tax": shipping.tax if shipping else 0,
+        "shipping_tax_rate": shipping.tax_rate if shipping else None,
+        "payment_method": order.payment.method,
+        "payment_provider": order.payment.provider,
+        "payment_reference": order.payment.reference,
+        "net_days": order.payment.net_days,
+        "ship_to": json.dumps(order.ship_to),
+        "placed_on": order.placed_on,
+        "payment_version": order.position.version,
+        "payment_status": order.position.status,
+    }
+
+
+def _order(row: RowMapping, lines: Sequence[Line]) -> Order:
+    return Order(
+        id=row["id"],
+        number=row["number"],
+        channel=Channel(row["channel"]),
+        customer_id=row["customer_id"],
+        currency=row["currency"],
+        lines=tuple(lines),
+        shipping=shipping(
+            row["shipping_price"], row["shipping_tax"], row["shipping_tax_rate"]
+        ),
+        payment=Payment(
+            method=PaymentMethod(row["payment_method"]),
+            provider=row["payment_provider"],
+            reference=row["payment_reference"],
+            net_days=row["net_days"],
+        ),
+        ship_to=row["ship_to"],
+        placed_on=row["placed_on"],
+        position=position(row),
+    )
+
+
+def position(row: RowMapping) -> Position:
+    return Position(
+        version=row["payment_version"], status=PaymentStatus(row["payment_status"])
+    )
+
+
+def _line_row(order_id: UUID, line: Line) -> dict[str, Any]:
+    return {"order_id": order_id, **vars(line)}
+
+
+def _line(row: RowMapping) -> Line:
+    return Line(**{name: row[name] for name in _LINE if name != "order_id"})

@@ -1,0 +1,84 @@
+"""Refunds that were requested, and what became of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, select
+from uuid_utils.compat import uuid7
+
+from accounting.domain.documents import Refund, RefundStatus
+from accounting.schema import orders, refunds
+from chassis.database import Tx, columns_of, insert_many
+from chassis.pages import Window
+
+_REFUND = (
+    "id",
+    "order_id",
+    "source_event_id",
+    "amount",
+    "currency",
+    "status",
+    "provider",
+    "reference",
+)
+_ADD = insert_many(refunds, *_REFUND)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requested:
+    """A refund, the id by which it is known outside, and where it stands."""
+
+    id: UUID
+    status: RefundStatus
+    refund: Refund
+
+
+async def add(tx: Tx, batch: Sequence[Refund]) -> list[Requested]:
+    requested = [
+        Requested(id=uuid7(), status=RefundStatus.REQUESTED, refund=refund)
+        for refund in batch
+    ]
+    if requested:
+        rows = [
+            {"id": one.id, "status": one.status, **vars(one.refund)}
+            for one in requested
+        ]
+        await tx.execute(_ADD, columns_of(rows, _REFUND))
+    return requested
+
+
+async def find(
+    tx: Tx,
+    window: Window,
+    *,
+    order_id: UUID | None = None,
+    status: RefundStatus | None = None,
+    customer_id: str | None = None,
+) -> list[Requested]:
+    """Refunds, the newest first."""
+    query = window.of(select(refunds), refunds.c.id, newest_first=True)
+    if order_id:
+        query = query.where(refunds.c.order_id == order_id)
+    if status:
+        query = query.where(refunds.c.status == status)
+    if customer_id is not None:
+        of_customer = select(orders.c.id).where(orders.c.customer_id == customer_id)
+        query = query.where(refunds.c.order_id.in_(of_customer))
+    return [_requested(row) for row in await tx.execute(query)]
+
+
+def _requested(row: Row[Any]) -> Requested:
+    return Requested(
+        id=row.id,
+        status=RefundStatus(row.status),
+        refund=Refund(
+            order_id=row.order_id,
+            source_event_id=row.source_event_id,
+            amount=row.amount,
+            currency=row.currency,
+            provider=row.provider,
+            reference=row.reference,
+        ),
+    )

@@ -1,0 +1,117 @@
+"""Numbers of documents: gapless, once, soon."""
+
+import asyncio
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from accounting.commands import number_documents
+from accounting.handlers.orders import post_orders
+from accounting.main import numberer
+from accounting.schema import documents
+from chassis.database import Database, Tx
+from chassis.outbox import outbox
+from chassis.testing import eventually
+from contracts.accounting import InvoiceIssued, PaymentPosition, PaymentStatus
+from tests.accounting.factories import AT, UNEVEN, an_order, confirmed, stories, story
+
+
+def confirmed_orders(count: int, *, at=AT):
+    def one():
+        placed = an_order()
+        decided = confirmed(placed).model_copy(update={"decided_at": at})
+        return story(placed, decided)
+
+    return stories(*(one() for _ in range(count)))
+
+
+async def numbers(tx: Tx) -> list[str]:
+    number = documents.c.number
+    given = select(number).where(number.is_not(None)).order_by(documents.c.id)
+    return list((await tx.execute(given)).scalars())
+
+
+async def test_documents_are_numbered_as_they_were_stored(tx):
+    await post_orders(tx, confirmed_orders(2))
+    await number_documents(tx)
+    await post_orders(tx, confirmed_orders(1))
+    await number_documents(tx)
+
+    assert await numbers(tx) == [f"INV-2026-00000{n}" for n in (1, 2, 3)]
+
+
+async def test_every_year_counts_from_one(tx):
+    await post_orders(tx, confirmed_orders(2))
+    await post_orders(tx, confirmed_orders(1, at=AT + timedelta(days=365)))
+
+    assert await number_documents(tx) == 3
+
+    assert await numbers(tx) == [
+        "INV-2026-000001",
+        "INV-2026-000002",
+        "INV-2027-000001",
+    ]
+
+
+async def test_the_millionth_number_keeps_all_its_digits(tx):
+    await post_orders(tx, confirmed_orders(1))
+    await number_documents(tx)
+    await tx.exec_driver_sql("UPDATE document_series SET last = 999999")
+    await post_orders(tx, confirmed_orders(1))
+    await number_documents(tx)
+
+    assert await numbers(tx) == ["INV-2026-000001", "INV-2026-1000000"]
+
+
+async def test_an_invoice_is_announced_when_it_has_its_number(tx, published):
+    placed = an_order(UNEVEN)
+    await post_orders(tx, story(placed, confirmed(placed, short={1: 1})))
+    assert InvoiceIssued not in [type(one.data) for one in await published()]
+
+    await number_documents(tx)
+
+    *_, issued = await published()
+    assert issued.subject == str(placed.order_id)
+    assert issued.data == InvoiceIssued(
+        order_id=placed.order_id,
+        number="INV-2026-000001",
+        customer_id="c-42",
+        currency="EUR",
+        total=1295,
+        issued_on=AT.date(),
+        due_on=AT.date(),
+        payment=PaymentPosition(version=2, status=PaymentStatus.REFUND_PENDING),
+    )
+
+
+async def test_numbers_are_gapless_when_several_processes_post_and_number_at_once(
+    database: Database,
+):
+    async def work() -> None:
+        for _ in range(8):
+            await database.transact(post_orders, confirmed_orders(5))
+            await database.transact(number_documents)
+
+    await asyncio.gather(*(work() for _ in range(5)))
+    await database.transact(number_documents)
+
+    async with database.begin() as tx:
+        given = await numbers(tx)
+        told = (await tx.execute(select(outbox.c.data))).scalars().all()
+    assert sorted(given) == [f"INV-2026-{n:06}" for n in range(1, 201)]
+    assert sorted(data["number"] for data in told) == sorted(given)
+
+
+async def test_a_document_is_numbered_as_soon_as_it_is_committed(database: Database):
+    timer = numberer(database)
+    coming_round = asyncio.create_task(timer.run(database))
+    await asyncio.sleep(0)  # its first round finds nothing
+
+    await database.transact(post_orders, confirmed_orders(1))
+
+    async def has_its_number() -> bool:
+        async with database.begin() as tx:
+            return await numbers(tx) == ["INV-2026-000001"]
+
+    await eventually(has_its_number, within_s=timer.every_s / 3)
+    coming_round.cancel()

@@ -1,0 +1,137 @@
+"""Complete things, unless the test says otherwise."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+from chassis.database import Tx
+from chassis.events import Envelope
+from contracts.orders import (
+    Address,
+    Channel,
+    OrderPlaced,
+    Payment,
+    PaymentMethod,
+    PlacedLine,
+    Policy,
+    Shipping,
+)
+from inventory import commands
+from inventory.domain.products import KnownProduct, Location, Product
+from inventory.domain.reservations import Cause, Line, Reservation
+from inventory.domain.stock import DeliveredLine, Delivery, Receipt, Shelf
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def a_product(sku: str = "SOAP", **changes) -> Product:
+    described = {
+        "name": "Soap",
+        "unit_cost": 700,
+        "currency": "EUR",
+        "reorder_point": None,
+    }
+    return Product(sku=sku, **described | changes)
+
+
+def a_known_product(sku: str = "SOAP", **changes) -> KnownProduct:
+    return KnownProduct(product=a_product(sku, **changes), version=1, changed_at=NOON)
+
+
+def a_shelf(sku: str, location: str, on_hand: int, reserved: int = 0) -> Shelf:
+    return Shelf(sku=sku, location=location, on_hand=on_hand, reserved=reserved)
+
+
+def an_order(
+    *wanted: tuple[str, int],
+    policy: Policy = Policy.ALL_OR_NOTHING,
+    placed_after_s: int = 0,
+    order_id: UUID | None = None,
+) -> Reservation:
+    """What a new order asks for, as (SKU, quantity) a line."""
+    return Reservation(
+        order_id=order_id or uuid4(),
+        version=0,
+        policy=policy,
+        placed_at=NOON + timedelta(seconds=placed_after_s),
+        cause=Cause.ORDER_PLACED,
+        lines=tuple(
+            Line(line=number, sku=sku, requested=quantity)
+            for number, (sku, quantity) in enumerate(wanted, 1)
+        ),
+    )
+
+
+def placed(order: Reservation) -> Envelope[OrderPlaced]:
+    """The event that tells of this order; each time another one."""
+    event = OrderPlaced(
+        order_id=order.order_id,
+        number="W-1000042",
+        channel=Channel.WEB,
+        customer_id="c-42",
+        reference=None,
+        currency="EUR",
+        policy=order.policy,
+        lines=tuple(
+            PlacedLine(
+                line=line.line,
+                sku=line.sku,
+                quantity=line.requested,
+                unit_price=1250,
+                discount=0,
+                tax=0,
+            )
+            for line in order.lines
+        ),
+        shipping=Shipping(price=0, tax=0),
+        ship_to=Address(
+            name="Ada Byron",
+            line1="1 Quay St",
+            city="Cork",
+            postal_code="T12",
+            country="IE",
+        ),
+        payment=Payment(method=PaymentMethod.PREPAID, captured=1250),
+        hold_id=None,
+        total=1250,
+        placed_at=order.placed_at,
+    )
+    return Envelope(
+        id=uuid4(),
+        source="orderly/orders",
+        subject=str(order.order_id),
+        time=datetime.now(UTC),
+        sequence=1,
+        traceparent=None,
+        data=event,
+    )
+
+
+def a_delivery(
+    *goods: tuple[str, int],
+    location: str = "CORK",
+    reference: str | None = None,
+    unit_cost: int | None = None,
+) -> Delivery:
+    return Delivery(
+        id=uuid4(),
+        location=location,
+        reference=reference,
+        lines=tuple(
+            DeliveredLine(sku=sku, quantity=quantity, unit_cost=unit_cost)
+            for sku, quantity in goods
+        ),
+        received_at=NOON,
+    )
+
+
+async def stocked(
+    tx: Tx, *goods: tuple[str, int], location: str = "CORK", priority: int = 1
+) -> Receipt:
+    """Have the products, the location, and that much of them there."""
+    await commands.put_location(
+        tx, Location(code=location, name=location, priority=priority)
+    )
+    for sku, _ in goods:
+        await commands.put_product(tx, a_product(sku))
+    delivery = a_delivery(*goods, location=location)
+    return await commands.receive_goods(tx, delivery, actor="staff")

@@ -1,0 +1,60 @@
+"""What the tables say, and whether they agree."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import RowMapping, select, text
+
+from chassis.database import Tx
+from inventory.schema import metadata
+
+# Each query finds what cannot be.
+_CONTRADICTIONS = {
+    "movements are not stock": """
+        SELECT sku, location FROM stock FULL JOIN (
+            SELECT sku, location, sum(on_hand_change) AS on_hand,
+                sum(reserved_change) AS reserved
+            FROM movements GROUP BY sku, location
+        ) AS moved USING (sku, location)
+        WHERE stock.on_hand IS DISTINCT FROM coalesce(moved.on_hand, 0)
+            OR stock.reserved IS DISTINCT FROM coalesce(moved.reserved, 0)
+        """,
+    "allocations are not stock": """
+        SELECT sku, location FROM stock FULL JOIN (
+            SELECT sku, location, sum(allocations.reserved) AS kept
+            FROM allocations JOIN reservation_lines USING (order_id, line)
+            GROUP BY sku, location
+        ) AS kept USING (sku, location)
+        WHERE stock.reserved IS DISTINCT FROM coalesce(kept.kept, 0)
+        """,
+    "allocations are not lines": """
+        SELECT order_id, line FROM reservation_lines LEFT JOIN (
+            SELECT order_id, line, sum(reserved) AS kept
+            FROM allocations GROUP BY order_id, line
+        ) AS kept USING (order_id, line)
+        WHERE reserved <> coalesce(kept, 0)
+        """,
+    "a reservation is in the wrong state": """
+        SELECT order_id FROM reservations JOIN (
+            SELECT order_id, sum(reserved + backordered) > 0 AS open
+            FROM reservation_lines GROUP BY order_id
+        ) AS lines USING (order_id)
+        WHERE (state = 'open') <> open
+        """,
+    "somebody waits for what is free": """
+        SELECT sku FROM reservation_lines WHERE backordered > 0 AND sku IN (
+            SELECT sku FROM stock WHERE on_hand > reserved
+        )
+        """,
+}
+
+
+async def assert_books_agree(tx: Tx) -> None:
+    for what, query in _CONTRADICTIONS.items():
+        assert (await tx.execute(text(query))).all() == [], what
+
+
+async def quantities(tx: Tx, table: str, **wanted: object) -> Sequence[RowMapping]:
+    """The table's rows, in the order of their key."""
+    found = metadata.tables[table]
+    query = select(found).filter_by(**wanted).order_by(*found.primary_key)
+    return (await tx.execute(query)).mappings().all()
