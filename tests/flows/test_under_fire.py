@@ -21,7 +21,9 @@ BUYERS = 32
 
 
 async def rush(
-    shop: Shop, sku: str, during: Callable[[], Coroutine[Any, Any, None]] | None = None
+    shop: Shop,
+    sku: str,
+    during: Callable[[], Coroutine[Any, Any, None]] | None = None,
 ) -> dict[str, set[str]]:
     """Place the orders from 32 connections, a third of them twice; the ids by key."""
     orders = {uuid4().hex: an_order((sku, 1)) for _ in range(ORDERS)}
