@@ -49,7 +49,7 @@ async def check(shop: Shop, sku: str, answers: dict[str, set[str]], stock: int) 
     assert all(len(locations) == 1 for locations in answers.values())
     ids = [next(iter(locations)).rpartition("/")[2] for locations in answers.values()]
     assert len(set(ids)) == ORDERS
-    decided = [await shop.decided(order_id) for order_id in ids]
+    decided = await asyncio.gather(*map(shop.decided, ids))
     assert Counter(order["status"] for order in decided) == {"confirmed": ORDERS}
     assert await shop.stock(sku) == (stock, ORDERS)
     invoiced: list[JSON] = []

@@ -120,6 +120,11 @@ class TokenIssuer:
         self.key = ECKey.generate_key("P-256", {"kid": uuid4().hex})
         self._keys.append(self.key)
 
+    def withdraw(self) -> None:
+        """Sign with a new key from now on, and publish no other any more."""
+        self.rotate()
+        del self._keys[:-1]
+
     async def _jwks(self, _: web.Request) -> web.Response:
         return web.json_response(KeySet(self._keys).as_dict(private=False))
 
