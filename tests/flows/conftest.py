@@ -26,6 +26,7 @@ async def shop(stack: Stack) -> AsyncIterator[Shop]:
         yield Shop(http)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One worker runs them all, for the stack is one."""
     for item in items:
