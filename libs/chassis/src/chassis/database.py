@@ -231,7 +231,7 @@ def columns_of(
 
 
 def update_many(table: Table, by: Sequence[str], names: Sequence[str]) -> Update:
-    """UPDATE … FROM unnest: the rows are found by some columns, others take new values."""
+    """UPDATE … FROM unnest: rows are found by some columns, and others are set."""
     new = rows_from_arrays(
         *((_new(name), table.c[name].type) for name in (*by, *names))
     )
@@ -250,5 +250,5 @@ def changes_of(
 
 
 def _new(name: str) -> str:
-    # An UPDATE's parameters that are called like its columns would be set to, as scalars.
+    # A parameter that is called like a column would be what the column is set to.
     return f"new_{name}"
