@@ -10,9 +10,9 @@ UPDATE = update_many(notes, ("id",), ("text",))
 
 
 async def test_many_rows_take_their_own_values_in_one_statement(tx):
-    rows = [{"id": uuid4(), "text": str(number)} for number in range(3)]
+    rows = [{"id": uuid4(), "text": f"{number}"} for number in range(3)]
     await tx.execute(INSERT, columns_of(rows, ("id", "text")))
-    changed = [row | {"text": "changed " + row["text"]} for row in rows[:2]]
+    changed = [row | {"text": f"changed {row['text']}"} for row in rows[:2]]
 
     await tx.execute(UPDATE, changes_of(changed, ("id", "text")))
 

@@ -21,7 +21,9 @@ BUYERS = 32
 
 
 async def rush(
-    shop: Shop, sku: str, during: Callable[[], Coroutine[Any, Any, None]] | None = None
+    shop: Shop,
+    sku: str,
+    during: Callable[[], Coroutine[Any, Any, None]] | None = None,
 ) -> dict[str, set[str]]:
     """Place the orders from 32 connections, a third of them twice; the ids by key."""
     orders = {uuid4().hex: an_order((sku, 1)) for _ in range(ORDERS)}
@@ -45,11 +47,11 @@ async def rush(
 
 
 async def check(shop: Shop, sku: str, answers: dict[str, set[str]], stock: int) -> None:
-    """One order per key, each confirmed, reserved and invoiced once; the books agree."""
+    """Each key has one order, confirmed, reserved and invoiced once; the books agree."""
     assert all(len(locations) == 1 for locations in answers.values())
     ids = [next(iter(locations)).rpartition("/")[2] for locations in answers.values()]
     assert len(set(ids)) == ORDERS
-    decided = [await shop.decided(order_id) for order_id in ids]
+    decided = await asyncio.gather(*map(shop.decided, ids))
     assert Counter(order["status"] for order in decided) == {"confirmed": ORDERS}
     assert await shop.stock(sku) == (stock, ORDERS)
     invoiced: list[JSON] = []

@@ -51,9 +51,10 @@ class Caller:
     @property
     def client(self) -> str:
         """Whose idempotency keys these are: customers of one storefront never meet."""
-        if self.customer_id is None:
-            return self.client_id
-        return f"{self.client_id}/{self.customer_id}"
+        client_id = self.client_id.replace("%", "%25").replace("/", "%2F")
+        return (
+            client_id if self.customer_id is None else f"{client_id}/{self.customer_id}"
+        )
 
 
 class InvalidToken(Unauthenticated):

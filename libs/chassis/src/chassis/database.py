@@ -231,7 +231,7 @@ def columns_of(
 
 
 def update_many(table: Table, by: Sequence[str], names: Sequence[str]) -> Update:
-    """UPDATE … FROM unnest: the rows are found by some columns, others take new values."""
+    """UPDATE … FROM unnest: rows are found by some columns, others take new values."""
     new = rows_from_arrays(
         *((_new(name), table.c[name].type) for name in (*by, *names))
     )
@@ -250,5 +250,5 @@ def changes_of(
 
 
 def _new(name: str) -> str:
-    # An UPDATE's parameters that are called like its columns would be set to, as scalars.
+    # An UPDATE would set its columns to parameters of the same name, as scalars.
     return f"new_{name}"

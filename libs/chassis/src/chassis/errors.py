@@ -176,6 +176,7 @@ class _Broken(Refused):
     code = "internal_error"
 
 
+_NUL = Malformed("The address has a NUL, which no text may hold.")
 _BROKEN = _Broken("Something went wrong here. Asking again with the same key is safe.")
 
 
@@ -217,13 +218,15 @@ class Guarded:
             await send(message)
 
         try:
-            await self._app(scope, receive, answer)
+            if b"%00" in scope["query_string"] or "\0" in scope["path"]:
+                await _render(Request(scope), _NUL)(scope, receive, send)
+            else:
+                await self._app(scope, receive, answer)
         except Exception:
             log.exception("Request failed", path=scope["path"])
             if answered:
                 raise  # half an answer is out: only a broken connection tells the truth
-            response = _render(Request(scope), _BROKEN)
-            await response(scope, receive, send)
+            await _render(Request(scope), _BROKEN)(scope, receive, send)
 
 
 def render_problems(app: FastAPI) -> None:

@@ -1,8 +1,15 @@
 """What every service is configured with. Only a service's `main` reads it."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic import (
+    BaseModel,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -23,6 +30,12 @@ class Issuer(BaseModel, frozen=True, extra="forbid"):
     client_ids: tuple[str, ...] = Field(
         default=(), description="accepted `client_id`s, for issuers that set no `aud`"
     )
+
+    @model_validator(mode="after")
+    def _says_whom_its_tokens_are_for(self) -> Self:
+        if self.audience is None and not self.client_ids:
+            raise ValueError("an issuer needs an audience or client_ids")
+        return self
 
 
 class ServiceSettings(BaseSettings):
@@ -49,7 +62,11 @@ class ServiceSettings(BaseSettings):
         default=45, description="outlasts a paused database waking up"
     )
 
-    aws_region: str = Field(default="us-east-1", validation_alias="AWS_REGION")
+    aws_region: str = Field(
+        default="us-east-1",
+        validation_alias="AWS_REGION",
+        description="where the topics and queues are; AWS's own variable",
+    )
     aws_account_id: str = Field(
         default="000000000000", description="whose topics and queues are used"
     )
@@ -64,7 +81,9 @@ class ServiceSettings(BaseSettings):
     log_format: Literal["json", "console"] = Field(
         default="json", description="a JSON object or a coloured sentence per line"
     )
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="what is less than that is not logged"
+    )
     access_log: bool = Field(default=False, description="a log line per request")
     otlp_endpoint: str | None = Field(
         default=None, description="where traces go; nothing is recorded without it"

@@ -66,7 +66,9 @@ class Databases:
         await self._run(
             f"DO $$ BEGIN CREATE ROLE {service} LOGIN PASSWORD '{PASSWORD}';"
             " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
-            f'CREATE DATABASE "{name}" OWNER {service} TEMPLATE "{template}"',
+            # Where nothing is synced, copying files takes half as long as logging them.
+            f'CREATE DATABASE "{name}" OWNER {service}'
+            f' TEMPLATE "{template}" STRATEGY FILE_COPY',
         )
         url = self._admin.set(database=name, username=service, password=PASSWORD)
         return url.render_as_string(hide_password=False)
@@ -119,6 +121,11 @@ class TokenIssuer:
         """Sign with a new key from now on; the old one stays published."""
         self.key = ECKey.generate_key("P-256", {"kid": uuid4().hex})
         self._keys.append(self.key)
+
+    def withdraw(self) -> None:
+        """Sign with a new key from now on, and publish no other any more."""
+        self.rotate()
+        del self._keys[:-1]
 
     async def _jwks(self, _: web.Request) -> web.Response:
         return web.json_response(KeySet(self._keys).as_dict(private=False))

@@ -4,6 +4,8 @@ In production Terraform does that; locally and in tests `provision` does.
 """
 
 import json
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from chassis.queues import Aws
@@ -23,7 +25,8 @@ class Queue:
     name: str
     owner: str
     hears: Topic | None
-    visibility_timeout_s: int = 60
+    # What a killed process had in hand comes back after this; who lives extends it.
+    visibility_timeout_s: int = 15
     retention_s: int = 4 * 24 * 3600
     # A dead letter's age counts from when it was first sent: it must outlive its queue.
     dead_letter_retention_s: int = 14 * 24 * 3600
@@ -53,23 +56,21 @@ async def provision(aws: Aws, topology: Topology) -> None:
 
 
 async def _provision_queue(aws: Aws, queue: Queue) -> None:
-    await aws.sqs.create_queue(
-        QueueName=queue.dead_letters,
-        Attributes={
-            "MessageRetentionPeriod": str(queue.dead_letter_retention_s),
-            "SqsManagedSseEnabled": "true",
-        },
+    await _create_queue(
+        aws,
+        queue.dead_letters,
+        {"MessageRetentionPeriod": str(queue.dead_letter_retention_s)},
     )
     redrive = {
         "deadLetterTargetArn": aws.queue_arn(queue.dead_letters),
         "maxReceiveCount": queue.max_receive_count,
     }
-    created = await aws.sqs.create_queue(
-        QueueName=queue.name,
-        Attributes={
+    await _create_queue(
+        aws,
+        queue.name,
+        {
             "VisibilityTimeout": str(queue.visibility_timeout_s),
             "MessageRetentionPeriod": str(queue.retention_s),
-            "SqsManagedSseEnabled": "true",
             "RedrivePolicy": json.dumps(redrive),
         },
     )
@@ -77,7 +78,7 @@ async def _provision_queue(aws: Aws, queue: Queue) -> None:
         return
     arn = aws.queue_arn(queue.name)
     await aws.sqs.set_queue_attributes(
-        QueueUrl=created["QueueUrl"],
+        QueueUrl=await aws.queue_url(queue.name),
         Attributes={"Policy": _only_from(aws.topic_arn(queue.hears.name), arn)},
     )
     await aws.sns.subscribe(
@@ -86,6 +87,15 @@ async def _provision_queue(aws: Aws, queue: Queue) -> None:
         Endpoint=arn,
         Attributes={"RawMessageDelivery": "true"},
     )
+
+
+async def _create_queue(aws: Aws, name: str, attributes: Mapping[str, str]) -> None:
+    # It raises when the queue is there, and is another one than is asked for.
+    with suppress(aws.sqs.exceptions.QueueNameExists):
+        await aws.sqs.create_queue(
+            QueueName=name,
+            Attributes={**attributes, "SqsManagedSseEnabled": "true"},
+        )
 
 
 def _only_from(topic_arn: str, queue_arn: str) -> str:

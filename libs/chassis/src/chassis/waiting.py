@@ -71,8 +71,10 @@ class Waiters:
                 happened.set()
 
     async def _poll(self) -> None:
-        while self._waiting:
+        while True:
             await asyncio.sleep(POLL_S)
+            if not self._waiting:
+                return
             try:
                 done = await self._database.transact(
                     self._find_done, set(self._waiting)

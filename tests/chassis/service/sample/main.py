@@ -27,6 +27,9 @@ QUEUE = Queue(
 TOPOLOGY = Topology(topics=(TOPIC,), queues=(QUEUE,))
 
 
+IMPOSSIBLE = "impossible"
+
+
 class NoteTaken(Event):
     type: ClassVar[str] = "sample.note_taken.v1"
 
@@ -46,7 +49,7 @@ class NoteView(BaseModel):
 
 async def take(tx: Tx, texts: Sequence[str]) -> list[NoteView]:
     """Fails for the note that says so, as a command that cannot be done would."""
-    if "impossible" in texts:
+    if IMPOSSIBLE in texts:
         raise ValueError("impossible")
     taken = [NoteView(id=uuid4(), text=text) for text in texts]
     rows = [view.model_dump() for view in taken]

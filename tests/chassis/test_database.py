@@ -1,0 +1,317 @@
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+
+from chassis import database as databases_module
+from chassis.database import (
+    Database,
+    DatabaseUnavailable,
+    Tx,
+    announce,
+    columns_of,
+    insert_many,
+    is_away,
+)
+from chassis.testing import eventually
+from orderly.stack.postgres import Postgres
+from sample.schema import notes
+
+KILL = sa.text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE application_name = :name AND pid <> pg_backend_pid()"
+)
+
+
+@pytest.fixture(scope="module")
+async def server() -> AsyncIterator[Postgres]:
+    """A server that a test may stop."""
+    async with Postgres.throwaway() as server:
+        yield server
+
+
+@pytest.fixture
+async def stoppable(server: Postgres) -> AsyncIterator[Database]:
+    database = Database(server.url(), application_name="stoppable", connect_timeout_s=5)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def other(server: Postgres) -> AsyncIterator[Database]:
+    database = Database(server.url(), application_name="other", connect_timeout_s=5)
+    yield database
+    await database.close()
+
+
+async def one(tx: Tx) -> int:
+    return int((await tx.execute(sa.text("SELECT 1"))).scalar_one())
+
+
+async def kill_connections(other: Database) -> None:
+    async def gone() -> bool:
+        async with other.begin() as tx:
+            return not (await tx.execute(KILL, {"name": "stoppable"})).all()
+
+    await eventually(gone)
+
+
+async def add_note(tx: Tx, text: str = "") -> None:
+    await tx.execute(sa.insert(notes).values(id=uuid4(), text=text))
+
+
+async def count_notes(tx: Tx) -> int:
+    found = await tx.execute(sa.select(sa.func.count()).select_from(notes))
+    return int(found.scalar_one())
+
+
+async def test_connections_that_died_while_idle_are_replaced(stoppable, other):
+    await asyncio.gather(*(stoppable.transact(one) for _ in range(5)))
+
+    await kill_connections(other)
+
+    assert await stoppable.transact(one) == 1
+
+
+@pytest.mark.parametrize("statements_after", [0, 1])
+async def test_a_transaction_whose_connection_dies_starts_over(
+    stoppable, other, statements_after
+):
+    attempts = 0
+
+    async def work(tx: Tx) -> int:
+        nonlocal attempts
+        attempts += 1
+        await one(tx)
+        if attempts == 1:
+            await kill_connections(other)
+        for _ in range(statements_after):
+            await one(tx)
+        return attempts
+
+    assert await stoppable.transact(work) == 2
+
+
+async def test_a_connection_that_dies_within_a_statement_is_replaced(stoppable, other):
+    async def sleep(tx: Tx, seconds: int) -> None:
+        await tx.execute(sa.text("SELECT pg_sleep(:seconds)"), {"seconds": seconds})
+
+    sleeps = iter([60, 0])
+    working = asyncio.create_task(
+        stoppable.transact(lambda tx: sleep(tx, next(sleeps)))
+    )
+
+    async def killed_asleep() -> bool:
+        async with other.begin() as tx:
+            asleep = sa.text(f"{KILL.text} AND query LIKE '%pg_sleep%'")
+            return bool((await tx.execute(asleep, {"name": "stoppable"})).all())
+
+    await eventually(killed_asleep)
+
+    await working
+
+
+async def test_a_stopped_server_is_away_and_a_started_one_is_back(server, stoppable):
+    await stoppable.transact(one)
+    await server.stop()
+    try:
+        with pytest.raises(DatabaseUnavailable):
+            await stoppable.transact(one)
+    finally:
+        await server.start()
+
+    assert await stoppable.transact(one) == 1
+
+
+async def test_a_restarted_server_is_noticed_by_nobody(server, stoppable):
+    await stoppable.transact(one)
+
+    await server.stop()
+    await server.start()
+
+    assert await stoppable.transact(one) == 1
+
+
+async def test_a_server_that_says_nothing_is_away():
+    said_nothing = asyncio.Event()
+
+    async def silence(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await said_nothing.wait()
+        writer.close()
+
+    async with await asyncio.start_server(silence, "127.0.0.1", 0) as silent:
+        port = silent.sockets[0].getsockname()[1]
+        database = Database(
+            f"postgresql://a:b@127.0.0.1:{port}/c",
+            application_name="tests",
+            connect_timeout_s=0.2,
+        )
+        with pytest.raises(DatabaseUnavailable):
+            async with database.begin():
+                pass
+        said_nothing.set()
+
+
+async def test_what_took_long_to_fail_is_not_tried_again(stoppable, monkeypatch):
+    monkeypatch.setattr(databases_module, "ATTEMPTS_WITHIN_S", 0)
+    attempts = 0
+
+    async def lose(_: Tx) -> None:
+        nonlocal attempts
+        attempts += 1
+        raise ConnectionResetError
+
+    with pytest.raises(DatabaseUnavailable):
+        await stoppable.transact(lose)
+
+    assert attempts == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "instead"), [("postgres:", "nobody:"), ("/postgres", "/nowhere")]
+)
+async def test_not_being_let_in_is_nobodys_content(server, said, instead):
+    url = instead.join(server.url().rsplit(said, 1))
+    stranger = Database(url, application_name="tests", connect_timeout_s=5)
+
+    with pytest.raises(DatabaseUnavailable):
+        await stranger.transact(one)
+
+
+async def test_waiting_too_long_for_a_connection_is_unavailable(server):
+    database = Database(
+        server.url(), application_name="tests", pool_size=1, connect_timeout_s=0.2
+    )
+    async with database.begin():
+        with pytest.raises(DatabaseUnavailable):
+            async with database.begin():
+                pass
+    await database.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SET LOCAL statement_timeout = 1; SELECT pg_sleep(60)",
+        "SET TRANSACTION READ ONLY; CREATE TABLE a (b int)",
+        "SELECT pg_terminate_backend(pg_backend_pid())",
+    ],
+)
+async def test_the_database_is_to_blame(stoppable, statement):
+    async def work(tx: Tx) -> None:
+        for part in statement.split("; "):
+            await tx.execute(sa.text(part))
+
+    with pytest.raises(DatabaseUnavailable):
+        await stoppable.transact(work)
+
+
+@pytest.mark.parametrize("value", ["a\x00b", "a\ud800b", 2**70])
+async def test_the_content_is_to_blame(database, value):
+    with pytest.raises(sa.exc.DBAPIError):
+        await database.transact(add_note, value)
+
+
+def test_a_file_that_is_missing_is_no_absent_database():
+    assert not is_away(FileNotFoundError())
+
+
+async def test_who_loses_a_deadlock_starts_over(database):
+    ids = [uuid4(), uuid4()]
+    async with database.begin() as tx:
+        await tx.execute(sa.insert(notes), [{"id": id_, "text": ""} for id_ in ids])
+    both_hold_one = asyncio.Barrier(2)
+    attempts = 0
+
+    async def lock(tx: Tx, order: list) -> None:
+        nonlocal attempts
+        attempts += 1
+        for id_ in order:
+            await tx.execute(
+                sa.update(notes).where(notes.c.id == id_).values(text=notes.c.text)
+            )
+            if id_ == order[0] and attempts <= 2:
+                await both_hold_one.wait()
+
+    await asyncio.gather(
+        database.transact(lock, ids), database.transact(lock, ids[::-1])
+    )
+
+    assert attempts == 3
+
+
+async def test_a_commit_tells_what_it_announced(database):
+    told: list[str] = []
+    database.on_announced(told.extend)
+
+    async with database.begin() as tx:
+        announce(tx, ["a"])
+        announce(tx, ["b"])
+        assert told == []
+
+    assert told == ["a", "b"]
+
+
+async def test_what_is_undone_is_announced_to_nobody(database):
+    told: list[str] = []
+    database.on_announced(told.extend)
+
+    async def fail(tx: Tx) -> None:
+        announce(tx, ["undone"])
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await database.transact(fail)
+    await database.transact(one)
+
+    assert told == []
+
+
+async def test_errors_do_not_tell_what_was_stored(database):
+    async def add_twice(tx: Tx) -> None:
+        row = {"id": uuid4(), "text": "Ada Byron"}
+        await tx.execute(sa.insert(notes), [row, row])
+
+    with pytest.raises(sa.exc.IntegrityError) as raised:
+        await database.transact(add_twice)
+
+    assert "Ada Byron" not in str(raised.value)
+
+
+async def test_many_rows_are_inserted_by_one_statement(tx):
+    rows = [{"id": uuid4(), "text": str(number)} for number in range(500)]
+
+    await tx.execute(insert_many(notes, "id", "text"), columns_of(rows, ("id", "text")))
+
+    assert await count_notes(tx) == 500
+
+
+async def test_json_is_stored_as_the_text_it_is(tx):
+    table = sa.Table("papers", sa.MetaData(), sa.Column("data", sa.JSON))
+    await tx.run_sync(table.create)
+
+    await tx.execute(insert_many(table, "data"), {"data": ['{"b":1, "a":"ü"}']})
+
+    stored = await tx.execute(sa.select(table.c.data.cast(sa.Text)))
+    assert stored.scalar_one() == '{"b":1, "a":"ü"}'
+
+
+async def test_an_idle_database_is_let_go(stoppable, other):
+    async def connections() -> int:
+        query = (
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'stoppable'"
+        )
+        async with other.begin() as tx:
+            return int((await tx.execute(sa.text(query))).scalar_one())
+
+    async def none() -> bool:
+        return await connections() == 0
+
+    async with stoppable.begin():
+        await stoppable.let_go()
+        assert await connections() == 1
+    await stoppable.let_go()
+
+    await eventually(none)

@@ -1,0 +1,180 @@
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import httpx
+import pytest
+from fastapi import APIRouter, FastAPI, Request, Response
+from pydantic import BaseModel
+
+from chassis import web
+from chassis.bodies import RequestBody, reads
+from sample.main import router as sample_router
+
+
+class Colour(BaseModel):
+    name: str
+
+
+router = APIRouter()
+
+
+@router.get("/colours/{name}")
+async def get_colour(name: str, request: Request) -> Response:
+    return web.respond(request, Colour(name=name))
+
+
+@router.post("/colours")
+async def mix(request: Request) -> Response:
+    return web.respond(
+        request, Colour(name="new"), status=201, headers={"Location": "/colours/new"}
+    )
+
+
+def an_app(*routers: APIRouter) -> FastAPI:
+    return web.create_app(
+        "colours",
+        description="Colours.",
+        routers=routers,
+        cors_origins=["https://shop.test"],
+    )
+
+
+@pytest.fixture
+async def colours() -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(an_app(router))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+async def test_the_same_view_has_the_same_etag(colours):
+    red = await colours.get("/colours/red")
+    again = await colours.get("/colours/red")
+    blue = await colours.get("/colours/blue")
+
+    assert red.headers["etag"] == again.headers["etag"] != blue.headers["etag"]
+    assert red.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', "*"])
+async def test_who_has_the_view_already_is_told_so(colours, form):
+    tag = (await colours.get("/colours/red")).headers["etag"]
+
+    answer = await colours.get(
+        "/colours/red", headers={"If-None-Match": form.format(tag)}
+    )
+
+    assert (answer.status_code, answer.content) == (304, b"")
+    assert answer.headers["etag"] == tag
+
+
+async def test_who_has_an_older_view_gets_the_new_one(colours):
+    answer = await colours.get("/colours/red", headers={"If-None-Match": '"older"'})
+
+    assert answer.json() == {"name": "red"}
+
+
+async def test_what_was_created_is_never_not_modified(colours):
+    answer = await colours.post("/colours", headers={"If-None-Match": "*"})
+
+    assert (answer.status_code, answer.headers["location"]) == (201, "/colours/new")
+
+
+async def test_browsers_of_known_origins_may_read_our_headers(colours):
+    answer = await colours.post("/colours", headers={"Origin": "https://shop.test"})
+
+    exposed = answer.headers["access-control-expose-headers"]
+    assert {"Location", "ETag", "Idempotent-Replayed"} <= set(exposed.split(", "))
+
+
+async def test_browsers_of_other_origins_may_not(colours):
+    answer = await colours.get("/colours/red", headers={"Origin": "https://evil.test"})
+
+    assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_a_browser_may_ask_first_without_a_token(colours):
+    answer = await colours.options(
+        "/colours",
+        headers={
+            "Origin": "https://shop.test",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization, idempotency-key",
+        },
+    )
+
+    assert answer.status_code == 200
+
+
+async def test_documents_need_no_token(colours):
+    for document in ("openapi.json", "docs"):
+        assert (await colours.get(f"/v1/colours/{document}")).status_code == 200
+
+
+def document_of_the_sample() -> dict:
+    return an_app(sample_router).openapi()
+
+
+def test_openapi_shows_the_body_that_a_route_reads():
+    document = document_of_the_sample()
+
+    body = document["paths"]["/v1/sample/notes"]["post"]["requestBody"]
+    assert body == {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/NoteBody"}}
+        },
+    }
+    assert document["components"]["schemas"]["NoteBody"]["required"] == ["text"]
+
+
+def test_openapi_shows_problems_and_none_of_the_frameworks():
+    document = document_of_the_sample()
+
+    for path in document["paths"].values():
+        for operation in path.values():
+            (content,) = operation["responses"]["default"]["content"].items()
+            assert content[0] == "application/problem+json"
+            assert "422" not in operation["responses"]
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_openapi_shows_the_scope_of_each_route():
+    path = document_of_the_sample()["paths"]["/v1/sample/notes"]
+
+    assert path["post"]["security"] == [{"HTTPBearer": ["sample.write"]}]
+
+
+def test_openapi_refers_to_nothing_that_is_not_there():
+    document = document_of_the_sample()
+
+    for reference in references(document):
+        name = reference.removeprefix("#/components/schemas/")
+        assert name in document["components"]["schemas"]
+
+
+def references(node) -> list[str]:
+    if isinstance(node, dict):
+        own = [node["$ref"]] if "$ref" in node else []
+        return own + [found for value in node.values() for found in references(value)]
+    if isinstance(node, list):
+        return [found for value in node for found in references(value)]
+    return []
+
+
+def test_two_models_of_one_name_are_noticed():
+    other = APIRouter()
+
+    def body_called_colour() -> type[RequestBody]:
+        class Colour(RequestBody):
+            shade: int
+
+        return Colour
+
+    body = body_called_colour()
+
+    @other.post("/shades", response_model=Colour)
+    async def shade(body: Annotated[RequestBody, reads(body)]) -> Response:
+        return Response(repr(body))
+
+    with pytest.raises(ValueError, match="Colour"):
+        an_app(other).openapi()
