@@ -2,15 +2,17 @@ import asyncio
 import json
 from uuid import uuid4
 
+import pytest
 import sqlalchemy as sa
 
 from chassis.database import Database
 from chassis.outbox import outbox, relay_cursor
 from chassis.queues import Aws
-from chassis.relay import Relay
+from chassis.relay import CALL_BYTES, STEP_EVENTS, NotPublished, Relay
 from chassis.testing import eventually
 from chassis.topology import Queue, Topic
 from sample.main import take
+from tests.chassis.faults import first_time, refuse, with_faults
 
 
 def relay_for(database: Database, aws: Aws, topic: Topic) -> Relay:
@@ -131,3 +133,155 @@ async def test_events_wait_while_the_topic_is_away_and_follow_when_it_is_back(
 
     assert [e["data"]["text"] for e in await received(aws, queue, 1)] == ["patient"]
     relaying.cancel()
+
+
+async def test_what_sns_did_not_confirm_is_published_again_and_nothing_is_skipped(
+    database, aws, topic, queue, monkeypatch
+):
+    async def lose_second(real, PublishBatchRequestEntries, **arguments):  # noqa: N803
+        first, lost, *rest = PublishBatchRequestEntries
+        answer = await real(PublishBatchRequestEntries=[first, *rest], **arguments)
+        return {**answer, "Failed": [{"Id": lost["Id"], "Code": "InternalError"}]}
+
+    monkeypatch.setattr("chassis.relay.BUNDLE_BYTES", 1)
+    await database.transact(take, [str(number) for number in range(5)])
+    faulty = with_faults(aws, sns={"publish_batch": first_time(lose_second)})
+    relay = relay_for(database, faulty, topic)
+
+    with pytest.raises(NotPublished, match="InternalError"):
+        await relay.drain()
+    await relay.drain()
+
+    texts = {event["data"]["text"] for event in await received(aws, queue, 8)}
+    assert texts == {"0", "1", "2", "3", "4"}
+    assert await published(database) == 5
+
+
+async def published(database: Database) -> int:
+    async with database.begin() as tx:
+        found = await tx.execute(sa.select(relay_cursor.c.published))
+        return int(found.scalar_one())
+
+
+async def test_events_wait_while_sns_refuses_and_follow_when_it_does_not(
+    database, aws, topic, queue
+):
+    faulty = with_faults(aws, sns={"publish_batch": first_time(refuse)})
+    relaying = asyncio.create_task(relay_for(database, faulty, topic).run())
+
+    await database.transact(take, ["patient"])
+
+    assert [e["data"]["text"] for e in await received(aws, queue, 1)] == ["patient"]
+    relaying.cancel()
+
+
+@pytest.mark.usefixtures("queue")
+async def test_no_transaction_is_open_while_sns_is_called(database, aws, topic):
+    in_use: list[int] = []
+
+    async def look(real, **arguments):
+        in_use.append(database.in_use())
+        return await real(**arguments)
+
+    await database.transact(take, ["hello"])
+
+    faulty = with_faults(aws, sns={"publish_batch": look})
+    await relay_for(database, faulty, topic).drain()
+
+    assert in_use == [0]
+
+
+async def test_one_process_publishes_nothing_twice(database, aws, topic, queue):
+    await database.transact(take, [str(number) for number in range(100)])
+    relay = relay_for(database, aws, topic)
+
+    await asyncio.gather(relay.drain(), relay.flush(), relay.drain())
+
+    assert len(await received(aws, queue, 100)) == 100
+    assert await aws.receive(queue.name, wait_s=1) == []
+
+
+@pytest.mark.usefixtures("queue")
+async def test_who_lost_the_lease_takes_nothing_back(database, aws, topic):
+    """The slow one publishes after another took over; the cursor never goes back."""
+    await database.transact(take, ["a", "b"])
+    slow, quick = relay_for(database, aws, topic), relay_for(database, aws, topic)
+    rows = await database.transact(slow._next)  # noqa: SLF001 - it stops half way
+    async with database.begin() as tx:
+        await tx.execute(sa.update(relay_cursor).values(leased_until=sa.func.now()))
+    await quick.drain()
+    await database.transact(take, ["c"])
+    await quick.drain()
+
+    await slow._publish(rows)  # noqa: SLF001 - and goes on
+    await slow.drain()
+
+    assert await published(database) == 3
+    assert await positions(database) == [1, 2, 3]
+
+
+async def test_who_commits_waits_for_whoever_holds_the_lease(
+    database, aws, topic, queue
+):
+    await database.transact(take, ["hello"])
+    holder, other = relay_for(database, aws, topic), relay_for(database, aws, topic)
+    await database.transact(holder._next)  # noqa: SLF001 - it holds the lease
+    draining = asyncio.create_task(other.drain())
+
+    await holder.drain()
+
+    await asyncio.wait_for(draining, 5)
+    assert len(await received(aws, queue, 1)) == 1
+
+
+async def test_flushing_gives_up_quietly(database, aws, topic):
+    await database.transact(take, ["hello"])
+
+    await relay_for(
+        database, with_faults(aws, sns={"publish_batch": refuse}), topic
+    ).flush()
+
+    assert await published(database) == 0
+
+
+@pytest.mark.usefixtures("queue")
+async def test_events_of_one_subject_are_numbered_in_their_order(database, aws, topic):
+    relay = relay_for(database, aws, topic)
+    for number in range(3):
+        await database.transact(take, [f"{number}-{n}" for n in range(3)])
+
+    await relay.drain()
+
+    async with database.begin() as tx:
+        rows = await tx.execute(sa.select(outbox.c.data).order_by(outbox.c.position))
+        texts = [row.data["text"] for row in rows]
+    assert texts == [f"{number}-{n}" for number in range(3) for n in range(3)]
+
+
+@pytest.mark.usefixtures("queue")
+async def test_more_than_one_step_is_published_to_the_end(database, aws, topic):
+    await database.transact(take, ["x"] * (STEP_EVENTS + 10))
+
+    await relay_for(database, aws, topic).drain()
+
+    assert await published(database) == STEP_EVENTS + 10
+
+
+@pytest.mark.usefixtures("queue")
+async def test_the_bounds_of_sns_are_kept(database, aws, topic):
+    await database.transact(take, ["ü" * 50_000] * 30)
+    sizes: list[int] = []
+
+    async def measure(real, PublishBatchRequestEntries, **arguments):  # noqa: N803
+        bodies = [entry["Message"].encode() for entry in PublishBatchRequestEntries]
+        sizes.append(sum(map(len, bodies)))
+        assert len(bodies) <= 10
+        return await real(
+            PublishBatchRequestEntries=PublishBatchRequestEntries, **arguments
+        )
+
+    faulty = with_faults(aws, sns={"publish_batch": measure})
+    await relay_for(database, faulty, topic).drain()
+
+    assert len(sizes) == 15
+    assert max(sizes) <= CALL_BYTES

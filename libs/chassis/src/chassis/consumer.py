@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import text
@@ -25,6 +25,8 @@ from chassis.queues import BATCH_ENTRIES, Aws, Message, NotSent
 from chassis.topology import Queue
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 MAX_EVENTS = 1000  # in one transaction
 CALLS_IN_FLIGHT = 4  # once a long poll has come back well filled
@@ -72,42 +74,51 @@ class Consumer:
     async def run(self) -> None:
         extending = asyncio.create_task(self._keep_hidden())
         try:
-            while not self._stopping.is_set():
-                await self._until_database_answers()
-                await self._consume()
+            await self._until_database_answers()
+            await self._consume()
         finally:
             extending.cancel()
-            await self._hand_back()
+            await self._hand_back(list(self._in_hand.values()))
 
     async def _consume(self) -> None:
-        """Receive and handle, the next while the last, until stopped or in trouble."""
+        """Receive the next messages while the last are handled, until stopped."""
         messages: list[Message] = []
         while not self._stopping.is_set():
             receiving = asyncio.create_task(self._receive())
             try:
-                await self._handle(messages)
-            except Exception as error:
-                log.warning(
-                    "Messages handed back", queue=self._queue.name, error=repr(error)
-                )
+                if await self._handled(messages):
+                    self._backoff.reset()
+                else:
+                    await self._or_stop(asyncio.create_task(self._backoff.wait()))
+                    await self._until_database_answers()
+                # What is on its way when we stop shows up again after its time-out.
+                messages = await self._or_stop(receiving) or []
+            finally:
                 receiving.cancel()
-                await asyncio.wait([receiving])
-                await self._hand_back()
-                await self._backoff.wait()
-                return
-            self._backoff.reset()
-            messages = await self._or_stop(receiving)
 
-    async def _or_stop(self, receiving: "asyncio.Task[list[Message]]") -> list[Message]:
+    async def _handled(self, messages: Sequence[Message]) -> bool:
+        try:
+            await self._handle(messages)
+        except Exception as error:
+            log.warning(
+                "Messages handed back",
+                queue=self._queue.name,
+                count=len(messages),
+                error=repr(error.__cause__ or error),
+            )
+            await self._hand_back(messages)
+            return False
+        return True
+
+    async def _or_stop(self, task: "asyncio.Task[T]") -> T | None:
+        """The result, unless we are told to stop before there is one."""
         stopping = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait([receiving, stopping], return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if receiving.done():
-            return receiving.result()
-        # A message that was just on its way shows up again after its visibility.
-        receiving.cancel()
-        await asyncio.wait([receiving])
-        return []
+        try:
+            await asyncio.wait([task, stopping], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            task.cancel()
+        return task.result() if task.done() else None
 
     async def _receive(self) -> list[Message]:
         """Wait for messages; when many come at once, get more before starting."""
@@ -213,10 +224,10 @@ class Consumer:
                 "Messages not deleted", count=len(refused), reason=refused[0].reason
             )
 
-    async def _hand_back(self) -> None:
+    async def _hand_back(self, messages: Sequence[Message]) -> None:
         """Let others have them at once; if that fails, the time-out does it later."""
-        messages = list(self._in_hand.values())
-        self._in_hand.clear()
+        for message in messages:
+            self._in_hand.pop(message.receipt, None)
         try:
             async with asyncio.timeout(HANDS_BACK_WITHIN_S):
                 for ten in in_tens(messages):
@@ -247,7 +258,7 @@ class Consumer:
                 log.warning(
                     "Waiting for the database", queue=self._queue.name, error=cause
                 )
-                await backoff.wait()
+                await self._or_stop(asyncio.create_task(backoff.wait()))
             else:
                 return
 

@@ -134,7 +134,8 @@ def add_chassis_tables(metadata: sa.MetaData) -> None:
     """Put the chassis's tables beside a service's own, to compare with the database."""
     for ours in (outbox.metadata, inbox.metadata, idempotency.metadata):
         for table in ours.tables.values():
-            table.to_metadata(metadata)
+            if table.key not in metadata:
+                table.to_metadata(metadata)
 
 
 _REFUSE_CHANGE = """
