@@ -44,7 +44,7 @@ async def rush(
 
 
 async def check(shop: Shop, sku: str, answers: dict[str, set[str]], stock: int) -> None:
-    """Each key has one order, confirmed, reserved and invoiced once; the books agree."""
+    """Each key has one order, confirmed and invoiced once, and the books agree."""
     assert all(len(locations) == 1 for locations in answers.values())
     ids = [next(iter(locations)).rpartition("/")[2] for locations in answers.values()]
     count = len(answers)
