@@ -18,7 +18,7 @@ run: setup ## Run everything on http://localhost:8080 (ARGS="--port 9090 --detac
 
 .PHONY: test
 test: setup ## Run all the tests (ARGS="tests/orders -k cancel" for some)
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup $(ARGS)
 
 .PHONY: test-fast
 test-fast: setup ## Run the tests that need neither PostgreSQL nor SQS

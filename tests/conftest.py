@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import select
 
 import contracts
@@ -23,6 +24,8 @@ def pytest_report_header() -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    settings.register_profile("patient", deadline=None)  # machines are busy at times
+    settings.load_profile("patient")
     config.addinivalue_line("markers", "postgres: needs PostgreSQL (marked by itself)")
     config.addinivalue_line("markers", "localstack: needs SQS/SNS (marked by itself)")
 

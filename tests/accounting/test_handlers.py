@@ -200,7 +200,7 @@ async def take_down(tx: Tx, facts: list[Envelope[Event]], batch: int) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_shuffled_and_doubled_facts_make_the_same_books(tx, seed):
-    random = Random(seed)  # noqa: S311 - to be repeated, not to be secret
+    random = Random(seed)
     facts = stories(*some_orders(random, 30))
     shuffled = facts * 2
     random.shuffle(shuffled)
@@ -218,7 +218,7 @@ async def test_shuffled_and_doubled_facts_make_the_same_books(tx, seed):
 async def test_processes_that_hear_of_the_same_orders_at_once_book_them_once(
     database: Database,
 ):
-    random = Random(1)  # noqa: S311 - to be repeated, not to be secret
+    random = Random(1)
     facts = stories(*some_orders(random, 20))
 
     async def take_all() -> None:

@@ -16,7 +16,7 @@ SETTLES_WITHIN_S = 60
 
 def an_order(*lines: tuple[str, int], **changes: Any) -> JSON:
     """A prepaid order of these SKUs and quantities, at 12.50 each with 19 % tax."""
-    priced = [
+    priced: list[JSON] = [
         {
             "sku": sku,
             "quantity": quantity,

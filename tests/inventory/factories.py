@@ -23,18 +23,20 @@ from inventory.domain.stock import DeliveredLine, Delivery, Receipt, Shelf
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-def a_product(sku: str = "SOAP", **changes) -> Product:
-    described = {
-        "name": "Soap",
-        "unit_cost": 700,
-        "currency": "EUR",
-        "reorder_point": None,
-    }
-    return Product(sku=sku, **described | changes)
+def a_product(
+    sku: str = "SOAP",
+    *,
+    name: str = "Soap",
+    unit_cost: int = 700,
+    currency: str = "EUR",
+) -> Product:
+    return Product(
+        sku=sku, name=name, unit_cost=unit_cost, currency=currency, reorder_point=None
+    )
 
 
-def a_known_product(sku: str = "SOAP", **changes) -> KnownProduct:
-    return KnownProduct(product=a_product(sku, **changes), version=1, changed_at=NOON)
+def a_known_product(sku: str = "SOAP") -> KnownProduct:
+    return KnownProduct(product=a_product(sku), version=1, changed_at=NOON)
 
 
 def a_shelf(sku: str, location: str, on_hand: int, reserved: int = 0) -> Shelf:

@@ -62,31 +62,30 @@ async def test_an_unknown_product_is_not_found(client):
     assert (answer.status_code, answer.json()["code"]) == (404, "product_not_found")
 
 
-@pytest.mark.parametrize(
-    ("change", "pointer"),
-    [
-        ({"unit_cost": -1}, "/unit_cost"),
-        ({"unit_cost": 7.5}, "/unit_cost"),
-        ({"unit_cost": "700"}, "/unit_cost"),
-        ({"currency": "eur"}, "/currency"),
-        ({"name": ""}, "/name"),
-        ({"name": "a\x00b"}, "/name"),
-        ({"colour": "red"}, "/colour"),
-    ],
-)
-async def test_a_description_that_cannot_be_is_refused(client, change, pointer):
-    answer = await client.put(f"{V1}/products/SOAP", json=SOAP | change)
+FAULTY: list[tuple[dict[str, object], str]] = [
+    ({"unit_cost": -1}, "/unit_cost"),
+    ({"unit_cost": 7.5}, "/unit_cost"),
+    ({"unit_cost": "700"}, "/unit_cost"),
+    ({"currency": "eur"}, "/currency"),
+    ({"name": ""}, "/name"),
+    ({"name": "a\x00b"}, "/name"),
+    ({"colour": "red"}, "/colour"),
+]
 
-    assert answer.status_code == 422
-    assert [fault["pointer"] for fault in answer.json()["errors"]] == [pointer]
+
+async def test_a_description_that_cannot_be_is_refused(client):
+    for change, pointer in FAULTY:
+        answer = await client.put(f"{V1}/products/SOAP", json=SOAP | change)
+        assert answer.status_code == 422, pointer
+        assert [fault["pointer"] for fault in answer.json()["errors"]] == [pointer]
+
     assert (await client.get(f"{V1}/products/SOAP")).status_code == 404
 
 
-@pytest.mark.parametrize("sku", ["a%20b", "a%00b", "x" * 65, "a%3Fb"])
-async def test_a_sku_that_cannot_be_part_of_a_path_is_refused(client, sku):
-    answer = await client.put(f"{V1}/products/{sku}", json=SOAP)
-
-    assert answer.status_code == 422
+async def test_a_sku_that_cannot_be_part_of_a_path_is_refused(client):
+    for sku in ("a%20b", "a%7Fb", "a%3Fb", "x" * 65):
+        answer = await client.put(f"{V1}/products/{sku}", json=SOAP)
+        assert answer.status_code == 422, sku
 
 
 async def test_products_come_in_pages_and_can_be_looked_for(client):
@@ -228,7 +227,8 @@ async def test_movements_can_be_looked_for_newest_first(client, database):
 
 async def test_movements_come_in_pages_that_miss_none(client, database):
     await database.transact(stocked, *((f"SKU-{n}", 1) for n in range(5)))
-    seen, cursor = [], None
+    seen: list[str] = []
+    cursor = None
 
     while cursor or not seen:
         params = {"limit": 2} | ({"cursor": cursor} if cursor else {})
@@ -239,11 +239,10 @@ async def test_movements_come_in_pages_that_miss_none(client, database):
     assert seen == ["SKU-4", "SKU-3", "SKU-2", "SKU-1", "SKU-0"]
 
 
-@pytest.mark.parametrize("cursor", ["W10", "WyJhIl0", "bm9uc2Vuc2U", "WzEsMl0"])
-async def test_a_cursor_that_is_made_up_is_refused(client, cursor):
-    answer = await client.get(f"{V1}/movements", params={"cursor": cursor})
-
-    assert answer.status_code == 400
+async def test_a_cursor_that_is_made_up_is_refused(client):
+    for cursor in ("W10", "WyJhIl0", "bm9uc2Vuc2U", "WzEsMl0"):
+        answer = await client.get(f"{V1}/movements", params={"cursor": cursor})
+        assert answer.status_code == 400, cursor
 
 
 WRITES = [("PUT", "/products/SOAP"), ("PUT", "/locations/CORK"), ("POST", "/receipts")]
@@ -261,24 +260,20 @@ READS = [
 ]
 
 
-@pytest.mark.parametrize(("method", "path"), WRITES + READS)
-async def test_nobody_gets_in_without_a_token(client, method, path):
-    answer = await client.request(method, V1 + path, headers={"Authorization": ""})
-
-    assert answer.status_code == 401
+async def test_nobody_gets_in_without_a_token(client):
+    for method, path in WRITES + READS:
+        answer = await client.request(method, V1 + path, headers={"Authorization": ""})
+        assert answer.status_code == 401, path
 
 
 @pytest.mark.parametrize(
-    ("scope", "method", "path"),
-    [("inventory.read", *route) for route in WRITES]
-    + [("inventory.write", *route) for route in READS],
+    ("scope", "others"), [("inventory.read", WRITES), ("inventory.write", READS)]
 )
-async def test_a_token_does_only_what_its_scope_says(
-    client, issuer, scope, method, path
-):
-    answer = await client.request(method, V1 + path, headers=issuer.headers(scope))
-
-    assert (answer.status_code, answer.json()["code"]) == (403, "missing_scope")
+async def test_a_token_does_only_what_its_scope_says(client, issuer, scope, others):
+    for method, path in others:
+        answer = await client.request(method, V1 + path, headers=issuer.headers(scope))
+        assert answer.status_code == 403, path
+        assert answer.json()["code"] == "missing_scope"
 
 
 async def test_the_document_shows_every_route_with_an_example(client):

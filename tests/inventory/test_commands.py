@@ -46,7 +46,7 @@ async def test_a_product_put_again_as_it_is_changes_nothing(tx, published):
     await commands.put_product(tx, a_product())
 
     assert len(await published()) == 1
-    assert (await products.get(tx, "SOAP")).version == 1
+    assert (await products.hold(tx, ["SOAP"]))["SOAP"].version == 1
 
 
 async def test_a_product_keeps_its_currency_while_it_is_on_hand(tx):

@@ -15,7 +15,7 @@ from inventory.schema import reservation_lines
 from tests.inventory.factories import a_delivery, a_product, an_order, placed, stocked
 from tests.inventory.figures import assert_books_agree, quantities
 
-DICE = Random(7)  # noqa: S311 the same tests every time
+DICE = Random(7)  # the same tests every time
 
 
 async def test_a_placed_order_has_its_units_reserved(tx, published):
@@ -172,7 +172,8 @@ async def handle_in_four_processes(
     async def process() -> None:
         while batches:
             async with database.begin() as tx:  # once: a deadlock would show
-                await handlers.reserve_orders(tx, await inbox.claim(tx, batches.pop()))
+                fresh = await inbox.claim(tx, batches.pop())
+                await handlers.router.dispatch(tx, fresh)
 
     await asyncio.gather(*(process() for _ in range(4)))
 

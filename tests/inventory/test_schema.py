@@ -24,7 +24,7 @@ async def test_the_migrations_make_the_schema_that_the_code_knows(tx):
 async def test_movements_are_never_changed(tx, change):
     await stocked(tx, ("SOAP", 5))
 
-    with pytest.raises(IntegrityError, match="append-only"):
+    with pytest.raises(IntegrityError, match="corrected by new rows"):
         await tx.execute(text(change))
 
 

@@ -6,7 +6,6 @@ from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
-from sample.main import QUEUE, TOPIC, NoteTaken, take
 
 from chassis.database import Database
 from chassis.inbox import inbox
@@ -16,6 +15,7 @@ from chassis.relay import Relay
 from chassis.testing import Databases, eventually
 from chassis.topology import Queue, Topology, provision
 from orderly.republish import LOOK_BACK, Publisher, Subscriber, publish_missing
+from sample.main import QUEUE, TOPIC, NoteTaken, take
 
 
 @pytest.fixture

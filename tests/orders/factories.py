@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from chassis.events import Envelope, Event
+from chassis.events import Envelope, Event, to_wire
 from contracts.accounting import (
     InvoiceIssued,
     PaymentPosition,
@@ -25,7 +25,7 @@ from orders.domain import (
     Snapshot,
 )
 
-NOW = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
+NOW = datetime(2026, 2, 14, 9, 30, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=3)
 
 
@@ -116,6 +116,24 @@ def arrived(*events: Event) -> list[Envelope[Any]]:
         )
         for event in events
     ]
+
+
+def on_the_wire(*events: Event) -> str:
+    """A message with these events, as a relay sends it."""
+    wired = [
+        to_wire(
+            id=uuid4(),
+            source="orderly/elsewhere",
+            type=event.type,
+            subject="subject",
+            time=datetime.now(UTC),
+            sequence=None,
+            traceparent=None,
+            data=event.model_dump_json(),
+        )
+        for event in events
+    ]
+    return f"[{','.join(wired)}]"
 
 
 def reservation_changed(

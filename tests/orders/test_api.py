@@ -6,11 +6,12 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from pydantic import TypeAdapter
-from sqlalchemy import func, select
+from sqlalchemy import Text, func, select
 
 from chassis.bodies import parse
 from chassis.database import Database, Tx
 from chassis.errors import Unprocessable
+from chassis.outbox import outbox
 from orders import store
 from orders.api import OrderBody
 from orders.domain import MAX_AMOUNT
@@ -236,6 +237,7 @@ async def test_terms_are_refused_outside_wholesale(client):
         ("/lines", []),
         ("/lines", [{"sku": "A", "quantity": 1, "unit_price": 0}] * 501),
         ("/lines/0/sku", "with space"),
+        ("/lines/0/sku", "with/slash"),
         ("/lines/0/sku", "S" * 65),
         ("/lines/0/quantity", 0),
         ("/lines/0/quantity", 100_001),
@@ -297,6 +299,29 @@ async def test_amounts_beyond_64_bits_are_refused(client):
     body["lines"][0] |= {"quantity": 100_000, "unit_price": MAX_AMOUNT}
 
     assert "/lines" in pointers(await post(client, body))
+
+
+async def test_the_largest_orders_event_fits_in_a_message(client, database):
+    line = {
+        "sku": "\N{TEST TUBE}" * 64,
+        "quantity": 100_000,
+        "unit_price": 10**11,
+        "discount": 10**16,
+        "tax": 10**15,
+        "tax_rate": "19.00",
+    }
+    address = dict.fromkeys(("name", "line1", "line2"), "\x01" * 200)
+    total = 500 * 10**15 + 583
+    body = a_body(total=total, lines=[line] * 500)
+    body["payment"] |= {"captured": total, "reference": "\x01" * 255}
+    body["ship_to"] |= address
+
+    answer = await post(client, body)
+
+    assert answer.status_code == 201, answer.text
+    async with database.begin() as tx:
+        size = func.octet_length(outbox.c.data.cast(Text))
+        assert (await tx.execute(select(size))).scalar_one() < 240 * 1024
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import asyncio
 from collections import Counter
 
 from chassis.idempotency import KeyReused
-from contracts.orders import OrderPlaced
+from contracts.orders import Channel, OrderPlaced
 from orders.commands import Answer, PaymentAlreadyUsed, Placed, place_orders
 from orders.domain import Order
 from tests.orders.factories import a_line, an_order
@@ -173,3 +173,12 @@ async def test_placing_again_after_an_unknown_outcome_changes_nothing(database):
     (second,) = await database.transact(place_orders, [order])
 
     assert order_of(second) == order_of(first)
+
+
+async def test_placed_orders_are_counted_by_channel_once(database, counted):
+    orders = [an_order(), an_order(), an_order(channel=Channel.MOBILE)]
+
+    await database.transact(place_orders, orders)
+    await database.transact(place_orders, orders)
+
+    assert counted()["orderly.orders.placed"] == {"web": 2, "mobile": 1}

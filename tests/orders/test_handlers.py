@@ -1,18 +1,29 @@
+import asyncio
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
 
+from chassis.consumer import Consumer
 from chassis.database import Tx
+from chassis.topology import Topology, provision
+from contracts import topology
 from contracts.accounting import PaymentStatus
 from contracts.orders import DecidedLine, OrderConfirmed, OrderRejected
 from orders import store
 from orders.domain import Contradiction, Order, Status
-from orders.handlers import UnknownOrders, settle_orders, update_payments
+from orders.handlers import (
+    UnknownOrders,
+    from_inventory,
+    settle_orders,
+    update_payments,
+)
 from tests.orders.factories import (
     a_line,
     an_order,
     arrived,
     invoice_issued,
+    on_the_wire,
     refund_requested,
     reservation_changed,
     units,
@@ -140,3 +151,42 @@ async def test_a_payment_of_an_unknown_order_is_a_fault(tx):
         await update_payments(
             tx, arrived(invoice_issued(uuid4(), PaymentStatus.CAPTURED, version=1))
         )
+
+
+async def test_what_cannot_be_handled_is_put_aside_and_its_neighbours_are_not(
+    database, aws
+):
+    (order,) = await database.transact(store.add, [an_order()])
+    name = f"orders-{uuid4().hex[:8]}"
+    queue = replace(topology.ORDERS_FROM_INVENTORY, name=name, hears=None)
+    await provision(aws, Topology(topics=(), queues=(queue,)))
+    snapshots = [
+        reservation_changed(order_id, units(2, reserved=2))
+        for order_id in (uuid4(), order.id)
+    ]
+    await aws.send(queue.name, on_the_wire(*snapshots), {})
+    consumer = Consumer(database, aws, queue, from_inventory)
+    consuming = asyncio.create_task(consumer.run())
+
+    (dead,) = await aws.receive(queue.dead_letters)
+
+    assert str(snapshots[0].order_id) in dead.body
+    assert dead.attributes["error"].startswith("UnknownOrders")
+    assert (await database.transact(stored, order.id)).status is Status.CONFIRMED
+    consumer.stop()
+    await consuming
+
+
+async def test_decisions_are_counted_and_timed(database, counted):
+    placed = await database.transact(store.add, [an_order(), an_order()])
+    snapshots = [
+        reservation_changed(order.id, units(2, reserved=reserved))
+        for order, reserved in zip(placed, (0, 2), strict=True)
+    ]
+
+    await database.transact(settle_orders, arrived(*snapshots))
+    await database.transact(settle_orders, arrived(*snapshots))
+
+    news = counted()
+    assert news["orderly.orders.decided"] == {"confirmed": 1, "rejected": 1}
+    assert news["orderly.orders.time_to_decide"] == {"": 2}

@@ -156,7 +156,8 @@ def _response(status: int, body: str, location: str | None) -> Response:
     return Response(body, status, headers, media_type="application/json")
 
 
-def _idempotent(request: Request) -> Idempotent:
+# Async: FastAPI takes dependencies that are not to a thread and back.
+async def _idempotent(request: Request) -> Idempotent:
     operation = f"{request.method} {request.url.path}"
     return Idempotent(
         request.app.state.database, request.state.caller, operation, key_of(request)

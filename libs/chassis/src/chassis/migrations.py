@@ -138,6 +138,15 @@ def add_chassis_tables(metadata: sa.MetaData) -> None:
                 table.to_metadata(metadata)
 
 
+_REFUSE_CHANGE = """
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% on %: it is corrected by new rows only', TG_OP, TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation';
+END $$
+"""
+
+
 def create_chassis_tables_1(op: Any) -> None:  # `alembic.op` is a module
     """The first step of every service's first migration. A change becomes `…_2`."""
     op.execute("CREATE SEQUENCE outbox_added")
@@ -210,4 +219,14 @@ def create_chassis_tables_1(op: Any) -> None:  # `alembic.op` is a module
             server_default=sa.func.now(),
         ),
         sa.PrimaryKeyConstraint("client", "operation", "key"),
+    )
+    op.execute(_REFUSE_CHANGE)
+
+
+def make_append_only(op: Any, table: str, *, but_for: str = "") -> None:
+    """Have the database refuse to change what is there, whoever asks, its owner too."""
+    refused = [c for c in ("UPDATE", "DELETE", "TRUNCATE") if c != but_for]
+    op.execute(
+        f"CREATE TRIGGER append_only BEFORE {' OR '.join(refused)} ON {table}"
+        " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
     )

@@ -107,7 +107,8 @@ def _typed(after: Sequence[Any], key: Sequence[ColumnElement[Any]]) -> list[Any]
         raise NotACursor from None
 
 
-def _window(
+# Async: FastAPI takes dependencies that are not to a thread and back.
+async def _window(
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
     cursor: Annotated[str | None, Query(max_length=1024)] = None,
 ) -> Window:

@@ -66,7 +66,9 @@ class Databases:
         await self._run(
             f"DO $$ BEGIN CREATE ROLE {service} LOGIN PASSWORD '{PASSWORD}';"
             " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
-            f'CREATE DATABASE "{name}" OWNER {service} TEMPLATE "{template}"',
+            # Where nothing is synced, copying files takes half as long as logging them.
+            f'CREATE DATABASE "{name}" OWNER {service}'
+            f' TEMPLATE "{template}" STRATEGY FILE_COPY',
         )
         url = self._admin.set(database=name, username=service, password=PASSWORD)
         return url.render_as_string(hide_password=False)

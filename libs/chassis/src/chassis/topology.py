@@ -25,7 +25,8 @@ class Queue:
     name: str
     owner: str
     hears: Topic | None
-    visibility_timeout_s: int = 60
+    # What a killed process had in hand comes back after this; who lives extends it.
+    visibility_timeout_s: int = 15
     retention_s: int = 4 * 24 * 3600
     # A dead letter's age counts from when it was first sent: it must outlive its queue.
     dead_letter_retention_s: int = 14 * 24 * 3600

@@ -1,10 +1,12 @@
 """What a person sees: a line for everything that happens, in the colour of its part."""
 
 import asyncio
+import signal
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
+from typing_extensions import override
 
 COLOURS = {
     "orders": "cyan",
@@ -17,13 +19,25 @@ COLOURS = {
 WIDTH = max(map(len, COLOURS))
 LOOK_EVERY_S = 0.1
 
-console = Console(highlight=False, soft_wrap=True)
+
+class _Console(Console):
+    @override
+    def on_broken_pipe(self) -> None:
+        """Nobody reads any more: leave, as when the terminal is closed."""
+        self.quiet = True
+        signal.raise_signal(signal.SIGHUP)
+
+
+console = _Console(highlight=False, soft_wrap=True)
 
 
 def say(part: str, text: str) -> None:
     prefix = (f"{part:{WIDTH}} │ ", COLOURS.get(part, "bold"))
     for line in text.splitlines():
-        console.print(Text.assemble(prefix, Text.from_ansi(line)))
+        try:
+            console.print(Text.assemble(prefix, Text.from_ansi(line)))
+        except OSError:  # the terminal is gone; ending everything must go on
+            console.quiet = True
 
 
 class Follower:

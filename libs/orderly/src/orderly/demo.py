@@ -8,9 +8,9 @@ LOCATION = "dublin"
 PRODUCTS = (
     # sku, name, unit cost in cents, how many
     ("SOAP-5L", "Castile soap, 5 l", 640, 500),
-    ("TOWEL-BLUE", "Linen towel, blue", 910, 200),
-    ("BRUSH-OAK", "Scrubbing brush, oak", 380, 1000),
-    ("LAMP-BRASS", "Reading lamp, brass", 4200, 25),
+    ("WIPES-200", "Disinfectant wipes, 200", 910, 200),
+    ("BRUSH-DECK", "Deck brush", 380, 1000),
+    ("SCRUBBER-PRO", "Floor scrubber", 42000, 25),
 )
 
 

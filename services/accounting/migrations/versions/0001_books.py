@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from chassis.migrations import create_chassis_tables_1
+from chassis.migrations import create_chassis_tables_1, make_append_only
 
 revision = "0001"
 down_revision = None
@@ -27,14 +27,6 @@ BEGIN
             USING ERRCODE = 'check_violation';
     END IF;
     RETURN NULL;
-END $$
-"""
-
-REFUSE_CHANGES = """
-CREATE FUNCTION refuse_changes() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION '% on %: the books are corrected by new rows', TG_OP, TG_TABLE_NAME
-        USING ERRCODE = 'restrict_violation';
 END $$
 """
 
@@ -203,18 +195,11 @@ def upgrade() -> None:
 
 def _guard_the_books() -> None:
     op.execute(REFUSE_UNBALANCED)
-    op.execute(REFUSE_CHANGES)
     op.execute(
         "CREATE TRIGGER balanced AFTER INSERT ON postings"
         " REFERENCING NEW TABLE AS added"
         " FOR EACH STATEMENT EXECUTE FUNCTION refuse_unbalanced()"
     )
-    for table, changes in (
-        ("entries", "UPDATE OR DELETE OR TRUNCATE"),
-        ("postings", "UPDATE OR DELETE OR TRUNCATE"),
-        ("documents", "DELETE OR TRUNCATE"),
-    ):
-        op.execute(
-            f"CREATE TRIGGER append_only BEFORE {changes} ON {table}"
-            " FOR EACH STATEMENT EXECUTE FUNCTION refuse_changes()"
-        )
+    make_append_only(op, "entries")
+    make_append_only(op, "postings")
+    make_append_only(op, "documents", but_for="UPDATE")  # they get their numbers later

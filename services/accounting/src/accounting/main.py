@@ -2,19 +2,26 @@
 
 from collections.abc import Sequence
 
-from accounting import api, commands, metrics
+from accounting import api, commands
 from accounting.handlers import orders, stock
 from accounting.settings import Settings
 from accounting.store.documents import count_unnumbered
 from accounting.store.orders import count_parked
-from chassis import web
+from chassis import metrics, web
 from chassis.database import Database
 from chassis.lifecycle import Parts, Runtime, Service
 from chassis.timers import Timer
 from contracts import topology
 
 NUMBER_EVERY_S = 15
-LOOK_FOR_PARKED_EVERY_S = 30
+WATCH_EVERY_S = 30
+
+UNNUMBERED = metrics.gauge(
+    "orderly.documents.unnumbered", "{document}", "Documents without their number"
+)
+PARKED = metrics.gauge(
+    "orderly.facts.parked", "{event}", "Facts of orders that wait for an earlier one"
+)
 
 
 def build(runtime: Runtime[Settings]) -> Parts:
@@ -25,16 +32,15 @@ def build(runtime: Runtime[Settings]) -> Parts:
         cors_origins=runtime.settings.cors_origins,
     )
     database = runtime.database
-    return Parts(app=app, timers=(numberer(database), parked_watch(database)))
+    return Parts(app=app, timers=(numberer(database), watch(database)))
 
 
 def numberer(database: Database) -> Timer:
     """Numbers documents as soon as they are committed, and what a crash left."""
 
     async def work() -> bool:
-        while await database.transact(commands.number_documents):
+        while await database.transact(commands.number_documents) == commands.AT_ONCE:
             pass
-        metrics.UNNUMBERED.set(await database.transact(count_unnumbered))
         return False
 
     def nudge(subjects: Sequence[str]) -> None:
@@ -46,13 +52,17 @@ def numberer(database: Database) -> Timer:
     return timer
 
 
-def parked_watch(database: Database) -> Timer:
+def watch(database: Database) -> Timer:
+    """Shows what is left over, for as long as something is."""
+
     async def work() -> bool:
         parked = await database.transact(count_parked)
-        metrics.PARKED.set(parked)
-        return parked > 0
+        unnumbered = await database.transact(count_unnumbered)
+        PARKED.set(parked)
+        UNNUMBERED.set(unnumbered)
+        return parked + unnumbered > 0
 
-    return Timer(name="parked facts", every_s=LOOK_FOR_PARKED_EVERY_S, work=work)
+    return Timer(name="watch", every_s=WATCH_EVERY_S, work=work)
 
 
 SERVICE = Service(

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from chassis.migrations import create_chassis_tables_1
+from chassis.migrations import create_chassis_tables_1, make_append_only
 
 revision = "0001"
 down_revision = None
@@ -84,21 +84,7 @@ def _create_movements() -> None:
     )
     op.create_index("movements_sku", "movements", ["sku", "id"])
     op.create_index("movements_reference", "movements", ["reference", "id"])
-    op.execute(
-        """
-        CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN
-            RAISE EXCEPTION '% is append-only: correct it by a new row', TG_TABLE_NAME
-                USING ERRCODE = 'restrict_violation';
-        END $$
-        """
-    )
-    op.execute(
-        """
-        CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON movements
-        FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
-        """
-    )
+    make_append_only(op, "movements")
 
 
 def _create_receipts() -> None:

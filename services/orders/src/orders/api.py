@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
@@ -61,7 +61,8 @@ _EXAMPLE: JsonDict = {
 
 Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
 TaxRate = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]?)\.[0-9]{2}$")]
-Sku = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,64}$")]
+# Whatever Inventory may call a product.
+Sku = Annotated[str, StringConstraints(pattern=r"^[^\s/?#\x00-\x1f]{1,64}$")]
 Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
 Country = Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")]
 
@@ -208,12 +209,11 @@ class OtherCustomer(Forbidden):
 )
 async def place_order(
     caller: Annotated[Caller, needs("orders.write")],
-    key: Annotated[str, Depends(key_of)],
     body: Annotated[OrderBody, reads(OrderBody)],
     request: Request,
 ) -> Response:
     _check_may_place(caller, body)
-    order = domain.place(_order(body, caller.client, key))
+    order = domain.place(_order(body, caller.client, key_of(request)))
     answer = await request.app.state.intake.submit(order)
     if isinstance(answer, Refused):
         raise answer
@@ -258,14 +258,14 @@ def _order(body: OrderBody, client: str, key: str) -> Order:
         currency=body.currency,
         policy=body.policy or domain.DEFAULT_POLICY[body.channel],
         lines=tuple(
-            domain.Line(line=number, pending=line.quantity, **dict(line))
+            domain.Line(line=number, pending=line.quantity, **vars(line))
             for number, line in enumerate(body.lines, start=1)
         ),
-        shipping=domain.Shipping(**dict(body.shipping)),
-        ship_to=domain.Address(**dict(body.ship_to)),
+        shipping=domain.Shipping(**vars(body.shipping)),
+        ship_to=domain.Address(**vars(body.ship_to)),
         payment=domain.Payment(
             status=domain.INITIAL_PAYMENT_STATUS[body.payment.method],
-            **dict(body.payment),
+            **vars(body.payment),
         ),
         hold_id=body.hold_id,
         total=body.total,

@@ -1,12 +1,12 @@
 """Orders in and out of the database: always sets, always locked in the order of ids."""
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from pydantic import TypeAdapter
 from sqlalchemy import (
     ARRAY,
     Row,
@@ -40,6 +40,8 @@ from orders.domain import (
     Status,
 )
 from orders.schema import order_lines, orders
+
+_ADDRESS = TypeAdapter(Address)
 
 _IDS = any_(bindparam("ids", type_=ARRAY(Uuid)))
 _ORDER = tuple(column.name for column in orders.c if column.name != "serial")
@@ -218,7 +220,7 @@ def _order_row(order: Order) -> dict[str, Any]:
         "shipping_price": shipping.price,
         "shipping_tax": shipping.tax,
         "shipping_tax_rate": shipping.tax_rate,
-        "ship_to": json.dumps(asdict(order.ship_to)),
+        "ship_to": _ADDRESS.dump_json(order.ship_to).decode(),
         "payment_method": payment.method,
         "payment_provider": payment.provider,
         "payment_reference": payment.reference,

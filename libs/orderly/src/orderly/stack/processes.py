@@ -78,6 +78,16 @@ class Identity:
             return None
         return process if alive and same else None
 
+    async def end(self, number: signal.Signals, *, patience_s: float) -> None:
+        """Have the process end, which need not be a child of ours."""
+        if process := self.process():
+            process.send_signal(number)
+        deadline = monotonic() + patience_s
+        while process := self.process():
+            if monotonic() > deadline:
+                process.kill()
+            await asyncio.sleep(POLL_S)
+
 
 @dataclass(kw_only=True, eq=False)
 class Process:

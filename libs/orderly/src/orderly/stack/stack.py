@@ -13,7 +13,6 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
-import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chassis.queues import Aws
@@ -36,8 +35,8 @@ from orderly.tokens import Signer, load_key
 READY_WITHIN_S = 60.0
 INTAKE_DRAINED_WITHIN_S = 20.0
 LEAVES_WITHIN_S = 25.0
-# Who needs others goes before them.
-ORDER_OF_LEAVING = (*services.NAMES, "gateway", "emulator", "postgres")
+# After the services; who needs others goes before them.
+ORDER_OF_LEAVING = ("gateway", "emulator", "postgres")
 
 
 class Stack:
@@ -269,11 +268,7 @@ class Stack:
             self._say("emulator", f"does not tell what is in its queues: {error}")
 
     def _others_to_stop(self) -> list[Part]:
-        return [
-            getattr(self, name)
-            for name in ORDER_OF_LEAVING
-            if name not in services.NAMES and hasattr(self, name)
-        ]
+        return [getattr(self, name) for name in ORDER_OF_LEAVING if hasattr(self, name)]
 
     async def _stop(self, part: Part) -> None:
         if part.process.running:
@@ -293,25 +288,23 @@ async def together(*work: Coroutine[Any, Any, None]) -> None:
 
 async def stop_leftovers(folder: Folder, say: Say) -> None:
     """End what a killed supervisor left running; to be called with the folder held."""
+    await asyncio.gather(
+        *(_stop_leftover(folder, name, say) for name in services.NAMES)
+    )
     for name in ORDER_OF_LEAVING:
-        run_file = folder.run_file(name)
-        identity = Identity.read(run_file)
-        if identity and (process := identity.process()):
-            await asyncio.to_thread(_end, name, process)
-            say(name, f"(pid {identity.pid}) was left from an earlier run: ended it")
-        run_file.unlink(missing_ok=True)
+        await _stop_leftover(folder, name, say)
 
 
-def _end(name: str, process: psutil.Process) -> None:
-    if name == "postgres":
-        process.send_signal(postgres.STOP_FAST)
-    else:
-        process.terminate()
-    try:
-        process.wait(LEAVES_WITHIN_S)
-    except psutil.TimeoutExpired:
-        process.kill()
-        process.wait(LEAVES_WITHIN_S)
+async def _stop_leftover(folder: Folder, name: str, say: Say) -> None:
+    run_file = folder.run_file(name)
+    identity = Identity.read(run_file)
+    if identity and identity.process():
+        await identity.end(
+            postgres.STOP_FAST if name == "postgres" else signal.SIGTERM,
+            patience_s=LEAVES_WITHIN_S,
+        )
+        say(name, f"(pid {identity.pid}) was left from an earlier run: ended it")
+    run_file.unlink(missing_ok=True)
 
 
 async def _depth(aws: Aws, queue: str) -> int:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from uuid import UUID
 
-from accounting import metrics
 from accounting.domain.bookkeeping import Books
 from accounting.domain.orders import (
     OPENING,
@@ -22,7 +21,7 @@ from accounting.domain.orders import (
 from accounting.domain.shares import shipping
 from accounting.store import documents, journal, orders, refunds
 from chassis import outbox
-from chassis.database import Tx, after_commit, announce
+from chassis.database import Tx, announce
 from chassis.events import Announcement, Envelope, Event, Router
 from contracts.accounting import PaymentPosition, RefundRequested
 from contracts.orders import EVENTS, OrderConfirmed, OrderPlaced, OrderRejected
@@ -80,7 +79,6 @@ async def _post(
     )
     if books.documents:
         announce(tx, [UNNUMBERED])
-    after_commit(tx, lambda: metrics.ENTRIES.add(len(books.entries)))
 
 
 def _announced(requested: refunds.Requested, order: Order) -> Announcement:

@@ -3,12 +3,11 @@
 from datetime import UTC
 from typing import TypeAlias
 
-from accounting import metrics
 from accounting.domain.bookkeeping import Books
 from accounting.domain.rules import STOCK_RECEIVED, STOCK_REVALUED
 from accounting.domain.stock import Received, Revalued
 from accounting.store import journal
-from chassis.database import Tx, after_commit
+from chassis.database import Tx
 from chassis.events import Envelope, Router
 from contracts.inventory import ProductChanged, ReceivedGoods, StockReceived
 
@@ -26,7 +25,6 @@ async def post_stock(tx: Tx, events: list[StockEvent]) -> None:
         if event.id not in posted:
             _enter(books, event)
     await journal.add(tx, books.entries)
-    after_commit(tx, lambda: metrics.ENTRIES.add(len(books.entries)))
 
 
 def _enter(books: Books, event: StockEvent) -> None:

@@ -23,8 +23,13 @@ from uuid_utils.compat import uuid7
 
 from accounting.domain.ledger import Account, Entry, Posting
 from accounting.schema import entries, postings
-from chassis.database import Tx, columns_of, insert_many
+from chassis import metrics
+from chassis.database import Tx, after_commit, columns_of, insert_many
 from chassis.pages import Window
+
+POSTED = metrics.counter(
+    "orderly.entries.posted", "{entry}", "Entries added to the journal"
+)
 
 _ENTRY = ("id", "rule", "order_id", "source_event_id", "effective_on")
 _POSTING = ("entry_id", "account", "currency", "debit", "credit")
@@ -73,6 +78,7 @@ async def add(tx: Tx, batch: Sequence[Entry]) -> None:
     await tx.execute(_ADD_ENTRIES, columns_of(rows, _ENTRY))
     # All in one statement: the database weighs each INSERT as a whole.
     await tx.execute(_ADD_POSTINGS, columns_of(posting_rows, _POSTING))
+    after_commit(tx, lambda: POSTED.add(len(batch)))
 
 
 _POSTED_OF = select(entries.c.source_event_id).where(
