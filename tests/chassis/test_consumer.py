@@ -213,15 +213,20 @@ async def test_what_cannot_be_read_is_put_aside(consumer, database, aws, queue):
     assert all(letter.attributes["error"] for letter in letters)
 
 
-async def test_events_for_others_are_deleted(consumer, aws, topic, queue):
+async def test_events_for_others_are_deleted(database, aws, topic, queue):
+    deleting = asyncio.Event()
+
+    async def look(real: Any, **arguments: Any) -> Any:
+        deleting.set()
+        return await real(**arguments)
+
     await aws.publish(topic.name, [f"[{an_event(type='others.thing_done.v1')}]"])
+    watched = with_faults(aws, sqs={"delete_message_batch": look})
 
-    async with consuming(consumer):
+    async with consuming(Consumer(database, watched, queue, events)):
+        await asyncio.wait_for(deleting.wait(), 15)
 
-        async def deleted() -> bool:
-            return await none_left(aws, queue.name)
-
-        await eventually(deleted)
+    assert await none_left(aws, queue.name)
 
 
 async def test_nothing_goes_to_the_dead_letters_while_the_database_is_away(
@@ -309,17 +314,22 @@ async def test_what_one_receive_brought_is_handled_though_another_failed(
 async def test_a_message_that_could_not_be_deleted_is_known_when_it_comes_again(
     database, aws, topic, queue
 ):
-    async def delete_nothing(_: Any, Entries: list[dict], **__: Any) -> Any:  # noqa: N803
+    attempts = 0
+
+    async def delete_at_last(real: Any, Entries: list[dict], **rest: Any) -> Any:  # noqa: N803
+        nonlocal attempts
+        attempts += 1
+        if attempts > 1:
+            return await real(Entries=Entries, **rest)
         failed = [{"Id": e["Id"], "Code": "InternalError"} for e in Entries]
         return {"Successful": [], "Failed": failed}
 
+    async def deleted() -> bool:
+        return attempts > 1 and await none_left(aws, queue.name)
+
     await aws.publish(topic.name, [a_message("once")])
-    faulty = with_faults(aws, sqs={"delete_message_batch": first_time(delete_nothing)})
+    faulty = with_faults(aws, sqs={"delete_message_batch": delete_at_last})
     async with consuming(Consumer(database, faulty, queue, events)):
-
-        async def deleted() -> bool:
-            return await none_left(aws, queue.name)
-
         await eventually(deleted, within_s=30)
 
     assert await count(database) == 1

@@ -255,7 +255,8 @@ def waiting_for_locks(database: Database, number: int) -> Any:
 async def test_who_cannot_finish_leaves_in_time_and_loses_nothing(
     url, stored, environment, issuer
 ):
-    async with running(url, environment) as sample:
+    hurried = {**environment, "SAMPLE_LEAVES_WITHIN_S": "2"}
+    async with running(url, hurried) as sample:
         await sample.ready()
         async with stored.begin() as tx:
             await tx.execute(sa.text("LOCK TABLE heard IN EXCLUSIVE MODE"))

@@ -34,7 +34,6 @@ from chassis.waiting import Waiters
 
 log = structlog.get_logger(__name__)
 
-LEAVES_WITHIN_S = 16
 FLUSHES_WITHIN_S = 4
 CLOSES_WITHIN_S = 1
 SWEEP_S = 15
@@ -184,7 +183,7 @@ class _Process(Generic[S]):
             log.info("Leaving")
             self.health.leaving = True
             try:
-                async with asyncio.timeout(LEAVES_WITHIN_S):
+                async with asyncio.timeout(self.runtime.settings.leaves_within_s):
                     await self._finish(serving, consuming, writing)
             except TimeoutError:
                 log.warning("Left before everything was finished; it is taken up again")

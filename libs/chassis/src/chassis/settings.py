@@ -96,6 +96,11 @@ class ServiceSettings(BaseSettings):
         default=0,
         description="after SIGTERM, how long to serve on while the balancer turns away",
     )
+    leaves_within_s: PositiveFloat = Field(
+        default=16,
+        description="after SIGTERM, when to leave undone what is not finished; closing"
+        " takes 2 s more, and then whoever runs us kills",
+    )
 
     @override
     @classmethod
