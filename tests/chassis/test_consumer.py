@@ -365,6 +365,7 @@ async def test_long_work_keeps_its_messages_hidden(database, aws, topic, queue):
 
 async def test_what_is_not_finished_is_handed_back(database, aws, topic, queue):
     handling = asyncio.Event()
+    handed_back: list[int] = []
     router = Router()
 
     @router.on(NoteTaken)
@@ -372,16 +373,45 @@ async def test_what_is_not_finished_is_handed_back(database, aws, topic, queue):
         handling.set()
         await asyncio.Future()
 
+    async def look(real: Any, Entries: list[dict], **arguments: Any) -> Any:  # noqa: N803
+        handed_back.extend(entry["VisibilityTimeout"] for entry in Entries)
+        return await real(Entries=Entries, **arguments)
+
     await aws.publish(topic.name, [a_message("unfinished")])
-    consumer = Consumer(database, aws, queue, router)
-    running = asyncio.create_task(consumer.run())
+    watched = with_faults(aws, sqs={"change_message_visibility_batch": look})
+    running = asyncio.create_task(Consumer(database, watched, queue, router).run())
     await handling.wait()
 
     running.cancel()
     await asyncio.wait([running])
 
-    (message,) = await aws.receive(queue.name, wait_s=1)
-    assert message.received_count == 2
+    assert handed_back == [0]
+
+
+async def test_a_queue_that_hangs_does_not_hold_who_leaves(
+    database, aws, topic, queue, monkeypatch
+):
+    monkeypatch.setattr(consumer_module, "HANDS_BACK_WITHIN_S", 0.1)
+    handling = asyncio.Event()
+    router = Router()
+
+    @router.on(NoteTaken)
+    async def hear(_: Tx, __: list[Envelope[NoteTaken]]) -> None:
+        handling.set()
+        await asyncio.Future()
+
+    async def hang(_: Any, **__: Any) -> Any:
+        await asyncio.Future()
+
+    await aws.publish(topic.name, [a_message("unfinished")])
+    hanging = with_faults(aws, sqs={"change_message_visibility_batch": hang})
+    running = asyncio.create_task(Consumer(database, hanging, queue, router).run())
+    await handling.wait()
+
+    running.cancel()
+
+    await asyncio.wait([running], timeout=5)
+    assert running.done()
 
 
 async def test_stopping_finishes_what_was_begun(database, aws, topic, queue):

@@ -91,7 +91,6 @@ class Consumer:
                 else:
                     await self._or_stop(asyncio.create_task(self._backoff.wait()))
                     await self._until_database_answers()
-                # What is on its way when we stop shows up again after its time-out.
                 messages = await self._or_stop(receiving) or []
             finally:
                 receiving.cancel()
@@ -111,7 +110,10 @@ class Consumer:
         return True
 
     async def _or_stop(self, task: "asyncio.Task[T]") -> T | None:
-        """The result, unless we are told to stop before there is one."""
+        """The result, unless we are told to stop before there is one.
+
+        Messages that are on their way just then show up again after their time-out.
+        """
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             await asyncio.wait([task, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -125,13 +127,14 @@ class Consumer:
         backoff = Backoff()
         while True:
             try:
-                messages = await self._call()
+                messages = await self._or_stop(asyncio.create_task(self._call()))
             except Exception as error:
                 log.warning(
                     "Queue does not answer", queue=self._queue.name, error=repr(error)
                 )
                 await backoff.wait()
             else:
+                messages = messages or []
                 return messages + await self._more(after=messages)
 
     async def _more(self, *, after: Sequence[Message]) -> list[Message]:

@@ -4,8 +4,9 @@ from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from pydantic_settings import SettingsConfigDict
+from typing_extensions import override
 
 from chassis import outbox, web
 from chassis.auth import needs
@@ -110,14 +111,21 @@ async def get_note(note_id: UUID, request: Request) -> Response:
 class Settings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="SAMPLE_")
 
+    crash: bool = Field(default=False, description="have a part that dies")
+
+
+class Crashing(GroupCommit[str, NoteView]):
+    @override
+    async def run(self) -> None:
+        raise ValueError("a part that dies")
+
 
 def build(runtime: Runtime[Settings]) -> Parts:
     app = web.create_app("sample", description="Notes.", routers=[router])
+    part = Crashing if runtime.settings.crash else GroupCommit[str, NoteView]
     return Parts(
         app=app,
-        group_commits=[
-            GroupCommit(lambda texts: runtime.database.transact(take, texts))
-        ],
+        group_commits=[part(lambda texts: runtime.database.transact(take, texts))],
     )
 
 

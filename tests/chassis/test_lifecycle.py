@@ -1,0 +1,327 @@
+import asyncio
+import json
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from chassis.database import Database
+from chassis.queues import Aws
+from chassis.testing import TokenIssuer, eventually
+from chassis.topology import provision
+from orderly.stack.postgres import Postgres
+from sample.main import QUEUE, TOPOLOGY
+from sample.schema import heard, notes
+
+
+@dataclass
+class Sample:
+    """A process of the sample service, and what it logged."""
+
+    process: asyncio.subprocess.Process
+    http: httpx.AsyncClient
+    logs: list[dict[str, Any]] = field(default_factory=list)
+
+    async def read(self) -> None:
+        assert self.process.stdout
+        async for line in self.process.stdout:
+            self.logs.append(json.loads(line))
+
+    def logged(self, event: str) -> bool:
+        return any(entry["message"] == event for entry in self.logs)
+
+    async def has_logged(self, event: str) -> None:
+        async def check() -> bool:
+            return self.logged(event)
+
+        await eventually(check, within_s=30)
+
+    async def ready(self, status: int = 200) -> None:
+        async def check() -> bool:
+            with suppress(httpx.TransportError):
+                return (await self.http.get("/readyz")).status_code == status
+            return False
+
+        await eventually(check, within_s=30)
+
+    async def left(self) -> int:
+        return await asyncio.wait_for(self.process.wait(), 20)
+
+
+@pytest.fixture
+async def queues(aws: Aws) -> None:
+    """The sample's own topology, empty at first."""
+    await provision(aws, TOPOLOGY)
+    await aws.sqs.purge_queue(QueueUrl=await aws.queue_url(QUEUE.name))
+
+
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+@pytest.fixture
+def environment(
+    aws_environment: Mapping[str, str], issuer: TokenIssuer
+) -> dict[str, str]:
+    return {
+        **aws_environment,
+        "PYTHONPATH": ":".join(sys.path),
+        "PYTHONUNBUFFERED": "1",
+        "ORDERLY_ISSUERS": json.dumps([issuer.trusted.model_dump()]),
+        "SAMPLE_PORT": free_port(),
+        "SAMPLE_DATABASE_CONNECT_TIMEOUT_S": "2",
+    }
+
+
+@asynccontextmanager
+async def running(url: str, environment: Mapping[str, str]) -> AsyncIterator[Sample]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "sample"),
+        env={**environment, "SAMPLE_DATABASE_URL": url},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    base_url = f"http://127.0.0.1:{environment['SAMPLE_PORT']}"
+    async with httpx.AsyncClient(base_url=base_url, timeout=30) as http:
+        sample = Sample(process, http)
+        reading = asyncio.create_task(sample.read())
+        try:
+            yield sample
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+            await reading
+
+
+@pytest.fixture
+async def url(databases) -> AsyncIterator[str]:
+    url = await databases.make("sample")
+    yield url
+    await databases.drop(url)
+
+
+@pytest.fixture
+async def stored(url: str) -> AsyncIterator[Database]:
+    database = Database(url, application_name="tests")
+    yield database
+    await database.close()
+
+
+async def count(database: Database, table: sa.Table) -> int:
+    async with database.begin() as tx:
+        query = sa.select(sa.func.count()).select_from(table)
+        return int((await tx.execute(query)).scalar_one())
+
+
+def has(database: Database, table: sa.Table, number: int) -> Any:
+    async def check() -> bool:
+        return await count(database, table) == number
+
+    return check
+
+
+def take(sample: Sample, issuer: TokenIssuer, text: str = "hello", **headers: str):
+    return sample.http.post(
+        "/v1/sample/notes",
+        json={"text": text},
+        headers=issuer.headers("sample.write")
+        | {"Idempotency-Key": str(uuid4())}
+        | headers,
+    )
+
+
+@pytest.mark.usefixtures("queues")
+async def test_a_note_goes_round_through_request_outbox_topic_queue_and_handler(
+    url, stored, environment, issuer
+):
+    async with running(url, environment) as sample:
+        await sample.ready()
+
+        answer = await take(sample, issuer)
+
+        assert answer.status_code == 201
+        await eventually(has(stored, heard, 1))
+        sample.process.send_signal(signal.SIGTERM)
+        assert await sample.left() == 0
+    assert sample.logged("Serving")
+    assert sample.logged("Left")
+
+
+@pytest.mark.usefixtures("queues")
+async def test_a_trace_goes_from_the_request_to_the_consumers_log(
+    url, environment, issuer
+):
+    trace_id = "0af7651916cd43dd8448eb211c80319c"
+    async with running(url, environment) as sample:
+        await sample.ready()
+
+        await take(sample, issuer, traceparent=f"00-{trace_id}-b7ad6b7169203331-01")
+
+        await sample.has_logged("Events handled")
+    (handled,) = [e for e in sample.logs if e["message"] == "Events handled"]
+    assert handled["trace_id"] == trace_id
+    assert handled["service"] == "sample"
+
+
+@pytest.mark.usefixtures("queues")
+async def test_a_service_starts_and_is_alive_without_its_database(environment, issuer):
+    async with Postgres.throwaway() as server:
+        url = await server.give_database("sample")
+        await server.stop()
+        async with running(url, environment) as sample:
+            await sample.ready(503)
+
+            alive = await sample.http.get("/healthz")
+            answer = await take(sample, issuer)
+
+            assert (alive.status_code, answer.status_code) == (200, 503)
+            assert answer.json()["code"] == "database_unavailable"
+            sample.process.send_signal(signal.SIGTERM)
+            assert await sample.left() == 0
+
+
+@pytest.mark.usefixtures("queues")
+async def test_a_service_becomes_ready_when_its_database_is_there_and_migrated(
+    environment,
+):
+    async with Postgres.throwaway() as server:
+        url = await server.give_database("sample")
+        await server.stop()
+        async with running(url, environment) as sample:
+            await sample.ready(503)
+            await server.start()
+            report = (await sample.http.get("/readyz")).json()
+            assert report["checks"]["queues"] == "ok"
+
+            await migrate(url)
+
+            await sample.ready(200)
+
+
+async def migrate(url: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "sample", "migrate"),
+        env={"PYTHONPATH": ":".join(sys.path), "SAMPLE_DATABASE_URL": url},
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    assert await process.wait() == 0
+
+
+@pytest.mark.usefixtures("queues")
+async def test_leaving_finishes_what_was_begun_and_hands_back_the_rest(
+    url, stored, environment, issuer
+):
+    async with running(url, environment) as sample, stored.begin() as tx:
+        await sample.ready()
+        # What writes a note, or hears of one, has to wait for this.
+        await tx.execute(sa.text("LOCK TABLE notes, heard IN EXCLUSIVE MODE"))
+        request = asyncio.create_task(take(sample, issuer, "in flight"))
+        await eventually(waiting_for_locks(stored, 1))
+
+        sample.process.send_signal(signal.SIGTERM)
+        await sample.has_logged("Leaving")
+        await tx.commit()
+
+        assert (await request).status_code == 201
+        assert await sample.left() == 0
+    assert await count(stored, notes) == 1
+
+
+def waiting_for_locks(database: Database, number: int) -> Any:
+    query = sa.text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+
+    async def check() -> bool:
+        async with database.begin() as tx:
+            return int((await tx.execute(query)).scalar_one()) >= number
+
+    return check
+
+
+@pytest.mark.usefixtures("queues")
+async def test_who_cannot_finish_leaves_in_time_and_loses_nothing(
+    url, stored, environment, issuer
+):
+    async with running(url, environment) as sample:
+        await sample.ready()
+        async with stored.begin() as tx:
+            await tx.execute(sa.text("LOCK TABLE heard IN EXCLUSIVE MODE"))
+            await take(sample, issuer, "stuck")
+            await eventually(waiting_for_locks(stored, 1))
+
+            sample.process.send_signal(signal.SIGTERM)
+
+            assert await sample.left() == 0
+    async with running(url, environment):
+        await eventually(has(stored, heard, 1), within_s=30)
+
+
+@pytest.mark.usefixtures("queues")
+async def test_what_a_killed_process_left_is_taken_up_by_the_next(
+    url, stored, environment, issuer
+):
+    async with running(url, environment) as sample:
+        await sample.ready()
+        await asyncio.gather(*(take(sample, issuer, str(n)) for n in range(20)))
+        sample.process.kill()
+
+    async with running(url, environment):
+        await eventually(has(stored, heard, 20), within_s=40)
+
+
+@pytest.mark.usefixtures("queues")
+async def test_a_taken_port_ends_the_process(url, environment):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", int(environment["SAMPLE_PORT"])))
+        taken.listen()
+        async with running(url, environment) as sample:
+            assert await sample.left() != 0
+    assert "address already in use" in json.dumps(sample.logs)
+
+
+@pytest.mark.usefixtures("queues")
+async def test_a_part_that_dies_takes_the_process_with_it(url, environment):
+    crashing = {**environment, "SAMPLE_CRASH": "true"}
+    async with running(url, crashing) as sample:
+        assert await sample.left() == 1
+
+    (died,) = [entry for entry in sample.logs if entry["message"] == "Died"]
+    assert "a part that dies" in json.dumps(died["exception"])
+
+
+@pytest.mark.usefixtures("queues")
+async def test_roles_split_requests_from_events(url, stored, environment, issuer):
+    async with running(url, {**environment, "SAMPLE_ROLES": "api"}) as api:
+        await api.ready()
+        await take(api, issuer)
+        await api.has_logged("Events published")
+        assert await count(stored, heard) == 0
+
+        other_port = {"SAMPLE_PORT": free_port(), "SAMPLE_ROLES": "consumer"}
+        async with running(url, environment | other_port):
+            await eventually(has(stored, heard, 1), within_s=30)
+
+
+async def test_an_unknown_word_is_told_what_there_is():
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "sample", "fly"),
+        env={"PYTHONPATH": ":".join(sys.path)},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, complaint = await process.communicate()
+
+    assert process.returncode == 1
+    assert complaint.decode() == "usage: python -m sample [migrate]\n"
