@@ -10,10 +10,13 @@ from chassis.database import (
     Database,
     DatabaseUnavailable,
     Tx,
+    after_commit,
     announce,
+    changes_of,
     columns_of,
     insert_many,
     is_away,
+    update_many,
 )
 from chassis.testing import eventually
 from orderly.stack.postgres import Postgres
@@ -315,3 +318,40 @@ async def test_an_idle_database_is_let_go(stoppable, other):
     await stoppable.let_go()
 
     await eventually(none)
+
+
+async def test_many_rows_take_their_own_values_by_one_statement(tx):
+    rows = [{"id": uuid4(), "text": f"{number}"} for number in range(3)]
+    await tx.execute(insert_many(notes, "id", "text"), columns_of(rows, ("id", "text")))
+    changed = [row | {"text": f"changed {row['text']}"} for row in rows[:2]]
+
+    await tx.execute(
+        update_many(notes, ("id",), ("text",)), changes_of(changed, ("id", "text"))
+    )
+
+    texts = await tx.execute(sa.select(notes.c.text).order_by(notes.c.text))
+    assert list(texts.scalars()) == ["2", "changed 0", "changed 1"]
+
+
+async def test_what_was_noted_follows_the_commit(database):
+    noted = []
+
+    async with database.begin() as tx:
+        after_commit(tx, lambda: noted.append("done"))
+        assert noted == []
+
+    assert noted == ["done"]
+
+
+async def test_what_was_noted_is_forgotten_with_the_transaction(database):
+    noted = []
+
+    async def fail(tx: Tx) -> None:
+        after_commit(tx, lambda: noted.append("done"))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await database.transact(fail)
+    await database.transact(one)
+
+    assert noted == []

@@ -8,14 +8,16 @@ from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Depends, Query
-from pydantic import AwareDatetime, BaseModel, TypeAdapter
-from sqlalchemy import ColumnElement, Select, literal, tuple_
+from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
+from pydantic_core import from_json
+from sqlalchemy import BigInteger, ColumnElement, Select, literal, tuple_
 
 from chassis.errors import Malformed
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
-MAX_INTEGER = 2**63 - 1
+MAX_INTEGER = 2**31 - 1
+MAX_BIG_INTEGER = 2**63 - 1
 
 T = TypeVar("T")
 Q = TypeVar("Q", bound=tuple[Any, ...])
@@ -79,7 +81,7 @@ def _encode(key: tuple[Any, ...]) -> str:
 
 def _decode(cursor: str) -> tuple[Any, ...]:
     try:
-        key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        key = from_json(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except ValueError:
         key = None
     if not isinstance(key, list) or not all(map(_fits_the_database, key)):
@@ -88,23 +90,29 @@ def _decode(cursor: str) -> tuple[Any, ...]:
 
 
 def _fits_the_database(value: object) -> bool:
-    return (isinstance(value, str) and "\x00" not in value) or (
-        isinstance(value, int) and abs(value) <= MAX_INTEGER
-    )
+    return isinstance(value, int) or (isinstance(value, str) and "\x00" not in value)
 
 
 def _typed(after: Sequence[Any], key: Sequence[ColumnElement[Any]]) -> list[Any]:
     """What JSON made text again, as what its columns hold."""
-    types = [column.type.python_type for column in key]
     try:
         return [
-            TypeAdapter(AwareDatetime if type_ is datetime else type_).validate_python(
-                value
-            )
-            for value, type_ in zip(after, types, strict=True)
+            _adapter(column).validate_python(value)
+            for value, column in zip(after, key, strict=True)
         ]
     except ValueError:  # pydantic's is one, and so is zip's
         raise NotACursor from None
+
+
+def _adapter(column: ColumnElement[Any]) -> TypeAdapter[Any]:
+    python_type = column.type.python_type
+    if python_type is datetime:
+        return TypeAdapter(AwareDatetime)
+    if python_type is int:
+        big = isinstance(column.type, BigInteger)
+        most = MAX_BIG_INTEGER if big else MAX_INTEGER
+        return TypeAdapter(Annotated[int, Field(ge=-most, le=most)])
+    return TypeAdapter(python_type)
 
 
 # Async: FastAPI takes dependencies that are not to a thread and back.

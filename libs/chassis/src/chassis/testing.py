@@ -16,11 +16,15 @@ import httpx
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, iter_route_contexts
 from joserfc import jwt
 from joserfc.jwk import ECKey, Key, KeySet
 from sqlalchemy.engine import make_url
 
 from chassis import migrations, queues
+from chassis.auth import authenticate
 from chassis.database import Database, Tx
 from chassis.lifecycle import Runtime, Service
 from chassis.queues import Aws
@@ -38,6 +42,26 @@ async def eventually(
     while not await check():
         assert time.monotonic() < deadline, f"not within {within_s} s"  # noqa: S101
         await asyncio.sleep(every_s)
+
+
+def routes_without_scope(app: FastAPI) -> list[str]:
+    """The routes that say nothing about who may use them: there should be none.
+
+    What proves its callers in another way is for the test to name.
+    """
+    return [
+        f"{method} {route.path}"
+        for route in iter_route_contexts(app.routes)
+        if isinstance(route.original_route, APIRoute)
+        and not _states_scope(route.dependant)
+        for method in sorted(route.methods or ())
+    ]
+
+
+def _states_scope(dependant: Dependant) -> bool:
+    if dependant.call is authenticate and dependant.own_oauth_scopes:
+        return True
+    return any(map(_states_scope, dependant.dependencies))
 
 
 class Databases:

@@ -1,0 +1,19 @@
+import re
+
+import pytest
+
+from chassis import metrics
+
+
+@pytest.mark.parametrize("metric", metrics.REGISTRY.values(), ids=lambda m: m.name)
+def test_a_metric_says_what_it_is_and_in_what_it_is_counted(metric):
+    assert re.fullmatch(r"orderly(\.[a-z_]+)+", metric.name)
+    assert metric.description
+    assert metric.unit
+
+
+def test_two_metrics_cannot_have_one_name():
+    (name, *_) = metrics.REGISTRY
+
+    with pytest.raises(ValueError, match=name):
+        metrics.counter(name, "{event}", "The same again")

@@ -1,0 +1,110 @@
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from opentelemetry import trace
+
+from chassis import telemetry
+
+SCRIPT = """
+import logging, structlog
+from opentelemetry import trace
+from chassis import telemetry
+from sample.main import Settings
+
+telemetry.setup("sample", Settings(database_url="postgresql://", log_format="{form}"))
+log = structlog.get_logger("tests")
+with telemetry.tracer.start_as_current_span("work"):
+    log.info("Note taken", note_id="n-1", text="two\\nlines ü")
+log.debug("Too small")
+log.error("Odd", value=object())
+logging.getLogger("library").warning("Library says %s", "hello")
+logging.getLogger("library").info("Library chats")
+try:
+    password = "secret"
+    raise ValueError("broken")
+except ValueError:
+    log.exception("Failed")
+    logging.getLogger("library").exception("Library failed")
+try:
+    raise ExceptionGroup("several", [ValueError("one"), KeyError("two")])
+except ExceptionGroup:
+    log.exception("Failed together")
+"""
+
+
+def lines_of(form: str) -> list[str]:
+    ran = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-c", SCRIPT.replace("{form}", form)],
+        env={"PYTHONPATH": ":".join(sys.path), "PYTHONIOENCODING": "utf-8"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.stderr == ""
+    return ran.stdout.splitlines()
+
+
+@pytest.fixture(scope="module")
+def entries() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines_of("json")]
+
+
+def test_every_line_is_json_and_says_what_when_and_who(entries):
+    assert [entry["message"] for entry in entries] == [
+        "Note taken",
+        "Odd",
+        "Library says hello",
+        "Failed",
+        "Library failed",
+        "Failed together",
+    ]
+    for entry in entries:
+        assert {"level", "time", "service"} <= entry.keys()
+    assert (entries[0]["note_id"], entries[0]["text"]) == ("n-1", "two\nlines ü")
+
+
+def test_a_line_within_a_span_carries_its_trace(entries):
+    assert len(entries[0]["trace_id"]) == 32
+    assert "trace_id" not in entries[1]
+
+
+def test_a_traceback_shows_no_variables(entries):
+    failed = entries[3]
+
+    assert failed["exception"][0]["exc_value"] == "broken"
+    assert "secret" not in json.dumps(entries)
+
+
+def test_lines_for_people_can_be_read():
+    lines = lines_of("console")
+
+    assert "Note taken" in lines[0]
+    assert "note_id" in lines[0]
+    assert any("ValueError: broken" in line for line in lines)
+    assert "secret" not in "".join(lines)
+
+
+def a_trace(number: int) -> str:
+    return f"00-{number:032x}-{number:016x}-01"
+
+
+def test_a_batch_continues_the_first_trace_that_is_known():
+    with telemetry.handling("batch", [None, a_trace(1), a_trace(2)]):
+        span = trace.get_current_span().get_span_context()
+
+    assert span.trace_id == 1
+
+
+def test_a_batch_without_traces_is_handled_too():
+    with telemetry.handling("batch", [None]), telemetry.handling("batch", []):
+        pass
+
+
+@pytest.mark.parametrize("nonsense", ["", "nonsense", "00-0-0-00", "ü"])
+def test_nonsense_from_a_caller_is_no_trace(nonsense):
+    context = telemetry.context_of(nonsense)
+
+    assert not trace.get_current_span(context).get_span_context().is_valid
