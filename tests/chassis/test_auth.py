@@ -80,12 +80,13 @@ async def test_a_claim_that_is_not_as_it_must_be(own_issuer, authenticator, clai
         await authenticator.caller(own_issuer.token("orders.read", **claims))
 
 
-@pytest.mark.parametrize(
-    "claims",
-    [{"aud": ["orderly", "other"]}, {"exp": int(time.time()) - 5}, {"scope": None}],
-)
+@pytest.mark.parametrize("claims", [{"aud": ["orderly", "other"]}, {"scope": None}])
 async def test_a_claim_that_may_be_so(own_issuer, authenticator, claims):
     assert await authenticator.caller(own_issuer.token("orders.read", **claims))
+
+
+async def test_clocks_that_differ_a_little_are_forgiven(own_issuer, authenticator):
+    assert await authenticator.caller(own_issuer.token(exp=int(time.time()) - 5))
 
 
 async def test_a_token_is_not_accepted_after_it_expired(

@@ -1,5 +1,6 @@
 import asyncio
 import json
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -19,18 +20,27 @@ def relay_for(database: Database, aws: Aws, topic: Topic) -> Relay:
     return Relay(database, aws, topic=topic.name, source="orderly/sample")
 
 
-async def received(aws: Aws, queue: Queue, count: int) -> list[dict]:
+async def received(aws: Aws, queue: Queue, count: int) -> list[dict[str, Any]]:
     """The events that reach the queue, until there are `count`."""
-    events: list[dict] = []
+    return [
+        event
+        for body in await received_bodies(aws, queue, count)
+        for event in json.loads(body)
+    ]
+
+
+async def received_bodies(aws: Aws, queue: Queue, count: int) -> list[str]:
+    """The messages that reach the queue, until they hold `count` events."""
+    bodies: list[str] = []
 
     async def enough() -> bool:
         for message in await aws.receive(queue.name, wait_s=1):
-            events.extend(json.loads(message.body))
+            bodies.append(message.body)
             await aws.delete(queue.name, [message])
-        return len(events) >= count
+        return sum(len(json.loads(body)) for body in bodies) >= count
 
     await eventually(enough)
-    return events
+    return bodies
 
 
 async def positions(database: Database) -> list[int]:
@@ -105,10 +115,9 @@ async def test_hundreds_of_events_travel_in_few_messages(database, aws, topic, q
 
     await relay_for(database, aws, topic).drain()
 
-    messages = await aws.receive(queue.name)
-    assert sum(len(json.loads(message.body)) for message in messages) == 400
-    assert all(len(message.body.encode()) <= 60 * 1024 for message in messages)
-    assert len(messages) <= 4
+    bodies = await received_bodies(aws, queue, 400)
+    assert all(len(body.encode()) <= 60 * 1024 for body in bodies)
+    assert len(bodies) <= 4
 
 
 async def test_an_event_larger_than_a_bundle_travels_alone(database, aws, topic, queue):

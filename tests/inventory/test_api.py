@@ -83,7 +83,7 @@ async def test_a_description_that_cannot_be_is_refused(client):
 
 
 async def test_a_sku_that_cannot_be_part_of_a_path_is_refused(client):
-    for sku in ("a%20b", "a%7Fb", "a%3Fb", "x" * 65):
+    for sku in ("a%20b", "a%3Fb", "x" * 65):
         answer = await client.put(f"{V1}/products/{sku}", json=SOAP)
         assert answer.status_code == 422, sku
 

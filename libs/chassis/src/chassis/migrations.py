@@ -55,14 +55,17 @@ def newest(service: str) -> str | None:
 
 async def check(database: Database, service: str) -> None:
     """Raise unless the schema is at the newest revision this code knows, or beyond."""
-    async with database.begin() as tx:
-        found = await tx.execute(sa.text("SELECT version_num FROM alembic_version"))
-        there = found.scalar_one()
+    there = await database.transact(_revision)
     known = {script.revision for script in _scripts(service)}
     if there in known and there != newest(service):
         raise NotMigrated(
             f"the schema is at {there}: run `python -m {service} migrate`"
         )
+
+
+async def _revision(tx: Tx) -> str:
+    found = await tx.execute(sa.text("SELECT version_num FROM alembic_version"))
+    return str(found.scalar_one())
 
 
 def _scripts(service: str) -> list[Any]:

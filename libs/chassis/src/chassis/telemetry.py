@@ -45,12 +45,14 @@ def _setup_logs(service: str, settings: ServiceSettings) -> None:
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-        add_service,
         _add_trace_id,
     ]
     last: list[structlog.typing.Processor]
     if settings.log_format == "json":
+        shared += [
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+            add_service,
+        ]
         last = [
             # Without the frames' variables: they hold customers' data, and keys.
             structlog.processors.ExceptionRenderer(
@@ -60,6 +62,11 @@ def _setup_logs(service: str, settings: ServiceSettings) -> None:
             structlog.processors.JSONRenderer(default=str),
         ]
     else:
+        # People look at one service, today; eight digits tell traces apart.
+        shared += [
+            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False, key="time"),
+            _shorten_trace_id,
+        ]
         last = [
             structlog.dev.ConsoleRenderer(
                 timestamp_key="time",
@@ -100,6 +107,16 @@ def _add_trace_id(
     span = trace.get_current_span().get_span_context()
     if span.is_valid:
         event["trace_id"] = f"{span.trace_id:032x}"
+    return event
+
+
+def _shorten_trace_id(
+    _: Any,
+    __: str,
+    event: MutableMapping[str, Any],
+) -> MutableMapping[str, Any]:
+    if trace_id := event.pop("trace_id", None):
+        event["trace"] = trace_id[:8]
     return event
 
 

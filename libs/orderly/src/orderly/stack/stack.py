@@ -14,7 +14,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
+from sqlalchemy.exc import ProgrammingError
 
+from chassis import migrations
+from chassis.database import Database
 from chassis.queues import Aws
 from chassis.topology import provision
 from contracts.topology import ORDERS_INTAKE, TOPOLOGY
@@ -147,7 +150,7 @@ class Stack:
         self.ports.check()
         self._build()
         await together(self._start_postgres(), self._start_emulator())
-        await together(*(service.migrate() for service in self.services.values()))
+        await together(*map(self._migrate, self.services.values()))
         await self._publish_again()
         await together(*map(self._start_service, self.services.values()))
         await self._start_part(self.gateway)
@@ -207,6 +210,17 @@ class Stack:
         await self._start_part(self.emulator)
         async with self.emulator.connect() as aws:
             await provision(aws, TOPOLOGY)
+
+    async def _migrate(self, service: Service) -> None:
+        """Bring its schema up to date, unless it is: a process is slow to start."""
+        url = self._database_urls[service.name]
+        database = Database(url, application_name="orderly", pool_size=1)
+        try:
+            await migrations.check(database, service.name)
+        except (migrations.NotMigrated, ProgrammingError):  # an old one, or none
+            await service.migrate()
+        finally:
+            await database.close()
 
     async def _publish_again(self) -> None:
         async with self.emulator.connect() as aws:
