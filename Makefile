@@ -25,15 +25,17 @@ test-fast: setup ## Run the tests that need neither PostgreSQL nor SQS
 	@$(BIN)/pytest -m "not postgres and not localstack" $(ARGS)
 
 .PHONY: check
-check: setup ## Check format, lint and types
+check: setup ## Check format, lint, types and generated files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy $(SOURCES)
+	@$(BIN)/python -m contracts --check docs/events
 
 .PHONY: fmt
-fmt: setup ## Format, and mend what can be mended
+fmt: setup ## Format, mend what can be mended, write generated files anew
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+	@$(BIN)/python -m contracts docs/events
 
 $(SET_UP): uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) \
 		libs/orderly/setup_environment.py libs/orderly/src/orderly/stack/emulator-requirements.txt
