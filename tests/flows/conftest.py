@@ -1,7 +1,6 @@
 """The whole stack, as `make run` starts it, in a folder and on ports of its own."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -24,11 +23,3 @@ async def shop(stack: Stack) -> AsyncIterator[Shop]:
         base_url=stack.url, headers=headers, limits=limits, timeout=30, trust_env=False
     ) as http:
         yield Shop(http)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs them all, for the stack is one."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.xdist_group("stack"))

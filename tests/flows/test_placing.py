@@ -2,7 +2,11 @@
 
 from uuid import uuid4
 
+import pytest
+
 from tests.flows.shop import Shop, an_order
+
+pytestmark = pytest.mark.xdist_group("stack")  # there is one: one worker
 
 
 async def test_an_order_with_enough_stock_is_confirmed_and_invoiced_once(shop: Shop):

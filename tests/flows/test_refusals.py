@@ -9,6 +9,8 @@ from orderly.stack.stack import Stack
 from orderly.tokens import Signer
 from tests.flows.shop import JSON, Shop, an_order
 
+pytestmark = pytest.mark.xdist_group("stack")  # there is one: one worker
+
 
 async def post(shop: Shop, order: JSON, **headers: str) -> httpx.Response:
     key = {"Idempotency-Key": uuid4().hex}

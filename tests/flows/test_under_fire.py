@@ -16,6 +16,8 @@ from contracts.topology import INVENTORY_FROM_ORDERS
 from orderly.stack.stack import Stack
 from tests.flows.shop import JSON, Shop, an_order
 
+pytestmark = pytest.mark.xdist_group("stack")  # there is one: one worker
+
 BUYERS = 32
 
 

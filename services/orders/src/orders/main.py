@@ -21,9 +21,10 @@ def build(runtime: Runtime[Settings]) -> Parts:
         routers=[api.router],
         cors_origins=runtime.settings.cors_origins,
     )
+    waiters = Waiters(database, store.find_decided)
     app.state.intake = intake
-    app.state.waiters = Waiters(database, store.find_decided)
-    return Parts(app=app, group_commits=[intake])
+    app.state.waiters = waiters
+    return Parts(app=app, group_commits=[intake], waiters=[waiters])
 
 
 SERVICE = Service(

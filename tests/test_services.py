@@ -1,0 +1,94 @@
+"""What is true of each of the three services, because it is true of all."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+import accounting.main
+import inventory.main
+import orders.main
+from chassis.database import Database
+from chassis.lifecycle import Runtime, Service
+from chassis.queues import Aws
+from chassis.testing import routes_without_scope
+from contracts.topology import TOPOLOGY
+
+SERVICES = (orders.main.SERVICE, inventory.main.SERVICE, accounting.main.SERVICE)
+MODULES = [
+    "api",
+    "commands",
+    "domain",
+    "handlers",
+    "main",
+    "schema",
+    "settings",
+    "store",
+]
+NOT_HEARD_YET = {"orderly-orders-intake"}
+
+each_service = pytest.mark.parametrize("service", SERVICES, ids=lambda s: s.name)
+
+
+def app_of(service: Service[Any]) -> FastAPI:
+    """The service's app; nothing behind it is asked."""
+    url = "postgresql://nobody@localhost/nothing"
+    runtime = Runtime(
+        settings=service.settings(database_url=url),
+        database=Database(url, application_name="tests"),
+        aws=Aws(None, None, region="us-east-1", account_id="000000000000"),
+    )
+    return service.assemble(runtime).app
+
+
+@each_service
+@pytest.mark.parametrize("module", MODULES)
+def test_it_has_the_modules_that_the_others_have(service, module):
+    assert import_module(f"{service.name}.{module}").__doc__
+
+
+@each_service
+def test_its_readme_answers_what_the_others_answer(service):
+    folder = Path(__file__).parents[1] / "services" / service.name
+    headings = [
+        line.removeprefix("## ")
+        for line in (folder / "README.md").read_text().splitlines()
+        if line.startswith("## ")
+    ]
+
+    assert headings == [
+        "Owns",
+        "May be asked",
+        "Hears",
+        "Announces",
+        "Tables",
+        "Watch",
+        "Run it alone",
+    ]
+
+
+@each_service
+def test_each_of_its_routes_states_its_scope(service):
+    assert routes_without_scope(app_of(service)) == []
+
+
+@each_service
+def test_generated_clients_get_a_name_for_each_operation(service):
+    paths = app_of(service).openapi()["paths"]
+    names = [
+        operation["operationId"]
+        for operations in paths.values()
+        for operation in operations.values()
+    ]
+
+    assert len(set(names)) == len(names) > 0
+    assert all(name.isidentifier() for name in names)
+
+
+@each_service
+def test_it_hears_the_queues_that_are_its_own(service):
+    own = {queue.name for queue in TOPOLOGY.queues_of(service.name)}
+
+    assert {queue.name for queue in service.hears} == own - NOT_HEARD_YET
