@@ -222,3 +222,20 @@ async def authenticate(
 def needs(*scopes: str) -> Any:
     """For a route's first parameter: `caller: Annotated[Caller, needs("…")]`."""
     return Security(authenticate, scopes=list(scopes))
+
+
+class NotForCustomers(Forbidden):
+    """What concerns the whole business is not shown to one of its customers."""
+
+    code = "not_for_customers"
+
+
+def needs_staff(*scopes: str) -> Any:
+    """As `needs`, for what a customer's own token does not open."""
+
+    async def authenticate_staff(caller: Annotated[Caller, needs(*scopes)]) -> Caller:
+        if caller.customer_id is not None:
+            raise NotForCustomers("A customer's token does not open this.")
+        return caller
+
+    return Depends(authenticate_staff)

@@ -31,6 +31,7 @@ T = TypeVar("T")
 MAX_EVENTS = 1000  # in one transaction
 CALLS_IN_FLIGHT = 4  # once a long poll has come back well filled
 WELL_FILLED = BATCH_ENTRIES // 2
+RECEIVES_ON_FOR_S = 1.0  # after it was told to stop
 HANDS_BACK_WITHIN_S = 1.0
 
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -91,7 +92,7 @@ class Consumer:
                 else:
                     await self._or_stop(asyncio.create_task(self._backoff.wait()))
                     await self._until_database_answers()
-                messages = await self._or_stop(receiving) or []
+                messages = await receiving
             finally:
                 receiving.cancel()
 
@@ -109,14 +110,12 @@ class Consumer:
             return False
         return True
 
-    async def _or_stop(self, task: "asyncio.Task[T]") -> T | None:
-        """The result, unless we are told to stop before there is one.
-
-        Messages that are on their way just then show up again after their time-out.
-        """
+    async def _or_stop(self, task: "asyncio.Task[T]", grace_s: float = 0) -> T | None:
+        """The result, unless we are told to stop and there is none soon after."""
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             await asyncio.wait([task, stopping], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([task], timeout=grace_s)
         finally:
             stopping.cancel()
             task.cancel()
@@ -125,20 +124,22 @@ class Consumer:
     async def _receive(self) -> list[Message]:
         """Wait for messages; when many come at once, get more before starting."""
         backoff = Backoff()
-        while True:
+        while not self._stopping.is_set():
             try:
-                messages = await self._or_stop(asyncio.create_task(self._call()))
+                # What the queue has just given out would be hidden until its time-out.
+                call = asyncio.create_task(self._call())
+                messages = await self._or_stop(call, RECEIVES_ON_FOR_S) or []
             except Exception as error:
                 log.warning(
                     "Queue does not answer", queue=self._queue.name, error=repr(error)
                 )
-                await backoff.wait()
+                await self._or_stop(asyncio.create_task(backoff.wait()))
             else:
-                messages = messages or []
                 return messages + await self._more(after=messages)
+        return []
 
     async def _more(self, *, after: Sequence[Message]) -> list[Message]:
-        if len(after) < WELL_FILLED:
+        if len(after) < WELL_FILLED or self._stopping.is_set():
             return []
         calls = (self._call(wait_s=0) for _ in range(CALLS_IN_FLIGHT))
         answers = await asyncio.gather(*calls, return_exceptions=True)

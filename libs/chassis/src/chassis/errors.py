@@ -176,7 +176,9 @@ class _Broken(Refused):
     code = "internal_error"
 
 
-_NUL = Malformed("The address has a NUL, which no text may hold.")
+# What is not UTF-8 reaches us as this: different addresses would mean the same thing.
+_REPLACED = "\ufffd"
+_NOT_TEXT = Malformed("The address is not text: UTF-8 without NUL.")
 _BROKEN = _Broken("Something went wrong here. Asking again with the same key is safe.")
 
 
@@ -218,8 +220,8 @@ class Guarded:
             await send(message)
 
         try:
-            if b"%00" in scope["query_string"] or "\0" in scope["path"]:
-                await _render(Request(scope), _NUL)(scope, receive, send)
+            if _is_not_text(scope):
+                await _render(Request(scope), _NOT_TEXT)(scope, receive, send)
             else:
                 await self._app(scope, receive, answer)
         except Exception:
@@ -227,6 +229,11 @@ class Guarded:
             if answered:
                 raise  # half an answer is out: only a broken connection tells the truth
             await _render(Request(scope), _BROKEN)(scope, receive, send)
+
+
+def _is_not_text(scope: Scope) -> bool:
+    path = scope["path"]
+    return b"%00" in scope["query_string"] or "\0" in path or _REPLACED in path
 
 
 def render_problems(app: FastAPI) -> None:

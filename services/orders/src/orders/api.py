@@ -62,7 +62,7 @@ _EXAMPLE: JsonDict = {
 Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
 TaxRate = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]?)\.[0-9]{2}$")]
 # Whatever Inventory may call a product.
-Sku = Annotated[str, StringConstraints(pattern=r"^[^\s/?#\x00-\x1f]{1,64}$")]
+Sku = Annotated[str, StringConstraints(pattern=r"^[^\s/?#\p{C}]{1,64}$")]
 Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
 Country = Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")]
 

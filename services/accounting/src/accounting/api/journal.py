@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from accounting.api.callers import BOOKKEEPERS
 from accounting.domain.ledger import Account
@@ -19,8 +19,22 @@ from chassis.web import respond
 
 router = APIRouter(prefix="/v1/accounting", tags=["books"], dependencies=[BOOKKEEPERS])
 
+
+def _in_utc(moment: date) -> date:
+    """The same moment; an offset may carry it over the end of the calendar."""
+    try:
+        return moment.astimezone(UTC) if isinstance(moment, datetime) else moment
+    except OverflowError as error:
+        raise ValueError("there is no such moment in UTC") from error
+
+
 AsOf = Annotated[
-    Annotated[AwareDatetime | date, Field(union_mode="left_to_right")] | None,
+    Annotated[
+        AwareDatetime | date,
+        Field(union_mode="left_to_right"),
+        AfterValidator(_in_utc),
+    ]
+    | None,
     Query(
         description="a day: what had happened by its end (UTC);"
         " a moment: what had been posted by then. Today, if left out."

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from chassis.auth import Caller, needs
+from chassis.auth import Caller, needs, needs_staff
 from chassis.database import Database
 from chassis.pages import Page, Window
 from chassis.web import respond
@@ -18,10 +18,12 @@ MAX_UNITS = 1_000_000
 MAX_COST = 1_000_000_000_000
 
 Reader = Annotated[Caller, needs("inventory.read")]
-Writer = Annotated[Caller, needs("inventory.write")]
+# Orders' reservations and the movements they caused are not told to other customers.
+StaffReader = Annotated[Caller, needs_staff("inventory.read")]
+Writer = Annotated[Caller, needs_staff("inventory.write")]
 
-# SKUs and codes are parts of paths.
-Sku = Annotated[str, StringConstraints(pattern=r"^[^\s/?#\x00-\x1f]{1,64}$")]
+# SKUs and codes are parts of paths, and what is written on goods can be seen.
+Sku = Annotated[str, StringConstraints(pattern=r"^[^\s/?#\p{C}]{1,64}$")]
 Code = Sku
 Cost = Annotated[int, Field(ge=0, le=MAX_COST, description="in minor units")]
 

@@ -74,7 +74,11 @@ class ProductView(BaseModel):
         )
 
 
-@router.put("/products/{sku}", response_model=ProductView)
+@router.put(
+    "/products/{sku}",
+    response_model=ProductView,
+    responses={201: {"model": ProductView, "description": "It is new"}},
+)
 async def put_product(
     _: Writer,
     sku: Sku,
@@ -125,7 +129,11 @@ class LocationView(BaseModel):
     priority: int
 
 
-@router.put("/locations/{code}", response_model=LocationView)
+@router.put(
+    "/locations/{code}",
+    response_model=LocationView,
+    responses={201: {"model": LocationView, "description": "It is new"}},
+)
 async def put_location(
     _: Writer,
     code: Code,

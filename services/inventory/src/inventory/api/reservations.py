@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping
 from chassis.database import Tx
 from chassis.web import respond
 from contracts.orders import Policy
-from inventory.api import PREFIX, Reader, database, example
+from inventory.api import PREFIX, StaffReader, database, example
 from inventory.domain.reservations import (
     Cause,
     Line,
@@ -77,7 +77,7 @@ class ReservationView(BaseModel):
 
 
 @router.get("/reservations/{order_id}", response_model=ReservationView)
-async def get_reservation(_: Reader, order_id: UUID, request: Request) -> Response:
+async def get_reservation(_: StaffReader, order_id: UUID, request: Request) -> Response:
     """Get what an order holds."""
 
     async def find(tx: Tx) -> ReservationView:

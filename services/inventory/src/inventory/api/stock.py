@@ -21,6 +21,7 @@ from inventory.api import (
     Cost,
     Reader,
     Sku,
+    StaffReader,
     Writer,
     database,
     example,
@@ -183,7 +184,7 @@ class MovementFilter(BaseModel):
 
 @router.get("/movements", response_model=Page[MovementView])
 async def list_movements(
-    _: Reader,
+    _: StaffReader,
     request: Request,
     window: Paged,
     wanted: Annotated[MovementFilter, Query()],
