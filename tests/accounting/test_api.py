@@ -329,3 +329,12 @@ async def test_the_api_describes_itself(passer_by):
     }
     operations = [path["get"]["operationId"] for path in document["paths"].values()]
     assert "list_invoices" in operations
+
+
+@pytest.mark.parametrize(
+    "as_of", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"]
+)
+async def test_a_moment_beyond_the_calendar_is_refused(client, as_of):
+    problem = await get(client, "/accounts", expect=422, as_of=as_of)
+
+    assert problem["errors"][0]["pointer"] == "#as_of"

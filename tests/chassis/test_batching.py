@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from chassis.batching import GroupCommit, Leaving, TooManyWaiting, in_halves
-from chassis.database import DatabaseUnavailable
+from chassis.database import DatabaseTooSlow, DatabaseUnavailable
 
 Write = Callable[[Sequence[str]], Awaitable[Sequence[str]]]
 
@@ -95,6 +95,29 @@ async def test_a_database_that_is_away_fails_all_of_them_at_once():
         assert all(isinstance(answer, DatabaseUnavailable) for answer in answers)
         assert len(write.batches) == 1
         assert await group.submit("back") == "BACK"
+
+
+async def test_what_is_too_slow_together_is_tried_apart():
+    async def write(items: Sequence[str]) -> Sequence[str]:
+        if len(items) > 1:
+            raise DatabaseTooSlow("It took too long.")
+        return items
+
+    async def give_up(item: str, _: Exception) -> str:
+        return f"no {item}"
+
+    assert await in_halves(["a", "b", "c"], write, give_up) == ["a", "b", "c"]
+
+
+async def test_what_is_too_slow_alone_is_the_databases_fault():
+    async def write(_: Sequence[str]) -> Sequence[str]:
+        raise DatabaseTooSlow("It took too long.")
+
+    async def give_up(item: str, _: Exception) -> str:
+        return f"no {item}"
+
+    with pytest.raises(DatabaseTooSlow):
+        await in_halves(["a", "b"], write, give_up)
 
 
 async def test_a_full_line_says_so_at_once():

@@ -1,4 +1,5 @@
 import asyncio
+import traceback
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -281,6 +282,20 @@ async def test_errors_do_not_tell_what_was_stored(database):
         await database.transact(add_twice)
 
     assert "Ada Byron" not in str(raised.value)
+
+
+async def test_tracebacks_do_not_quote_the_rows_that_are_refused(database):
+    secret = uuid4().hex[:8]
+    async with database.begin() as tx:
+        await tx.execute(sa.text("ALTER TABLE notes ADD CHECK (length(text) > 9)"))
+
+    async def add(tx: Tx) -> None:
+        await tx.execute(sa.insert(notes), {"id": uuid4(), "text": secret})
+
+    with pytest.raises(sa.exc.IntegrityError) as refused:
+        await database.transact(add)
+
+    assert secret not in "".join(traceback.format_exception(refused.value))
 
 
 async def test_many_rows_are_inserted_by_one_statement(tx):

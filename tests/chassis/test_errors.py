@@ -137,7 +137,9 @@ async def test_half_an_answer_is_broken_off(things):
             await client.get("/v1/things/half")
 
 
-@pytest.mark.parametrize("place", ["/v1/things/by/%00?sku=a", "/v1/things?q=a%00b"])
+@pytest.mark.parametrize(
+    "place", ["/v1/things/by/%00?sku=a", "/v1/things?q=a%00b", "/v1/things/by/%ff"]
+)
 async def test_what_no_text_in_the_database_can_hold_is_malformed(things, place):
     answer = await things.get(place)
 

@@ -1,6 +1,7 @@
 """The whole stack, as `make run` starts it, in a folder and on ports of its own."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
@@ -17,6 +18,12 @@ async def stack() -> AsyncIterator[Stack]:
 
 @pytest.fixture
 async def shop(stack: Stack) -> AsyncIterator[Shop]:
+    async with a_shop(stack) as shop:
+        yield shop
+
+
+@asynccontextmanager
+async def a_shop(stack: Stack) -> AsyncIterator[Shop]:
     headers = {"Authorization": f"Bearer {stack.signer.token()}"}
     limits = httpx.Limits(max_connections=32)
     async with httpx.AsyncClient(

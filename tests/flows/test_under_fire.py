@@ -167,9 +167,7 @@ async def dead_letters(aws: Aws, count: int) -> list[tuple[str, str]]:
     return list(found.values())
 
 
-async def test_what_was_under_way_survives_a_restart_of_everything(
-    shop: Shop, stack: Stack
-):
+async def test_what_the_queues_forget_is_published_again(shop: Shop, stack: Stack):
     sku = await shop.stock_up(20)
     async with stack.without("inventory"):
         placed = [

@@ -298,3 +298,15 @@ async def test_the_document_shows_every_route_with_an_example(client):
     schemas = document["components"]["schemas"]
     for name in ("ProductBody", "LocationBody", "ReceiptBody", "ReservationView"):
         assert schemas[name]["examples"]
+
+
+async def test_a_customers_token_sees_goods_and_not_others_orders(client, issuer):
+    customer = issuer.headers("inventory.read", "inventory.write", customer="c-1")
+    others = [f"{V1}/reservations/{uuid4()}", f"{V1}/movements"]
+
+    for path in others:
+        answer = await client.get(path, headers=customer)
+        assert (answer.status_code, answer.json()["code"]) == (403, "not_for_customers")
+    written = await client.put(f"{V1}/products/SOAP", json=SOAP, headers=customer)
+    assert written.status_code == 403
+    assert (await client.get(f"{V1}/products", headers=customer)).status_code == 200

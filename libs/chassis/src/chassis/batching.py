@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from chassis import metrics, telemetry
-from chassis.database import is_away
+from chassis.database import DatabaseTooSlow, is_away
 from chassis.errors import Unavailable
 
 log = structlog.get_logger(__name__)
@@ -32,7 +32,9 @@ async def in_halves(
     try:
         return list(await attempt(items))
     except Exception as error:
-        if is_away(error):
+        # Too slow together may be fast enough apart; alone, the database is to blame.
+        too_many = isinstance(error, DatabaseTooSlow) and len(items) > 1
+        if is_away(error) and not too_many:
             raise
         if len(items) == 1:
             return [await give_up(items[0], error)]

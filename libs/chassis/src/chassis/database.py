@@ -22,12 +22,13 @@ from sqlalchemy import (
     bindparam,
     cast,
     column,
+    event,
     func,
     select,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.types import TypeEngine
@@ -48,6 +49,7 @@ _SUBJECTS = "orderly.subjects"
 _NOTES = "orderly.notes"
 
 # Whoever was chosen to lose may simply start over.
+_CANCELLED = "57014"  # by statement_timeout
 _LOST_A_RACE = frozenset({"40001", "40P01", "55P03"})
 # 08 connection, 53 resources, 57 operator and statement time-out, 58 system;
 # 25006: the writer we knew is read-only now, as after a failover.
@@ -58,6 +60,10 @@ class DatabaseUnavailable(Unavailable):
     """The database does not answer, or lost the connection in the middle."""
 
     code = "database_unavailable"
+
+
+class DatabaseTooSlow(DatabaseUnavailable):
+    """A statement took too long: the database suffers, or it was asked too much."""
 
 
 class Database:
@@ -88,6 +94,7 @@ class Database:
                 },
             },
         )
+        event.listen(self._engine.sync_engine, "handle_error", _drop_rows)
         self._listeners: list[Callable[[Sequence[str]], None]] = []
         self._last_used = time.monotonic()
 
@@ -137,7 +144,7 @@ class Database:
         """Run `work` in one transaction, again from the start if it lost a race.
 
         A lost connection may hide a commit that happened, so all work must be safe
-        to run twice: it has a key (inbox, idempotency, the order's id) that says so.
+        to run twice: it has a key that says so (inbox, idempotency, the caller's id).
         """
         began = time.monotonic()
         for attempt in count(1):
@@ -147,6 +154,8 @@ class Database:
             except Exception as error:
                 if not (is_away(error) or sqlstate(error) in _LOST_A_RACE):
                     raise
+                if sqlstate(error) == _CANCELLED:
+                    raise DatabaseTooSlow(_NO_ANSWER) from error
                 took_s = time.monotonic() - began
                 if attempt == ATTEMPTS or took_s > ATTEMPTS_WITHIN_S:
                     if isinstance(error, DatabaseUnavailable):
@@ -167,6 +176,13 @@ class Database:
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+def _drop_rows(context: ExceptionContext) -> None:
+    """Keep rows out of the logs: PostgreSQL's detail quotes those it refuses."""
+    error = context.original_exception.__cause__
+    if isinstance(error, asyncpg.PostgresError):
+        error.detail = None
 
 
 def announce(tx: Tx, subjects: Sequence[str]) -> None:

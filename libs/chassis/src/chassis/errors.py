@@ -122,7 +122,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 def problem(error: Refused, *, instance: str) -> dict[str, Any]:
-    """The RFC 9457 body; the batch results and spilled orders carry it too."""
+    """The RFC 9457 body; other documents may carry it too."""
     body: dict[str, Any] = {
         "type": f"urn:orderly:problem:{error.code}",
         "title": error.code.replace("_", " ").capitalize(),
@@ -184,7 +184,8 @@ _BROKEN = _Broken("Something went wrong here. Asking again with the same key is 
 
 async def _refused(request: Request, error: Exception) -> Response:
     refused = cast("Refused", error)
-    cause = {"cause": repr(error.__cause__)} if error.__cause__ else {}
+    # Its kind alone: what it says may quote what was sent.
+    cause = {"cause": type(error.__cause__).__name__} if error.__cause__ else {}
     log.info("Request refused", path=request.url.path, code=refused.code, **cause)
     return _render(request, refused)
 

@@ -1,7 +1,7 @@
 """A repeated POST has no second effect: the key gives the first answer again.
 
 The answer is stored in the transaction that does the work, so that there is never one
-without the other. (Placing orders has a faster way: the key is the order's identity.)
+without the other.
 """
 
 import re

@@ -85,12 +85,6 @@ class ServiceSettings(BaseSettings):
         default="info", description="what is less than that is not logged"
     )
     access_log: bool = Field(default=False, description="a log line per request")
-    otlp_endpoint: str | None = Field(
-        default=None, description="where traces go; nothing is recorded without it"
-    )
-    trace_ratio: float = Field(
-        default=0.01, ge=0, le=1, description="share of new traces that are recorded"
-    )
 
     drain_s: float = Field(
         default=0,

@@ -43,10 +43,13 @@ class Waiters:
         self._closed = False
         database.on_announced(self._wake)
 
-    async def wait(self, subject: str, timeout_s: float) -> None:
-        """Return when something may have happened to the subject, or time is up."""
+    async def wait(self, subject: str, timeout_s: float) -> bool:
+        """Wait until something may have happened to the subject, or time is up.
+
+        False: the process is leaving, and waiting on makes no sense.
+        """
         if self._closed:
-            return
+            return False
         happened = asyncio.Event()
         self._waiting[subject].add(happened)
         if self._polling is None or self._polling.done():
@@ -59,6 +62,7 @@ class Waiters:
             self._waiting[subject].discard(happened)
             if not self._waiting[subject]:
                 del self._waiting[subject]
+        return not self._closed
 
     def close(self) -> None:
         """Let everybody go with what there is: the process is leaving."""

@@ -2,12 +2,15 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from chassis.events import Event
+
+# Part of paths, and written on goods: what cannot be seen is not in it.
+Sku = Annotated[str, StringConstraints(pattern=r"^[^\s/?#\p{C}]{1,64}$")]
 
 
 class _Part(BaseModel):

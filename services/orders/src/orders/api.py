@@ -1,6 +1,7 @@
 """Orders over HTTP."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Annotated, Literal
@@ -13,11 +14,12 @@ from pydantic.config import JsonDict
 from chassis.auth import Caller, MissingScope, needs
 from chassis.bodies import RequestBody, reads, text
 from chassis.database import Database
-from chassis.errors import Forbidden, NotFound, Refused
+from chassis.errors import Forbidden, NotFound, Refused, Unavailable
 from chassis.idempotency import fingerprint, key_of
-from chassis.waiting import preferred_wait_s
+from chassis.waiting import Waiters, preferred_wait_s
 from chassis.web import respond
 from contracts.accounting import PaymentStatus
+from contracts.inventory import Sku
 from contracts.orders import Channel, PaymentMethod, Policy
 from orders import domain, store
 from orders.domain import MAX_AMOUNT, Attention, Order, Status
@@ -61,8 +63,6 @@ _EXAMPLE: JsonDict = {
 
 Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
 TaxRate = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]?)\.[0-9]{2}$")]
-# Whatever Inventory may call a product.
-Sku = Annotated[str, StringConstraints(pattern=r"^[^\s/?#\p{C}]{1,64}$")]
 Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
 Country = Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")]
 
@@ -300,8 +300,13 @@ async def _respond(
 
 async def _decided(request: Request, order: Order, wait_s: float) -> Order:
     """The order as it is when it is decided, or when the time is up."""
+    waiters: Waiters = request.app.state.waiters
     until = monotonic() + wait_s
-    while order.decided_at is None and (left_s := until - monotonic()) > 0:
-        await request.app.state.waiters.wait(str(order.id), left_s)
-        order = await _find(request, order.id)
+    # What is known of a stored order is an answer; that the database is away is none.
+    with suppress(Unavailable):
+        while order.decided_at is None and (left_s := until - monotonic()) > 0:
+            goes_on = await waiters.wait(str(order.id), left_s)
+            order = await _find(request, order.id)
+            if not goes_on:
+                break
     return order

@@ -48,16 +48,31 @@ async def place_orders(tx: Tx, asked: Sequence[Order]) -> list[Answer]:
 async def _place(tx: Tx, asked: Sequence[Order]) -> list[Answer]:
     """Further attempts at an order of this very batch find what the first one met."""
     firsts = {order.id: order for order in reversed(asked)}
-    answers = await _place_distinct(tx, firsts)
-    repeats = [order for order in asked if order is not firsts[order.id]]
-    answers_to_repeats = iter(await _place(tx, repeats) if repeats else ())
-    return [
-        answers[order.id] if order is firsts[order.id] else next(answers_to_repeats)
+    answers, stored = await _place_distinct(tx, firsts)
+    # A key whose first order was not stored may still be used by another one.
+    others = [
+        order
         for order in asked
+        if order.id not in stored and order.fingerprint != firsts[order.id].fingerprint
     ]
+    answers_to_others = iter(await _place(tx, others) if others else ())
+
+    def answer(order: Order) -> Answer:
+        if order is firsts[order.id]:
+            return answers[order.id]
+        if order.id in stored:
+            return _repeated(order, stored[order.id])
+        if order.fingerprint == firsts[order.id].fingerprint:
+            return answers[order.id]
+        return next(answers_to_others)
+
+    return [answer(order) for order in asked]
 
 
-async def _place_distinct(tx: Tx, asked: Mapping[UUID, Order]) -> dict[UUID, Answer]:
+async def _place_distinct(
+    tx: Tx, asked: Mapping[UUID, Order]
+) -> tuple[dict[UUID, Answer], Mapping[UUID, Order]]:
+    """The answers, and the orders that these ids have now."""
     new = {order.id: order for order in await store.add(tx, asked.values())}
     await outbox.publish(tx, [_order_placed(order) for order in new.values()])
     answers: dict[UUID, Answer] = {
@@ -70,7 +85,7 @@ async def _place_distinct(tx: Tx, asked: Mapping[UUID, Order]) -> dict[UUID, Ans
     rest = [asked[id_] for id_ in asked.keys() - answers.keys()]
     same_payment = await store.find_by_payment(tx, {o.payment.key for o in rest})
     answers |= {o.id: _paid_twice(o, same_payment[o.payment.key]) for o in rest}
-    return answers
+    return answers, new | same_key
 
 
 def _repeated(order: Order, earlier: Order) -> Answer:

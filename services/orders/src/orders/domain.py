@@ -11,7 +11,9 @@ from chassis.errors import Fault, Unprocessable
 from contracts.accounting import PaymentStatus
 from contracts.orders import Channel, PaymentMethod, Policy
 
-MAX_AMOUNT = 2**63 - 1  # what the database and every other service can hold
+# In minor units, of each amount and of an order: far above any order, and far enough
+# below 64 bits that the books can add up millions of them.
+MAX_AMOUNT = 10**12
 
 DEFAULT_POLICY = {
     Channel.WEB: Policy.ALL_OR_NOTHING,
@@ -340,7 +342,7 @@ def _total_faults(order: Order) -> Iterator[Fault]:
     sum_of_parts = gross - discounts + taxes + order.shipping.price
     # Discounts do not help: Accounting books the gross and the discount by themselves.
     if sum_of_parts + discounts > MAX_AMOUNT:
-        yield Fault("/lines", "The amounts add up to more than 64 bits can hold.")
+        yield Fault("/lines", f"The amounts add up to more than {MAX_AMOUNT}.")
     if order.total != sum_of_parts:
         yield Fault(
             "/total", f"The parts add up to {sum_of_parts}, and not to {order.total}."

@@ -4,18 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from time import monotonic
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from chassis.errors import Unavailable
-from chassis.relay import NotPublished
-from orderly.errors import StackError
 from orderly.stack.processes import Part, describe
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 STEADY_AFTER_S = 60.0  # who ran so long is started again without being made to wait
-# What starting a part again may meet while another part is away too.
-PASSING = (StackError, BotoCoreError, ClientError, Unavailable, NotPublished)
 
 Say = Callable[[str, str], None]  # that something happened, and to which part
 
@@ -35,6 +28,6 @@ async def keep(part: Part, start: Callable[[], Awaitable[None]], say: Say) -> No
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         try:
             await start()
-        except PASSING as error:
-            say(part.name, f"could not be started again: {error}")
+        except Exception as error:  # noqa: BLE001 - a keeper never gives up, nor is silent
+            say(part.name, f"could not be started again: {error!r}")
             await part.stop()

@@ -8,13 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Row,
     Uuid,
     any_,
     bindparam,
-    cast,
     func,
     select,
 )
@@ -158,8 +156,8 @@ async def balances(tx: Tx, as_of: date | datetime) -> list[Balance]:
         select(
             postings.c.account,
             postings.c.currency,
-            cast(func.sum(postings.c.debit), BigInteger).label("debit"),
-            cast(func.sum(postings.c.credit), BigInteger).label("credit"),
+            func.sum(postings.c.debit).label("debit"),
+            func.sum(postings.c.credit).label("credit"),
         )
         .join(entries, entries.c.id == postings.c.entry_id)
         .where(by_then)
@@ -170,8 +168,8 @@ async def balances(tx: Tx, as_of: date | datetime) -> list[Balance]:
         Balance(
             account=Account(row.account),
             currency=row.currency,
-            debit=row.debit,
-            credit=row.credit,
+            debit=int(row.debit),
+            credit=int(row.credit),
         )
         for row in await tx.execute(query)
     ]

@@ -4,26 +4,25 @@ from collections.abc import Callable, Iterable
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.auth import Caller, needs, needs_staff
 from chassis.database import Database
 from chassis.pages import Page, Window
 from chassis.web import respond
+from contracts.inventory import Sku
 
 V = TypeVar("V", bound=BaseModel)
 
 PREFIX = "/v1/inventory"
 MAX_UNITS = 1_000_000
-MAX_COST = 1_000_000_000_000
+MAX_COST = 1_000_000_000  # with the units of a receipt, the books can hold it
 
 Reader = Annotated[Caller, needs("inventory.read")]
 # Orders' reservations and the movements they caused are not told to other customers.
 StaffReader = Annotated[Caller, needs_staff("inventory.read")]
 Writer = Annotated[Caller, needs_staff("inventory.write")]
 
-# SKUs and codes are parts of paths, and what is written on goods can be seen.
-Sku = Annotated[str, StringConstraints(pattern=r"^[^\s/?#\p{C}]{1,64}$")]
 Code = Sku
 Cost = Annotated[int, Field(ge=0, le=MAX_COST, description="in minor units")]
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from chassis.bodies import RequestBody, reads, text
 from chassis.pages import Page, Paged
 from chassis.web import respond
+from contracts.inventory import Sku
 from inventory import commands
 from inventory.api import (
     MAX_UNITS,
@@ -16,7 +17,6 @@ from inventory.api import (
     Code,
     Cost,
     Reader,
-    Sku,
     Writer,
     database,
     example,

@@ -13,6 +13,7 @@ from chassis.database import Tx
 from chassis.idempotency import Answer, Once
 from chassis.pages import Page, Paged
 from chassis.web import respond
+from contracts.inventory import Sku
 from inventory import commands
 from inventory.api import (
     MAX_UNITS,
@@ -20,7 +21,6 @@ from inventory.api import (
     Code,
     Cost,
     Reader,
-    Sku,
     StaffReader,
     Writer,
     database,
