@@ -78,14 +78,14 @@ async def test_500_orders_at_once_with_repeats(shop: Shop):
 
 @pytest.mark.parametrize("victim", ["orders", "inventory", "accounting", "emulator"])
 async def test_a_part_is_killed_in_the_middle(shop: Shop, stack: Stack, victim: str):
-    sku = await shop.stock_up(200)
+    sku = await shop.stock_up(100)
 
     def kill() -> None:
         stack.parts[victim].process.send_signal(signal.SIGKILL)
 
-    answers = await rush(shop, sku, 200, halfway=kill)
+    answers = await rush(shop, sku, 100, halfway=kill)
 
-    await check(shop, sku, answers, 200)
+    await check(shop, sku, answers, 100)
 
 
 async def test_orders_are_taken_while_inventory_is_away(shop: Shop, stack: Stack):

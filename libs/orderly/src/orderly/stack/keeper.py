@@ -29,5 +29,5 @@ async def keep(part: Part, start: Callable[[], Awaitable[None]], say: Say) -> No
         try:
             await start()
         except Exception as error:  # noqa: BLE001 - a keeper never gives up, nor is silent
-            say(part.name, f"could not be started again: {error!r}")
+            say(part.name, f"could not be started again: {str(error) or repr(error)}")
             await part.stop()
