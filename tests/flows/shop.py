@@ -62,9 +62,19 @@ class Shop:
     http: httpx.AsyncClient
 
     async def get(self, path: str, **params: Any) -> JSON:
+        """What a service says; one that was just killed is asked until it is back."""
         answer = await self.http.get(path, params=params)
+
+        async def is_there() -> bool:
+            nonlocal answer
+            if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+                answer = await self.http.get(path, params=params)
+            return answer.status_code != httpx.codes.SERVICE_UNAVAILABLE
+
+        await self.until(is_there)
         answer.raise_for_status()
-        return answer.json()
+        document: JSON = answer.json()
+        return document
 
     async def everything(self, path: str, **params: Any) -> list[JSON]:
         """All pages of a list."""
