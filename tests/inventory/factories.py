@@ -15,7 +15,8 @@ from contracts.orders import (
     Policy,
     Shipping,
 )
-from inventory import commands
+from inventory.commands.products import put_location, put_product
+from inventory.commands.stock import receive_goods
 from inventory.domain.products import KnownProduct, Location, Product
 from inventory.domain.reservations import Cause, Line, Reservation
 from inventory.domain.stock import DeliveredLine, Delivery, Receipt, Shelf
@@ -130,10 +131,8 @@ async def stocked(
     tx: Tx, *goods: tuple[str, int], location: str = "CORK", priority: int = 1
 ) -> Receipt:
     """Have the products, the location, and that much of them there."""
-    await commands.put_location(
-        tx, Location(code=location, name=location, priority=priority)
-    )
+    await put_location(tx, Location(code=location, name=location, priority=priority))
     for sku, _ in goods:
-        await commands.put_product(tx, a_product(sku))
+        await put_product(tx, a_product(sku))
     delivery = a_delivery(*goods, location=location)
-    return await commands.receive_goods(tx, delivery, actor="staff")
+    return await receive_goods(tx, delivery, actor="staff")

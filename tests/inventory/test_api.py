@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from contracts.orders import Policy
-from inventory import commands
+from inventory.commands.reservations import reserve_orders
 from inventory.schema import receipts
 from tests.inventory.factories import an_order, stocked
 
@@ -185,7 +185,7 @@ async def test_availability_is_told_for_many_products_at_once(shop):
 async def test_what_an_order_holds_can_be_seen(client, database):
     await database.transact(stocked, ("SOAP", 5))
     order = an_order(("SOAP", 7), policy=Policy.ALLOW_PARTIAL)
-    await database.transact(commands.reserve_orders, [order])
+    await database.transact(reserve_orders, [order])
 
     seen = (await client.get(f"{V1}/reservations/{order.order_id}")).json()
 
@@ -208,7 +208,7 @@ async def test_an_order_nobody_knows_holds_nothing(client):
 async def test_movements_can_be_looked_for_newest_first(client, database):
     await database.transact(stocked, ("SOAP", 5), ("RUM", 5))
     order = an_order(("SOAP", 2))
-    await database.transact(commands.reserve_orders, [order])
+    await database.transact(reserve_orders, [order])
 
     async def found(**wanted: Any) -> list[dict[str, Any]]:
         answer = await client.get(f"{V1}/movements", params=wanted)

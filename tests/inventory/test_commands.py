@@ -3,7 +3,9 @@ from sqlalchemy import select
 
 from contracts.inventory import ProductChanged, ReservationChanged, StockReceived
 from contracts.orders import Policy
-from inventory import commands
+from inventory.commands.products import put_location, put_product
+from inventory.commands.reservations import reserve_orders
+from inventory.commands.stock import receive_goods
 from inventory.domain.products import (
     CurrencyInUse,
     Location,
@@ -17,7 +19,7 @@ from tests.inventory.figures import assert_books_agree, quantities
 
 
 async def test_a_new_product_is_announced(tx, published):
-    _, new = await commands.put_product(tx, a_product())
+    _, new = await put_product(tx, a_product())
 
     (announced,) = await published()
     assert new
@@ -29,7 +31,7 @@ async def test_a_new_product_is_announced(tx, published):
 async def test_a_changed_cost_is_announced_with_what_it_revalues(tx, published):
     await stocked(tx, ("SOAP", 5))
 
-    known, new = await commands.put_product(tx, a_product(unit_cost=800))
+    known, new = await put_product(tx, a_product(unit_cost=800))
 
     changed = (await published())[-1].data
     assert not new
@@ -42,8 +44,8 @@ async def test_a_changed_cost_is_announced_with_what_it_revalues(tx, published):
 
 
 async def test_a_product_put_again_as_it_is_changes_nothing(tx, published):
-    await commands.put_product(tx, a_product())
-    await commands.put_product(tx, a_product())
+    await put_product(tx, a_product())
+    await put_product(tx, a_product())
 
     assert len(await published()) == 1
     assert (await products.hold(tx, ["SOAP"]))["SOAP"].version == 1
@@ -53,16 +55,14 @@ async def test_a_product_keeps_its_currency_while_it_is_on_hand(tx):
     await stocked(tx, ("SOAP", 5))
 
     with pytest.raises(CurrencyInUse, match="5 units"):
-        await commands.put_product(tx, a_product(currency="USD"))
+        await put_product(tx, a_product(currency="USD"))
 
 
 async def test_a_location_is_described_anew(tx):
     first = Location(code="CORK", name="Cork", priority=1)
-    assert await commands.put_location(tx, first)
+    assert await put_location(tx, first)
 
-    assert not await commands.put_location(
-        tx, Location(code="CORK", name="Cork", priority=2)
-    )
+    assert not await put_location(tx, Location(code="CORK", name="Cork", priority=2))
 
     found = (await tx.execute(select(locations.c.priority))).scalar_one()
     assert found == 2
@@ -72,7 +72,7 @@ async def test_goods_that_come_in_are_on_hand_and_announced(tx, published):
     await stocked(tx, ("SOAP", 1), ("RUM", 2))
     delivery = a_delivery(("SOAP", 4), ("RUM", 1), ("SOAP", 5), unit_cost=690)
 
-    await commands.receive_goods(tx, delivery, actor="staff")
+    await receive_goods(tx, delivery, actor="staff")
 
     on_hand = {
         shelf.sku: shelf.on_hand for shelf in await stock.get(tx, ["SOAP", "RUM"])
@@ -95,7 +95,7 @@ async def test_movements_say_what_came_in_by_whom_and_why(tx):
     await stocked(tx, ("SOAP", 1))
     delivery = a_delivery(("SOAP", 4), reference="PO-7")
 
-    await commands.receive_goods(tx, delivery, actor="staff")
+    await receive_goods(tx, delivery, actor="staff")
 
     (movement,) = await quantities(tx, "movements", reference="PO-7")
     assert movement["on_hand_change"] == 4
@@ -106,7 +106,7 @@ async def test_goods_for_an_unknown_location_are_refused(tx):
     await stocked(tx, ("SOAP", 1))
 
     with pytest.raises(UnknownLocation) as refused:
-        await commands.receive_goods(
+        await receive_goods(
             tx, a_delivery(("SOAP", 4), location="NOWHERE"), actor="staff"
         )
 
@@ -117,9 +117,7 @@ async def test_unknown_goods_are_refused_and_nothing_is_stored(tx):
     await stocked(tx, ("SOAP", 1))
 
     with pytest.raises(UnknownProduct):
-        await commands.receive_goods(
-            tx, a_delivery(("SOAP", 4), ("RUM", 1)), actor="staff"
-        )
+        await receive_goods(tx, a_delivery(("SOAP", 4), ("RUM", 1)), actor="staff")
 
     assert len((await tx.execute(select(receipt_lines))).all()) == 1
     await assert_books_agree(tx)
@@ -134,9 +132,9 @@ def backorder(*wanted: tuple[str, int], placed_after_s: int = 0):
 async def test_goods_that_come_in_go_to_who_waits_longest(tx, published):
     await stocked(tx, ("SOAP", 1))
     late, early = backorder(("SOAP", 5), placed_after_s=9), backorder(("SOAP", 5))
-    await commands.reserve_orders(tx, [late, early])
+    await reserve_orders(tx, [late, early])
 
-    await commands.receive_goods(tx, a_delivery(("SOAP", 6)), actor="staff")
+    await receive_goods(tx, a_delivery(("SOAP", 6)), actor="staff")
 
     lines = await quantities(tx, "reservation_lines")
     assert {
@@ -153,9 +151,9 @@ async def test_goods_that_come_in_go_to_who_waits_longest(tx, published):
 async def test_an_order_that_got_nothing_has_no_new_version(tx, published):
     await stocked(tx, ("SOAP", 1))
     early, late = backorder(("SOAP", 5)), backorder(("SOAP", 5), placed_after_s=9)
-    await commands.reserve_orders(tx, [early, late])
+    await reserve_orders(tx, [early, late])
 
-    await commands.receive_goods(tx, a_delivery(("SOAP", 2)), actor="staff")
+    await receive_goods(tx, a_delivery(("SOAP", 2)), actor="staff")
 
     assert (await published())[-1].subject == str(early.order_id)
     versions = {
@@ -167,10 +165,10 @@ async def test_an_order_that_got_nothing_has_no_new_version(tx, published):
 async def test_a_line_is_filled_again_at_the_location_it_has_units_at(tx):
     await stocked(tx, ("SOAP", 1))
     order = backorder(("SOAP", 5))
-    await commands.reserve_orders(tx, [order])
+    await reserve_orders(tx, [order])
 
     for quantity in (1, 2, 3):
-        await commands.receive_goods(tx, a_delivery(("SOAP", quantity)), actor="staff")
+        await receive_goods(tx, a_delivery(("SOAP", quantity)), actor="staff")
 
     (allocation,) = await quantities(tx, "allocations")
     (shelf,) = await stock.get(tx, ["SOAP"])
@@ -182,9 +180,9 @@ async def test_a_line_is_filled_again_at_the_location_it_has_units_at(tx):
 async def test_only_the_goods_that_came_in_are_given_out(tx):
     await stocked(tx, ("SOAP", 1), ("RUM", 1))
     order = backorder(("SOAP", 2), ("RUM", 2))
-    await commands.reserve_orders(tx, [order])
+    await reserve_orders(tx, [order])
 
-    await commands.receive_goods(tx, a_delivery(("RUM", 9)), actor="staff")
+    await receive_goods(tx, a_delivery(("RUM", 9)), actor="staff")
 
     lines = await quantities(tx, "reservation_lines")
     waiting = {row["sku"]: row["backordered"] for row in lines}

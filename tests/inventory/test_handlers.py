@@ -9,8 +9,10 @@ from chassis import inbox
 from chassis.database import Database
 from contracts.inventory import ReservationChanged, ReservedLine
 from contracts.orders import Policy
-from inventory import commands, handlers
+from inventory.commands.products import put_product
+from inventory.commands.stock import receive_goods
 from inventory.domain.reservations import Reservation
+from inventory.handlers import orders as handlers
 from inventory.schema import reservation_lines
 from tests.inventory.factories import a_delivery, a_product, an_order, placed, stocked
 from tests.inventory.figures import assert_books_agree, quantities
@@ -72,7 +74,7 @@ async def test_an_unknown_product_is_short_under_every_policy(tx, published, pol
 
 
 async def test_a_product_that_never_came_in_can_be_waited_for(tx, published):
-    await commands.put_product(tx, a_product())
+    await put_product(tx, a_product())
     order = an_order(("SOAP", 2), policy=Policy.ALLOW_BACKORDER)
 
     await handlers.reserve_orders(tx, [placed(order)])
@@ -82,7 +84,7 @@ async def test_a_product_that_never_came_in_can_be_waited_for(tx, published):
 
 
 async def test_the_first_receipt_of_a_product_serves_who_waits_for_it(tx, published):
-    await commands.put_product(tx, a_product())
+    await put_product(tx, a_product())
     order = an_order(("SOAP", 2), policy=Policy.ALLOW_BACKORDER)
     await handlers.reserve_orders(tx, [placed(order)])
 
@@ -96,7 +98,7 @@ async def test_an_order_announced_again_is_answered_as_it_stands(tx, published):
     await stocked(tx, ("SOAP", 5))
     order = an_order(("SOAP", 7), policy=Policy.ALLOW_BACKORDER)
     await handlers.reserve_orders(tx, [placed(order)])
-    await commands.receive_goods(tx, a_delivery(("SOAP", 1)), actor="staff")
+    await receive_goods(tx, a_delivery(("SOAP", 1)), actor="staff")
     moved = await quantities(tx, "movements")
 
     await handlers.reserve_orders(tx, [placed(order)])
@@ -235,7 +237,7 @@ async def test_goods_that_come_in_while_orders_do_are_given_to_who_waits(databas
     async def receive():
         for sku in ("SOAP", "RUM") * 10:
             async with database.begin() as tx:
-                await commands.receive_goods(tx, a_delivery((sku, 4)), actor="staff")
+                await receive_goods(tx, a_delivery((sku, 4)), actor="staff")
 
     await asyncio.gather(
         receive(), receive(), handle_in_four_processes(database, orders, batch=6)

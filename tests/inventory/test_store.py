@@ -2,7 +2,8 @@ import pytest
 
 from chassis.pages import Window
 from contracts.orders import Policy
-from inventory import commands
+from inventory.commands.products import put_product
+from inventory.commands.reservations import reserve_orders
 from inventory.domain.reservations import State
 from inventory.domain.stock import Movement, MovementKind
 from inventory.store import products, reservations, stock
@@ -48,7 +49,7 @@ async def test_a_reservation_is_found_as_it_was_stored(tx):
     await stocked(tx, ("SOAP", 1))
     order = an_order(("SOAP", 3), ("RUM", 1), policy=Policy.ALLOW_BACKORDER)
 
-    await commands.reserve_orders(tx, [order])
+    await reserve_orders(tx, [order])
 
     (found,) = await reservations.get(tx, [order.order_id])
     assert (found.version, found.state, found.policy) == (1, State.OPEN, order.policy)
@@ -60,12 +61,12 @@ async def test_a_reservation_is_found_as_it_was_stored(tx):
 
 
 async def test_only_as_many_who_wait_are_found_as_can_be_served(tx):
-    await commands.put_product(tx, a_product())
+    await put_product(tx, a_product())
     orders = [
         an_order(("SOAP", 2), policy=Policy.ALLOW_BACKORDER, placed_after_s=number)
         for number in range(5)
     ]
-    await commands.reserve_orders(tx, orders)
+    await reserve_orders(tx, orders)
 
     reached = await reservations.find_first_in_line(tx, {"SOAP": 3})
 
@@ -73,9 +74,9 @@ async def test_only_as_many_who_wait_are_found_as_can_be_served(tx):
 
 
 async def test_products_are_found_by_parts_of_sku_and_name(tx):
-    await commands.put_product(tx, a_product("SOAP-5L", name="Soap"))
-    await commands.put_product(tx, a_product("RUM", name="100% rum_soap"))
-    await commands.put_product(tx, a_product("TEA", name="Tea"))
+    await put_product(tx, a_product("SOAP-5L", name="Soap"))
+    await put_product(tx, a_product("RUM", name="100% rum_soap"))
+    await put_product(tx, a_product("TEA", name="Tea"))
 
     async def found(q: str) -> list[str]:
         return [p.product.sku for p in await products.find(tx, EVERYTHING, q)]
@@ -91,7 +92,7 @@ async def test_locks_of_a_product_do_not_disturb_other_products(database):
 
     async with database.begin() as busy:
         await products.hold(busy, ["SOAP"])
-        await database.transact(commands.reserve_orders, [other])
+        await database.transact(reserve_orders, [other])
 
     async with database.begin() as tx:
         (line,) = await quantities(tx, "reservation_lines")

@@ -15,7 +15,7 @@ from contracts.accounting import (
 from contracts.inventory import ReservationChanged
 from contracts.inventory import ReservedLine as AnnouncedLine
 from contracts.orders import Channel, PaymentMethod, Policy
-from orders.domain import (
+from orders.domain.orders import (
     Address,
     Line,
     Order,

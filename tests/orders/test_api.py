@@ -14,11 +14,11 @@ from chassis.errors import Unprocessable
 from chassis.outbox import outbox
 from chassis.queues import transportable
 from chassis.testing import eventually
-from orders import store
-from orders.api import OrderBody
-from orders.domain import MAX_AMOUNT
-from orders.handlers import settle_orders
+from orders.api.bodies import OrderBody
+from orders.domain.orders import MAX_AMOUNT
+from orders.handlers.reservations import settle_orders
 from orders.schema import orders
+from orders.store import orders as store
 from tests.orders.factories import (
     LATER,
     a_body,

@@ -3,8 +3,8 @@ from collections import Counter
 
 from chassis.idempotency import KeyReused
 from contracts.orders import Channel, OrderPlaced
-from orders.commands import Answer, PaymentAlreadyUsed, Placed, place_orders
-from orders.domain import Order
+from orders.commands.placing import Answer, PaymentAlreadyUsed, Placed, place_orders
+from orders.domain.orders import Order
 from tests.orders.factories import a_line, an_order
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from chassis.errors import Fault
 from contracts.accounting import PaymentStatus
 from contracts.orders import Channel
-from orders.domain import (
+from orders.domain.orders import (
     MAX_AMOUNT,
     Confirmed,
     Contradiction,

@@ -10,14 +10,12 @@ from chassis.topology import Topology, provision
 from contracts import topology
 from contracts.accounting import PaymentStatus
 from contracts.orders import DecidedLine, OrderConfirmed, OrderRejected
-from orders import store
-from orders.domain import Contradiction, Order, Status
-from orders.handlers import (
-    UnknownOrders,
-    from_inventory,
-    settle_orders,
-    update_payments,
-)
+from orders.domain.orders import Contradiction, Order, Status
+from orders.handlers import UnknownOrders
+from orders.handlers.payments import update_payments
+from orders.handlers.reservations import router as from_inventory
+from orders.handlers.reservations import settle_orders
+from orders.store import orders as store
 from tests.orders.factories import (
     a_line,
     an_order,

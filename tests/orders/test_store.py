@@ -7,8 +7,8 @@ from sqlalchemy.exc import IntegrityError
 from chassis.database import DatabaseUnavailable, Tx
 from contracts.accounting import PaymentStatus
 from contracts.orders import Channel
-from orders import store
 from orders.schema import order_lines, orders
+from orders.store import orders as store
 from tests.orders.factories import (
     LATER,
     a_line,

@@ -1,9 +1,9 @@
 """The HTTP side of a service: one FastAPI app with problems, documents and tracing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.dependencies.models import Dependant
@@ -15,6 +15,11 @@ from pydantic.json_schema import models_json_schema
 
 from chassis import errors, telemetry
 from chassis.bodies import JsonBody
+from chassis.database import Database
+from chassis.pages import Page, Window
+
+T = TypeVar("T")
+V = TypeVar("V", bound=BaseModel)
 
 _SCHEMAS = "#/components/schemas/{model}"
 _PROBLEM: Mapping[str, Any] = {
@@ -98,6 +103,25 @@ def respond(
     return Response(
         body, status, {"ETag": tag, **(headers or {})}, media_type="application/json"
     )
+
+
+def respond_page(
+    request: Request,
+    window: Window,
+    rows: Sequence[T],
+    *,
+    view: Callable[[T], V],
+    key: Callable[[T], tuple[Any, ...]],
+) -> Response:
+    """The rows that fit, as they are shown, and where the next page starts."""
+    items, next_cursor = window.page(rows, key)
+    page: Page[V] = Page(items=[view(row) for row in items], next_cursor=next_cursor)
+    return respond(request, page)
+
+
+def database_of(request: Request) -> Database:
+    database: Database = request.app.state.database
+    return database
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What Accounting announces: documents, and how far an order is paid or refunded."""
 
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
@@ -60,4 +60,62 @@ class RefundRequested(Event):
     payment: PaymentPosition
 
 
-EVENTS: tuple[type[Event], ...] = (InvoiceIssued, RefundRequested)
+class InvoicePaid(Event):
+    """An invoice was paid, in part or all of it; `paid` is the sum so far."""
+
+    type: ClassVar[str] = "accounting.invoice_paid.v1"
+
+    order_id: UUID
+    number: str
+    customer_id: str
+    currency: str
+    total: int
+    paid: int
+    paid_on: date
+    payment: PaymentPosition
+
+
+class CreditNoteIssued(Event):
+    """A credit note has its number; the subject is the order."""
+
+    type: ClassVar[str] = "accounting.credit_note_issued.v1"
+
+    order_id: UUID
+    number: str
+    customer_id: str
+    currency: str
+    total: int
+    issued_on: date
+    payment: PaymentPosition
+
+
+class RefundSettled(Event):
+    """The gateway has given the money back."""
+
+    type: ClassVar[str] = "accounting.refund_settled.v1"
+
+    order_id: UUID
+    refund_id: UUID
+    amount: int
+    currency: str
+    settled_at: datetime
+    payment: PaymentPosition
+
+
+class FactsMissing(Event):
+    """Facts of an order did not arrive: Orders announces them again, from this one."""
+
+    type: ClassVar[str] = "accounting.facts_missing.v1"
+
+    order_id: UUID
+    from_sequence: int
+
+
+EVENTS: tuple[type[Event], ...] = (
+    InvoiceIssued,
+    InvoicePaid,
+    CreditNoteIssued,
+    RefundRequested,
+    RefundSettled,
+    FactsMissing,
+)

@@ -43,8 +43,11 @@ class AnsweredCancellation(_Part):
 
 
 class MovedLine(_Part):
+    """`cost` is what these units were worth when they moved."""
+
     line: int
     quantity: int
+    cost: int
 
 
 class Condition(StrEnum):
@@ -54,9 +57,7 @@ class Condition(StrEnum):
     DAMAGED = "damaged"
 
 
-class ReturnedLine(_Part):
-    line: int
-    quantity: int
+class ReturnedLine(MovedLine):
     condition: Condition
 
 
@@ -69,13 +70,19 @@ class Shipment(_Part):
 
 
 class ReceivedReturn(_Part):
+    """What came back at one time; a return may come in parts."""
+
+    receipt_id: UUID
     return_id: UUID
     lines: tuple[ReturnedLine, ...]
     received_at: datetime
 
 
 class ReservationChanged(Event):
-    """An order's reservation as it stands now. A lower version is old news."""
+    """An order's reservation as it stands now. A lower version is old news.
+
+    Cancellations, shipments and returns only ever get longer, at their ends.
+    """
 
     type: ClassVar[str] = "inventory.reservation_changed.v1"
 
@@ -128,4 +135,36 @@ class ProductChanged(Event):
     changed_at: datetime
 
 
-EVENTS: tuple[type[Event], ...] = (ReservationChanged, StockReceived, ProductChanged)
+class StockAdjusted(Event):
+    """Somebody counted: more (or less) of a product is there than was known."""
+
+    type: ClassVar[str] = "inventory.stock_adjusted.v1"
+
+    adjustment_id: UUID
+    location: str
+    sku: str
+    delta: int
+    reason: str
+    standard_cost: int
+    currency: str
+    adjusted_at: datetime
+
+
+class StockRanLow(Event):
+    """What is available of a product has fallen to its reorder point, or below it."""
+
+    type: ClassVar[str] = "inventory.stock_ran_low.v1"
+
+    sku: str
+    available: int
+    reorder_point: int
+    ran_low_at: datetime
+
+
+EVENTS: tuple[type[Event], ...] = (
+    ReservationChanged,
+    StockReceived,
+    StockAdjusted,
+    StockRanLow,
+    ProductChanged,
+)

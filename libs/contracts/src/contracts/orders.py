@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from chassis.events import Event
+from contracts.inventory import Condition
 
 
 class Channel(StrEnum):
@@ -123,4 +124,107 @@ class OrderRejected(Event):
     decided_at: datetime
 
 
-EVENTS: tuple[type[Event], ...] = (OrderPlaced, OrderConfirmed, OrderRejected)
+class LineUnits(_Part):
+    """Some of the units of a line."""
+
+    line: int
+    quantity: int
+
+
+class OrderCancellationRequested(Event):
+    """Units are to be cancelled; Inventory decides, by what has not been shipped.
+
+    Why is kept by Orders alone: what people write may name people.
+    """
+
+    type: ClassVar[str] = "orders.order_cancellation_requested.v1"
+
+    order_id: UUID
+    cancellation_id: UUID
+    lines: tuple[LineUnits, ...]
+    requested_at: datetime
+
+
+class OrderCancelled(Event):
+    """These units will not be delivered; `complete`: all that were asked for."""
+
+    type: ClassVar[str] = "orders.order_cancelled.v1"
+
+    order_id: UUID
+    cancellation_id: UUID
+    lines: tuple[LineUnits, ...]
+    complete: bool
+    cancelled_at: datetime
+
+
+class OrderCancellationRefused(Event):
+    """Nothing was left to cancel."""
+
+    type: ClassVar[str] = "orders.order_cancellation_refused.v1"
+
+    order_id: UUID
+    cancellation_id: UUID
+    refused_at: datetime
+
+
+class ShippedLine(LineUnits):
+    """`cost` is what these units were worth to the retailer."""
+
+    cost: int
+
+
+class OrderShipped(Event):
+    """One shipment left."""
+
+    type: ClassVar[str] = "orders.order_shipped.v1"
+
+    order_id: UUID
+    shipment_id: UUID
+    carrier: str | None
+    tracking: str | None
+    lines: tuple[ShippedLine, ...]
+    shipped_at: datetime
+
+
+class ReturnAuthorized(Event):
+    """The customer may send these units back until it expires."""
+
+    type: ClassVar[str] = "orders.return_authorized.v1"
+
+    order_id: UUID
+    return_id: UUID
+    lines: tuple[LineUnits, ...]
+    authorised_at: datetime
+    expires_at: datetime
+
+
+class ReturnedLine(LineUnits):
+    """`cost` is what these units are worth, or were before they were damaged."""
+
+    condition: Condition
+    cost: int
+
+
+class OrderReturned(Event):
+    """Units came back, once for each receipt of them."""
+
+    type: ClassVar[str] = "orders.order_returned.v1"
+
+    order_id: UUID
+    return_id: UUID
+    receipt_id: UUID
+    lines: tuple[ReturnedLine, ...]
+    received_at: datetime
+
+
+EVENTS: tuple[type[Event], ...] = (
+    OrderPlaced,
+    OrderConfirmed,
+    OrderRejected,
+    OrderCancellationRequested,
+    OrderCancelled,
+    OrderCancellationRefused,
+    OrderShipped,
+    ReturnAuthorized,
+    OrderReturned,
+)

@@ -3,8 +3,8 @@
 from chassis import web
 from chassis.lifecycle import Parts, Runtime, Service
 from contracts import topology
-from inventory import handlers
-from inventory.api import products, reservations, stock
+from inventory import api
+from inventory.handlers import orders
 from inventory.settings import Settings
 
 DESCRIPTION = "Owns stock, reservations, shipments and physical returns."
@@ -14,7 +14,7 @@ def build(runtime: Runtime[Settings]) -> Parts:
     app = web.create_app(
         "inventory",
         description=DESCRIPTION,
-        routers=[products.router, stock.router, reservations.router],
+        routers=api.ROUTERS,
         cors_origins=runtime.settings.cors_origins,
     )
     return Parts(app=app)
@@ -24,6 +24,6 @@ SERVICE = Service(
     name="inventory",
     settings=Settings,
     announces=topology.INVENTORY,
-    hears={topology.INVENTORY_FROM_ORDERS: handlers.router},
+    hears={topology.INVENTORY_FROM_ORDERS: orders.router},
     build=build,
 )

@@ -5,20 +5,23 @@ from chassis.lifecycle import Parts, Runtime, Service
 from chassis.waiting import Waiters
 from chassis.web import create_app
 from contracts import topology
-from orders import api, commands, handlers, store
-from orders.domain import Order
+from orders import api
+from orders.commands import placing
+from orders.domain.orders import Order
+from orders.handlers import payments, reservations
 from orders.settings import Settings
+from orders.store import orders as store
 
 
 def build(runtime: Runtime[Settings]) -> Parts:
     database = runtime.database
-    intake: GroupCommit[Order, commands.Answer] = GroupCommit(
-        lambda asked: database.transact(commands.place_orders, asked)
+    intake: GroupCommit[Order, placing.Answer] = GroupCommit(
+        lambda asked: database.transact(placing.place_orders, asked)
     )
     app = create_app(
         "orders",
         description="Takes orders from every channel, and knows where each one stands.",
-        routers=[api.router],
+        routers=api.ROUTERS,
         cors_origins=runtime.settings.cors_origins,
     )
     waiters = Waiters(database, store.find_decided)
@@ -32,8 +35,8 @@ SERVICE = Service(
     settings=Settings,
     announces=topology.ORDERS,
     hears={
-        topology.ORDERS_FROM_INVENTORY: handlers.from_inventory,
-        topology.ORDERS_FROM_ACCOUNTING: handlers.from_accounting,
+        topology.ORDERS_FROM_INVENTORY: reservations.router,
+        topology.ORDERS_FROM_ACCOUNTING: payments.router,
     },
     build=build,
 )

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from contracts.accounting import PaymentStatus
 from contracts.orders import Channel, PaymentMethod, Policy
-from orders.domain import Attention, Status
+from orders.domain.orders import Attention, Status
 
 metadata = MetaData()
 

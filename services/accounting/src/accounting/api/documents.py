@@ -11,10 +11,9 @@ from accounting.api.callers import Reader
 from accounting.domain.documents import Series
 from accounting.store import documents
 from accounting.store.documents import Issued
-from chassis.database import Database
 from chassis.errors import NotFound
 from chassis.pages import Page, Paged
-from chassis.web import respond
+from chassis.web import database_of, respond, respond_page
 
 router = APIRouter(prefix="/v1/accounting", tags=["documents"])
 
@@ -121,17 +120,20 @@ async def list_invoices(
     customer_id: Annotated[str | None, Query(max_length=255)] = None,
 ) -> Response:
     """List invoices, the newest first."""
-    database: Database = request.app.state.database
-    found = await database.transact(
+    found = await database_of(request).transact(
         documents.find,
         Series.INVOICE,
         window,
         order_id=order_id,
         customers=[c for c in (caller.customer_id, customer_id) if c is not None],
     )
-    items, next_cursor = window.page(found, lambda issued: (issued.id,))
-    views = [DocumentView.of(issued) for issued in items]
-    return respond(request, Page(items=views, next_cursor=next_cursor))
+    return respond_page(
+        request,
+        window,
+        found,
+        view=DocumentView.of,
+        key=lambda issued: (issued.id,),
+    )
 
 
 @router.get("/invoices/{number}", response_model=DocumentView)
@@ -139,8 +141,7 @@ async def get_invoice(
     caller: Reader, request: Request, number: Annotated[str, Path(max_length=40)]
 ) -> Response:
     """Get an invoice by its number."""
-    database: Database = request.app.state.database
-    issued = await database.transact(documents.get, Series.INVOICE, number)
+    issued = await database_of(request).transact(documents.get, Series.INVOICE, number)
     if issued is None or caller.customer_id not in {None, issued.document.customer_id}:
         raise InvoiceNotFound(f"There is no invoice {number}.")
     return respond(request, DocumentView.of(issued))

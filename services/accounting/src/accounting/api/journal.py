@@ -13,9 +13,8 @@ from accounting.api.callers import BOOKKEEPERS
 from accounting.domain.ledger import Account
 from accounting.store import journal
 from accounting.store.journal import Balance, Posted, Sought
-from chassis.database import Database
 from chassis.pages import Page, Paged
-from chassis.web import respond
+from chassis.web import database_of, respond, respond_page
 
 router = APIRouter(prefix="/v1/accounting", tags=["books"], dependencies=[BOOKKEEPERS])
 
@@ -202,18 +201,18 @@ async def list_entries(
     request: Request, window: Paged, sought: Annotated[Sought, Depends(_sought)]
 ) -> Response:
     """List journal entries with their postings, in the order of the journal."""
-    database: Database = request.app.state.database
-    found = await database.transact(journal.find, sought, window)
-    items, next_cursor = window.page(
-        found, lambda posted: (posted.entry.effective_on, posted.id)
+    found = await database_of(request).transact(journal.find, sought, window)
+    return respond_page(
+        request,
+        window,
+        found,
+        view=EntryView.of,
+        key=lambda posted: (posted.entry.effective_on, posted.id),
     )
-    views = [EntryView.of(posted) for posted in items]
-    return respond(request, Page(items=views, next_cursor=next_cursor))
 
 
 async def _balances(request: Request, as_of: date) -> list[Balance]:
-    database: Database = request.app.state.database
-    return await database.transact(journal.balances, as_of)
+    return await database_of(request).transact(journal.balances, as_of)
 
 
 def _today() -> date:

@@ -10,9 +10,8 @@ from accounting.api.callers import Reader
 from accounting.domain.documents import RefundStatus
 from accounting.store import refunds
 from accounting.store.refunds import Requested
-from chassis.database import Database
 from chassis.pages import Page, Paged
-from chassis.web import respond
+from chassis.web import database_of, respond_page
 
 router = APIRouter(prefix="/v1/accounting", tags=["refunds"])
 
@@ -58,14 +57,13 @@ async def list_refunds(
     status: RefundStatus | None = None,
 ) -> Response:
     """List refunds, the newest first. The refund job reads `status=requested`."""
-    database: Database = request.app.state.database
-    found = await database.transact(
+    found = await database_of(request).transact(
         refunds.find,
         window,
         order_id=order_id,
         status=status,
         customer_id=caller.customer_id,
     )
-    items, next_cursor = window.page(found, lambda one: (one.id,))
-    views = [RefundView.of(one) for one in items]
-    return respond(request, Page(items=views, next_cursor=next_cursor))
+    return respond_page(
+        request, window, found, view=RefundView.of, key=lambda one: (one.id,)
+    )

@@ -8,26 +8,17 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from chassis.bodies import RequestBody, reads, text
 from chassis.pages import Page, Paged
-from chassis.web import respond
+from chassis.web import database_of, respond, respond_page
 from contracts.inventory import Sku
-from inventory import commands
-from inventory.api import (
-    MAX_UNITS,
-    PREFIX,
-    Code,
-    Cost,
-    Reader,
-    Writer,
-    database,
-    example,
-    page,
-)
+from inventory.api.callers import Reader, Writer
+from inventory.api.fields import MAX_UNITS, Code, Cost, example
+from inventory.commands import products as commands
 from inventory.domain.products import KnownProduct, Location, Product, ProductNotFound
 from inventory.store import products as store
 
 Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
 
-router = APIRouter(prefix=PREFIX)
+router = APIRouter(prefix="/v1/inventory")
 
 
 class ProductBody(RequestBody):
@@ -87,14 +78,14 @@ async def put_product(
 ) -> Response:
     """Describe a product; 201 when it is new."""
     product = Product(sku=sku, **body.model_dump())
-    known, new = await database(request).transact(commands.put_product, product)
+    known, new = await database_of(request).transact(commands.put_product, product)
     return respond(request, ProductView.of(known), status=201 if new else 200)
 
 
 @router.get("/products/{sku}", response_model=ProductView)
 async def get_product(_: Reader, sku: Sku, request: Request) -> Response:
     """Get a product."""
-    known = await database(request).transact(store.get, sku)
+    known = await database_of(request).transact(store.get, sku)
     if known is None:
         raise ProductNotFound(f"There is no product {sku}.")
     return respond(request, ProductView.of(known))
@@ -108,8 +99,14 @@ async def list_products(
     q: Annotated[str, text(64)] | None = None,
 ) -> Response:
     """List products by SKU; `q` is looked for in SKU and name."""
-    found = await database(request).transact(store.find, window, q)
-    return page(request, window, map(ProductView.of, found), lambda view: (view.sku,))
+    found = await database_of(request).transact(store.find, window, q)
+    return respond_page(
+        request,
+        window,
+        found,
+        view=ProductView.of,
+        key=lambda known: (known.product.sku,),
+    )
 
 
 class LocationBody(RequestBody):
@@ -142,7 +139,7 @@ async def put_location(
 ) -> Response:
     """Describe a location; 201 when it is new."""
     location = Location(code=code, **body.model_dump())
-    new = await database(request).transact(commands.put_location, location)
+    new = await database_of(request).transact(commands.put_location, location)
     view = LocationView.model_validate(location)
     return respond(request, view, status=201 if new else 200)
 
@@ -150,6 +147,11 @@ async def put_location(
 @router.get("/locations", response_model=Page[LocationView])
 async def list_locations(_: Reader, request: Request, window: Paged) -> Response:
     """List locations, the preferred ones first."""
-    found = await database(request).transact(store.find_locations, window)
-    views = map(LocationView.model_validate, found)
-    return page(request, window, views, lambda view: (view.priority, view.code))
+    found = await database_of(request).transact(store.find_locations, window)
+    return respond_page(
+        request,
+        window,
+        found,
+        view=LocationView.model_validate,
+        key=lambda location: (location.priority, location.code),
+    )

@@ -9,9 +9,10 @@ from pydantic import BaseModel
 from sqlalchemy import RowMapping
 
 from chassis.database import Tx
-from chassis.web import respond
+from chassis.web import database_of, respond
 from contracts.orders import Policy
-from inventory.api import PREFIX, StaffReader, database, example
+from inventory.api.callers import StaffReader
+from inventory.api.fields import example
 from inventory.domain.reservations import (
     Cause,
     Line,
@@ -21,7 +22,7 @@ from inventory.domain.reservations import (
 )
 from inventory.store import reservations as store
 
-router = APIRouter(prefix=PREFIX)
+router = APIRouter(prefix="/v1/inventory")
 
 
 class AllocationView(BaseModel):
@@ -86,7 +87,7 @@ async def get_reservation(_: StaffReader, order_id: UUID, request: Request) -> R
             raise ReservationNotFound(f"Nothing is known here of order {order_id}.")
         return _view(found[0], await store.get_allocations(tx, order_id))
 
-    return respond(request, await database(request).transact(find))
+    return respond(request, await database_of(request).transact(find))
 
 
 def _view(reservation: Reservation, kept: Sequence[RowMapping]) -> ReservationView:

@@ -12,27 +12,17 @@ from chassis.bodies import RequestBody, reads, text
 from chassis.database import Tx
 from chassis.idempotency import Answer, Once
 from chassis.pages import Page, Paged
-from chassis.web import respond
+from chassis.web import database_of, respond, respond_page
 from contracts.inventory import Sku
-from inventory import commands
-from inventory.api import (
-    MAX_UNITS,
-    PREFIX,
-    Code,
-    Cost,
-    Reader,
-    StaffReader,
-    Writer,
-    database,
-    example,
-    page,
-)
+from inventory.api.callers import Reader, StaffReader, Writer
+from inventory.api.fields import MAX_UNITS, Code, Cost, example
+from inventory.commands import stock as commands
 from inventory.domain.stock import DeliveredLine, Delivery, MovementKind
 from inventory.store import stock as store
 
 Reference = Annotated[str, text(128)]
 
-router = APIRouter(prefix=PREFIX)
+router = APIRouter(prefix="/v1/inventory")
 
 
 class ReceiptLineBody(RequestBody):
@@ -154,11 +144,16 @@ async def list_stock(
     location: Code | None = None,
 ) -> Response:
     """List the stock of each SKU at each location."""
-    found = await database(request).transact(
+    found = await database_of(request).transact(
         store.find, window, sku=sku, location=location
     )
-    views = map(ShelfView.model_validate, found)
-    return page(request, window, views, lambda view: (view.sku, view.location))
+    return respond_page(
+        request,
+        window,
+        found,
+        view=ShelfView.model_validate,
+        key=lambda shelf: (shelf.sku, shelf.location),
+    )
 
 
 @router.get("/availability", response_model=Page[AvailabilityView])
@@ -168,7 +163,7 @@ async def get_availability(
     sku: Annotated[list[Sku], Query(min_length=1, max_length=200)],
 ) -> Response:
     """Tell what is free of each SKU, over all locations."""
-    free = await database(request).transact(store.get_available, sku)
+    free = await database_of(request).transact(store.get_available, sku)
     items = [
         AvailabilityView(sku=asked, available=free.get(asked, 0))
         for asked in dict.fromkeys(sku)
@@ -190,8 +185,13 @@ async def list_movements(
     wanted: Annotated[MovementFilter, Query()],
 ) -> Response:
     """List what changed in the stock and why, the newest first."""
-    found = await database(request).transact(
+    found = await database_of(request).transact(
         store.find_movements, window, **wanted.model_dump()
     )
-    views = map(MovementView.model_validate, found)
-    return page(request, window, views, lambda view: (view.id,))
+    return respond_page(
+        request,
+        window,
+        found,
+        view=MovementView.model_validate,
+        key=lambda movement: (movement.id,),
+    )

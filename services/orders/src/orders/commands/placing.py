@@ -15,8 +15,8 @@ from chassis.errors import Conflict, Refused
 from chassis.events import Announcement
 from chassis.idempotency import KeyReused
 from contracts.orders import OrderPlaced
-from orders import store
-from orders.domain import Order
+from orders.domain.orders import Order
+from orders.store import orders as store
 
 log = structlog.get_logger(__name__)
 

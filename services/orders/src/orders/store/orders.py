@@ -29,7 +29,7 @@ from chassis.database import (
 )
 from contracts.accounting import PaymentStatus
 from contracts.orders import Channel, PaymentMethod, Policy
-from orders.domain import (
+from orders.domain.orders import (
     Address,
     Attention,
     Line,

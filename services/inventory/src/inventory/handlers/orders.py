@@ -3,7 +3,7 @@
 from chassis.database import Tx
 from chassis.events import Envelope, Router
 from contracts.orders import OrderPlaced
-from inventory import commands
+from inventory.commands import reservations
 from inventory.domain.reservations import Cause, Line, Reservation
 
 router = Router()
@@ -13,7 +13,7 @@ router = Router()
 async def reserve_orders(tx: Tx, events: list[Envelope[OrderPlaced]]) -> None:
     # The watchdog announces an undecided order again, under a new event id.
     placed = {event.data.order_id: event.data for event in events}
-    await commands.reserve_orders(tx, [_reservation(o) for o in placed.values()])
+    await reservations.reserve_orders(tx, [_reservation(o) for o in placed.values()])
 
 
 def _reservation(order: OrderPlaced) -> Reservation:

@@ -1,0 +1,1 @@
+"""What Inventory may be asked; each is announced in the transaction that does it."""

@@ -1,0 +1,61 @@
+"""Describe what there is, and where it can be."""
+
+from chassis import outbox
+from chassis.database import Tx
+from chassis.events import Announcement
+from contracts.inventory import (
+    ProductChanged,
+)
+from inventory.domain.products import (
+    CurrencyInUse,
+    KnownProduct,
+    Location,
+    Product,
+)
+from inventory.store import products, stock
+
+
+async def put_product(tx: Tx, product: Product) -> tuple[KnownProduct, bool]:
+    """Describe a product; True: it is new."""
+    added = await products.add(tx, product)
+    if added:
+        await outbox.publish(tx, [_product_changed(added, previous=None, on_hand=0)])
+        return added, True
+    known = (await products.hold(tx, [product.sku]))[product.sku]
+    if known.product == product:
+        return known, False
+    on_hand = sum(s.on_hand for s in await stock.get(tx, [product.sku]))
+    if on_hand and known.product.currency != product.currency:
+        raise CurrencyInUse(
+            f"{on_hand} units on hand are valued in {known.product.currency}.",
+            on_hand=on_hand,
+        )
+    saved = await products.save(tx, product)
+    await outbox.publish(
+        tx, [_product_changed(saved, previous=known.product.unit_cost, on_hand=on_hand)]
+    )
+    return saved, False
+
+
+async def put_location(tx: Tx, location: Location) -> bool:
+    """Describe a location; True: it is new."""
+    if await products.add_location(tx, location):
+        return True
+    await products.save_location(tx, location)
+    return False
+
+
+def _product_changed(
+    known: KnownProduct, *, previous: int | None, on_hand: int
+) -> Announcement:
+    event = ProductChanged(
+        sku=known.product.sku,
+        version=known.version,
+        name=known.product.name,
+        unit_cost=known.product.unit_cost,
+        currency=known.product.currency,
+        previous_unit_cost=previous,
+        on_hand=on_hand,
+        changed_at=known.changed_at,
+    )
+    return Announcement(event, subject=event.sku)

@@ -1,0 +1,1 @@
+"""What Inventory does about what Orders announces."""

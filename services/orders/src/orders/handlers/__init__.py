@@ -1,0 +1,24 @@
+"""What Orders does about what Inventory and Accounting say."""
+
+from collections.abc import Set as AbstractSet
+from uuid import UUID
+
+from chassis.database import Tx
+from orders.domain.orders import Order
+from orders.store import orders as store
+
+
+class UnknownOrders(Exception):
+    """Others speak of orders that were never placed here.
+
+    They heard of them from the event log, which is written with the orders: this is no
+    matter of time, and somebody has to look.
+    """
+
+
+async def hold(tx: Tx, ids: AbstractSet[UUID]) -> dict[UUID, Order]:
+    """The orders, kept from others; each of them must be there."""
+    found = await store.get_for_update(tx, ids)
+    if unknown := ids - found.keys():
+        raise UnknownOrders(", ".join(map(str, unknown)))
+    return found
