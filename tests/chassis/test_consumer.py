@@ -454,12 +454,12 @@ async def test_stopping_finishes_what_was_begun(database, aws, topic, queue):
 
 async def test_what_comes_while_it_leaves_is_handed_back(database, aws, topic, queue):
     """What SQS has just given out would be hidden from everybody for a while."""
-    given, told_to_stop = asyncio.Event(), asyncio.Event()
+    given, answered = asyncio.Event(), asyncio.Event()
 
     async def answer_late(real: Any, **arguments: Any) -> Any:
         answer = await real(**arguments)
         given.set()
-        await told_to_stop.wait()
+        await answered.wait()
         return answer
 
     await aws.publish(topic.name, [a_message("late")])
@@ -467,7 +467,7 @@ async def test_what_comes_while_it_leaves_is_handed_back(database, aws, topic, q
     async with consuming(Consumer(database, slow, queue, events)) as consumer:
         await given.wait()
         consumer.stop()
-        told_to_stop.set()
+        asyncio.get_running_loop().call_later(0.2, answered.set)
 
     (message,) = await aws.receive(queue.name, wait_s=1)
     assert message.received_count == 2
