@@ -50,7 +50,16 @@ async def test_the_first_order_comes_out_as_it_is_shown(stack: Stack, shop: Shop
     shown = json.loads(ANSWER)
     assert order["status"] == shown["status"] == "confirmed"
     assert shape(order) == shape(shown)
-    same = {"lines", "shipping", "ship_to", "payment", "total", "customer_id", "policy"}
+    same = {
+        "id",
+        "lines",
+        "shipping",
+        "ship_to",
+        "payment",
+        "total",
+        "customer_id",
+        "policy",
+    }
     assert {name: order[name] for name in same} == {name: shown[name] for name in same}
 
     await shop.invoices(order["id"])

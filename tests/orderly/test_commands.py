@@ -21,6 +21,7 @@ from orderly.stack import postgres
 from orderly.stack.folder import Folder
 from orderly.stack.ports import PARTS, Ports
 from orderly.stack.processes import Identity
+from orderly.stack.services import LEAVES_WITHIN_S
 from tests.orderly.conftest import listening
 
 
@@ -89,7 +90,7 @@ class Terminal:
     process: subprocess.Popen[bytes]
     printed: Path
 
-    def read(self, words: str, within_s: float = 90) -> str:
+    def read(self, words: str, within_s: float = 120) -> str:
         """What is printed, once the words are there."""
         deadline = monotonic() + within_s
         while words not in (text := self.printed.read_text()):
@@ -144,7 +145,7 @@ def test_a_stack_runs_until_it_is_told_to_end(orderly):
     assert not any(map(psutil.pid_exists, replaced.values()))
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_ctrl_c_ends_everything_and_fresh_forgets_everything(orderly):
     with orderly.at_a_terminal() as terminal:
         order = place_what_is_printed(orderly, terminal.read("}'"))
@@ -164,9 +165,9 @@ def test_ctrl_c_ends_everything_and_fresh_forgets_everything(orderly):
         parts = orderly.pids()
         os.kill(parts["inventory"], signal.SIGSTOP)
         terminal.ctrl_c()
-        terminal.read("orders       │ ended")
+        terminal.read("leaving")
         terminal.ctrl_c()
-        assert terminal.process.wait(15) == 0
+        assert terminal.process.wait(LEAVES_WITHIN_S - 5) == 0
     assert not any(map(psutil.pid_exists, parts.values()))
 
 
