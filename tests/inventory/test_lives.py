@@ -23,7 +23,6 @@ from typing_extensions import override
 from chassis.database import Database, Tx
 from chassis.errors import Refused
 from chassis.outbox import outbox
-from chassis.testing import Databases
 from contracts.inventory import Condition, ReservationChanged
 from contracts.orders import OrderCancellationRequested, Policy
 from inventory.commands.products import put_product
@@ -207,9 +206,8 @@ class Lives(RuleBasedStateMachine):
         assert set(answers) == self.heard
 
 
-def test_whatever_happens_to_orders_the_books_agree(postgres_url):
+def test_whatever_happens_to_orders_the_books_agree(databases):
     loop = asyncio.new_event_loop()  # what hypothesis calls is not async
-    databases = Databases(postgres_url)
     url = loop.run_until_complete(databases.make("inventory"))
     Lives.loop, Lives.database = loop, Database(url, application_name="tests")
     try:
@@ -218,5 +216,5 @@ def test_whatever_happens_to_orders_the_books_agree(postgres_url):
         )
     finally:
         loop.run_until_complete(Lives.database.close())
-        loop.run_until_complete(databases.drop(url))
+        loop.run_until_complete(databases.give_back("inventory", url))
         loop.close()

@@ -34,13 +34,13 @@ Answered = tuple[History, Sequence[Cancellation]]
 async def cancel_units(tx: Tx, asked: Iterable[CancellationRequest]) -> None:
     """Answer each with a new version, also when nothing is left to be released."""
     requests = _by_order(asked)
-    _, held = await hold_orders(tx, requests)
+    known, held = await hold_orders(tx, requests)
     cancelled = await _cancel_known(tx, requests)
     awaited = requests.keys() - {c.reservation.order_id for c in cancelled}
     voided = await _void_awaited(
         tx, requests, {order_id: held[order_id].version for order_id in awaited}
     )
-    freed = {units.sku for order in cancelled for units in order.freed}
+    freed = {u.sku: known[u.sku] for order in cancelled for u in order.freed}
     filled = await fill_backorders(tx, freed, actor=ORDERS) if freed else []
     answered = [*(order.reservation for order in cancelled), *filled]
     await outbox.publish(tx, [*map(snapshot, answered), *map(snapshot, voided)])

@@ -33,7 +33,8 @@ async def receive_return(
     await reservations.save(tx, [returned.reservation])
     number = len(returned.reservation.history.returns)
     await history.add_return(tx, returned.receipt, number=number, actor=actor)
-    filled = await fill_backorders(tx, returned.resellable, actor=actor)
+    more = {sku: known[sku] for sku in returned.resellable}
+    filled = await fill_backorders(tx, more, actor=actor)
     await outbox.publish(tx, [snapshot(o) for o in (returned.reservation, *filled)])
     after_commit(tx, partial(_count, returned.receipt))
     return returned.receipt
