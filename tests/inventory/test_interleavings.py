@@ -6,9 +6,12 @@ from contextlib import suppress
 from functools import partial
 from random import Random
 
+from sqlalchemy import text
+
 from chassis import inbox
 from chassis.database import Database, StartOver, Tx
 from chassis.errors import Refused
+from chassis.testing import eventually
 from contracts.inventory import Condition
 from contracts.orders import Policy
 from inventory.commands.returns import receive_return
@@ -30,6 +33,11 @@ from tests.inventory.figures import assert_books_agree, quantities
 
 DICE = Random(11)  # the same tests every time
 SKUS = ("SOAP", "RUM", "TEA")
+
+WAITING = text(
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
 
 Work = Callable[[Tx], Awaitable[object]]
 
@@ -129,6 +137,29 @@ async def test_a_cancellation_meets_its_order_in_a_thousand_ways(database):
         any(getattr(line, name) for line in lines)
         for name in ("voided", "released", "shipped")
     )
+
+
+async def test_a_cancellation_starts_over_when_its_order_comes_meanwhile(database):
+    await database.transact(stocked, ("SOAP", 5))
+    order = an_order(("SOAP", 3))
+    request = cancelled(order.order_id, {1: 2})
+
+    async with database.begin() as placing:
+        await follow_orders(placing, [placed(order)])
+        cancelling = asyncio.create_task(database.transact(follow_orders, [request]))
+        await eventually(lambda: somebody_waits(database))
+    await cancelling
+
+    async with database.begin() as tx:
+        (line,) = await quantities(tx, "reservation_lines")
+        await assert_books_agree(tx)
+    assert (line["reserved"], line["released"], line["voided"]) == (1, 2, 0)
+
+
+async def somebody_waits(database: Database) -> bool:
+    async with database.begin() as tx:
+        waiting = await tx.execute(WAITING)
+        return waiting.scalar_one() > 0
 
 
 async def test_processes_that_hear_everything_twice_do_everything_once(database):
