@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event as sqlalchemy_events
 from sqlalchemy import select
 
-from accounting.domain.orders import Inconsistent
+from accounting.domain.lines import Inconsistent
 from accounting.handlers.orders import post_orders
 from accounting.handlers.stock import post_stock
 from accounting.schema import (
