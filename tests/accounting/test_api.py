@@ -22,7 +22,7 @@ from tests.accounting.factories import (
 )
 
 BOOKS = ["/accounts", "/entries", "/reports/trial-balance"]
-PAPERS = ["/invoices", "/invoices/INV-2026-000001", "/refunds"]
+PAPERS = ["/invoices", "/invoices/INV-2026-000001", "/refunds", "/payments"]
 
 
 async def get(client, path, *, expect=200, **params):
