@@ -1,5 +1,6 @@
 """Facts that do not come, and facts that cannot be entered."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -19,6 +20,7 @@ from chassis.database import Database, Tx
 from chassis.events import to_wire
 from chassis.outbox import outbox
 from chassis.queues import Aws
+from chassis.testing import eventually
 from chassis.topology import Queue, Topic, Topology, provision
 from contracts.accounting import FactsMissing
 from contracts.topology import ACCOUNTING_FROM_ORDERS
@@ -227,3 +229,21 @@ async def test_a_redriven_fact_is_put_aside_again_or_entered(
     async with database.begin() as tx:
         assert (await tx.execute(select(order_cursors.c.applied))).scalar() == 3
         assert (await count_waiting(tx, AGE)).parked == 0
+
+
+async def test_a_refused_fact_is_put_aside_as_soon_as_it_is_refused(
+    database, aws, queue
+):
+    timer = clerk(database, aws, queue)
+    coming_round = asyncio.create_task(timer.run(database))
+    placed = an_order()
+    first, second = story(placed, shipped(placed, {1: 1}))
+
+    await database.transact(post_orders, [second])
+    await database.transact(post_orders, [first])
+
+    async def is_put_aside() -> bool:
+        return bool(await dead_letters(aws, queue))
+
+    await eventually(is_put_aside, within_s=timer.every_s / 3)
+    coming_round.cancel()

@@ -1,5 +1,6 @@
 """Customers on terms pay, too little and too much."""
 
+import asyncio
 from uuid import uuid4
 
 import pytest
@@ -254,3 +255,13 @@ async def test_what_is_no_payment_is_refused(desk, wrong):
 async def test_a_payment_stays_as_it_was_recorded(tx, table):
     with pytest.raises(IntegrityError, match="corrected by new rows"):
         await tx.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - ours
+
+
+async def test_two_payments_at_once_do_not_pay_an_invoice_twice(desk, database):
+    await post(database, shipped_order())
+
+    answers = await asyncio.gather(*(pay(desk, 2000, FIRST) for _ in range(4)))
+
+    assert await paid(database) == [3558]
+    assert sum(one["unallocated"] for one in answers) == 4 * 2000 - 3558
+    assert await positions(database) == ["paid"]
