@@ -103,7 +103,9 @@ class Cancellation:
             status = CancellationStatus.COMPLETED
         else:
             status = CancellationStatus.PARTLY_COMPLETED
-        decided = replace(self, status=status, lines=lines, decided_at=at)
+        decided = replace(
+            self, status=status, lines=lines, decided_at=at, rescue_at=None
+        )
         return decided, _decision(decided, units, at)
 
     def _released(self, answer: Answer) -> tuple[CancellationLine, ...]:
