@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -5,7 +6,10 @@ import pytest
 from sqlalchemy import update
 
 from chassis import timers
+from chassis.lifecycle import Runtime
 from chassis.outbox import RELAY, outbox, relay_cursor
+from chassis.topology import Topology, provision
+from contracts import topology
 from contracts.orders import OrderCancellationRequested, OrderPlaced
 from orders.commands import rescuing
 from orders.commands.cancelling import Asked, request_cancellation
@@ -13,6 +17,8 @@ from orders.commands.rescuing import Watchdog, rescue
 from orders.domain.orders import Attention
 from orders.domain.rescues import Patience
 from orders.handlers.reservations import settle_orders
+from orders.main import SERVICE
+from orders.settings import Settings
 from orders.store import cancellations, rescues
 from orders.store import orders as store
 from tests.orders.factories import (
@@ -159,6 +165,22 @@ async def test_an_idle_database_is_left_alone_until_something_is_due(
     monkeypatch.setattr(database, "transact", None)
 
     assert await watchdog.sweep()
+
+
+async def test_the_service_is_as_patient_as_its_settings_say(database, aws):
+    queue = replace(topology.ORDERS_FROM_INVENTORY, hears=None)
+    await provision(aws, Topology(topics=(), queues=(queue,)))
+    settings = Settings(database_url="postgresql://not-used", rescue_ages_s=(0.001,))
+    parts = SERVICE.assemble(Runtime(settings=settings, database=database, aws=aws))
+    (watchdog,) = [timer for timer in parts.timers if timer.name == "watchdog"]
+    (order,) = await database.transact(
+        store.add, [an_order(placed_at=datetime.now(UTC) - timedelta(seconds=1))]
+    )
+
+    assert await watchdog.work()
+
+    shown = await database.transact(store.get, order.id)
+    assert shown.attention is Attention.UNDECIDED
 
 
 async def test_rescues_are_counted(database, counted):
