@@ -1,6 +1,7 @@
 """Orders and what is said about them: complete, unless the test says otherwise."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from contracts.accounting import (
 from contracts.inventory import Condition, ReservationChanged
 from contracts.inventory import ReservedLine as AnnouncedLine
 from contracts.orders import Channel, PaymentMethod, Policy
+from orders.api.bodies import EXAMPLE
 from orders.domain.cancellations import Cancellation, request_cancellation
 from orders.domain.lines import Line, Units
 from orders.domain.orders import Address, Order, Payment, Shipping
@@ -290,35 +292,6 @@ def refund_requested(
 
 def a_body(**changes: Any) -> dict[str, Any]:
     """What a storefront sends."""
-    return {
-        "channel": "web",
-        "customer_id": "c-42",
-        "reference": "cart-9f",
-        "currency": "EUR",
-        "policy": "all_or_nothing",
-        "lines": [
-            {
-                "sku": "SOAP-5L",
-                "quantity": 2,
-                "unit_price": 1250,
-                "discount": 0,
-                "tax": 475,
-            }
-        ],
-        "shipping": {"price": 490, "tax": 93},
-        "ship_to": {
-            "name": "Ada Byron",
-            "line1": "1 Quay St",
-            "city": "Cork",
-            "postal_code": "T12",
-            "country": "IE",
-        },
-        "payment": {
-            "method": "prepaid",
-            "provider": "acme-pay",
-            "reference": uuid4().hex,
-            "captured": 3558,
-        },
-        "hold_id": None,
-        "total": 3558,
-    } | changes
+    body: dict[str, Any] = deepcopy(EXAMPLE)
+    body["payment"]["reference"] = uuid4().hex
+    return body | changes
