@@ -1,13 +1,13 @@
 """What happens to orders after they are placed, against the real database."""
 
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import event, update
 from sqlalchemy.exc import IntegrityError
 
-from chassis.database import Database
+from chassis.database import Database, Tx
 from chassis.pages import Window
 from contracts.accounting import (
     CreditNoteIssued,
@@ -31,7 +31,7 @@ from orders.commands.placing import place_orders
 from orders.commands.returning import Asked as AskedReturn
 from orders.commands.returning import authorise_return
 from orders.domain.cancellations import CancellationStatus
-from orders.domain.orders import OrderNotFound, Status
+from orders.domain.orders import Order, OrderNotFound, Status
 from orders.handlers import UnknownOrders
 from orders.handlers.payments import announce_again, update_payments
 from orders.handlers.reservations import settle_orders
@@ -59,6 +59,10 @@ from tests.orders.factories import (
 EVERYTHING = Window(limit=200, after=None)
 
 
+async def stored(tx: Tx, id_: UUID) -> Order:
+    return (await store.get_many(tx, [id_]))[id_]
+
+
 def wanted(order, units_=None, id_=None) -> AskedCancellation:
     return AskedCancellation(
         id=id_ or uuid4(), order_id=order.id, units=units_, reason="Twice", at=LATER
@@ -77,7 +81,7 @@ async def test_a_cancellation_is_stored_and_announced(tx, published):
     assert (announced.subject, announced.sequence) == (str(order.id), 2)
     assert isinstance(announced.data, OrderCancellationRequested)
     assert [(n.line, n.quantity) for n in announced.data.lines] == [(2, 1)]
-    assert (await store.get(tx, order.id)).sequence == 2
+    assert (await stored(tx, order.id)).sequence == 2
 
 
 async def test_a_cancellation_that_is_there_already_is_answered_as_it_is(tx, published):
@@ -118,10 +122,10 @@ async def test_inventorys_answer_decides_a_cancellation(tx, published):
         ),
     )
 
-    decided = await cancellation_store.get(tx, order.id, asked.id)
+    (decided,) = (await cancellation_store.find(tx, [order.id]))[order.id]
     assert decided.status is CancellationStatus.COMPLETED
     assert [line.cancelled for line in decided.lines] == [2]
-    assert (await store.get(tx, order.id)).status is Status.CANCELLED
+    assert (await stored(tx, order.id)).status is Status.CANCELLED
     _, confirmed, cancelled = await published()
     assert isinstance(confirmed.data, OrderConfirmed)
     assert isinstance(cancelled.data, OrderCancelled)
@@ -234,7 +238,7 @@ async def test_whatever_bears_a_payment_is_heard(tx, event_type):
 
     await update_payments(tx, arrived(said))
 
-    assert (await store.get(tx, order.id)).payment.status is PaymentStatus.REFUNDED
+    assert (await stored(tx, order.id)).payment.status is PaymentStatus.REFUNDED
 
 
 async def test_missing_facts_are_announced_again_under_their_old_numbers(tx, published):
@@ -287,12 +291,12 @@ async def test_returns_are_read_as_they_were_written(tx):
     (order,) = await store.add(tx, [an_order(a_line(1), a_line(2))])
     snapshot = reservation_changed(order.id, units(2, shipped=2), units(2, shipped=2))
     await settle_orders(tx, arrived(snapshot))
-    _, back = authorising(await store.get(tx, order.id), {2: 1, 1: 2})
+    _, back = authorising(await stored(tx, order.id), {2: 1, 1: 2})
 
     await returns.save(tx, [back])
     await returns.save(tx, [back.received(a_receipt({2: 1}))])
 
-    read = await returns.get(tx, order.id, back.id)
+    (read,) = (await returns.find(tx, [order.id]))[order.id]
     assert read.authorised_at == back.authorised_at
     assert [(n.line, n.quantity, n.received) for n in read.lines] == [
         (1, 2, 0),
@@ -324,7 +328,7 @@ async def test_the_database_refuses_what_cannot_be(tx, table, values):
         (await store.add(tx, [an_order()]))[0].id, units(2, shipped=2)
     )
     await settle_orders(tx, arrived(snapshot))
-    shipped = await store.get(tx, snapshot.order_id)
+    shipped = await stored(tx, snapshot.order_id)
     _, back = authorising(shipped, {1: 1})
     await returns.save(tx, [back])
 

@@ -14,6 +14,7 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
+from typing_extensions import override
 
 from chassis.errors import Conflict
 from orders.domain.cancellations import (
@@ -220,6 +221,7 @@ class Histories(RuleBasedStateMachine):
             for line in cancellation.lines:
                 assert 0 <= line.cancelled <= line.quantity
 
+    @override
     def teardown(self) -> None:
         """At the end of the day, who heard everything and who heard the end agree."""
         if not self.warehouse.said:

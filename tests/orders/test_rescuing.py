@@ -1,11 +1,12 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import update
 
 from chassis import timers
+from chassis.database import Tx
 from chassis.lifecycle import Runtime
 from chassis.outbox import RELAY, outbox, relay_cursor
 from chassis.topology import Topology, provision
@@ -14,7 +15,7 @@ from contracts.orders import OrderCancellationRequested, OrderPlaced
 from orders.commands import rescuing
 from orders.commands.cancelling import Asked, request_cancellation
 from orders.commands.rescuing import Watchdog, rescue
-from orders.domain.orders import Attention
+from orders.domain.orders import Attention, Order
 from orders.domain.rescues import Patience
 from orders.handlers.reservations import settle_orders
 from orders.main import SERVICE
@@ -34,6 +35,10 @@ PATIENCE = Patience(
     ages=(MINUTE, 5 * MINUTE, 25 * MINUTE), then_every=timedelta(hours=1)
 )
 PLACED = datetime(2026, 2, 14, 9, 30, tzinfo=UTC)
+
+
+async def stored(tx: Tx, id_: UUID) -> Order:
+    return (await store.get_many(tx, [id_]))[id_]
 
 
 async def placed(tx, **changes):
@@ -70,7 +75,7 @@ async def test_what_is_announced_again_is_the_first_fact_under_a_new_id(tx, publ
     again = await published()
     assert [(fact.subject, fact.sequence) for fact in again] == [(str(order.id), 1)] * 2
     assert {type(fact.data) for fact in again} == {OrderPlaced}
-    shown = await store.get(tx, order.id)
+    shown = await stored(tx, order.id)
     assert shown.attention is Attention.UNDECIDED
     assert (shown.sequence, shown.version) == (1, 2)
 
@@ -83,7 +88,7 @@ async def test_a_decision_ends_it(tx, published):
     await settle_orders(tx, arrived(snapshot))
 
     assert await rescue(tx, PATIENCE, PLACED + 90 * MINUTE) == 0
-    decided = await store.get(tx, order.id)
+    decided = await stored(tx, order.id)
     assert (decided.attention, decided.rescue_at) == (None, None)
     assert await rescues.next_due(tx, PATIENCE) is None
     assert len(await published()) == 2
@@ -105,13 +110,13 @@ async def test_an_open_cancellation_is_announced_again_under_its_number(tx, publ
     *_, first, again = await published()
     assert isinstance(again.data, OrderCancellationRequested)
     assert (again.sequence, again.data) == (first.sequence, first.data)
-    shown = await store.get(tx, order.id)
+    shown = await stored(tx, order.id)
     assert shown.attention is Attention.CANCELLATION_OPEN
     released = reservation_changed(
         order.id, units(2, released=2), version=2, answers=(an_answer(asked, {1: 2}),)
     )
     await settle_orders(tx, arrived(released))
-    assert (await store.get(tx, order.id)).attention is None
+    assert (await stored(tx, order.id)).attention is None
     assert await rescue(tx, PATIENCE, PLACED + 90 * MINUTE) == 0
 
 
@@ -139,7 +144,7 @@ async def test_nothing_is_announced_again_while_the_outbox_is_behind(tx, numbere
     await tx.execute(update(outbox).values(position=7))
     await tx.execute(update(relay_cursor).filter_by(name=RELAY).values(published=7))
     assert await rescue(tx, PATIENCE, at) == 1
-    assert (await store.get(tx, order.id)).rescue_at == at + timedelta(hours=1)
+    assert (await stored(tx, order.id)).rescue_at == at + timedelta(hours=1)
 
 
 async def test_nothing_is_announced_again_while_the_own_queue_is_behind(database):
@@ -148,7 +153,7 @@ async def test_nothing_is_announced_again_while_the_own_queue_is_behind(database
     due = await Watchdog(database, PATIENCE, behind).sweep()
 
     assert due
-    assert (await database.transact(store.get, order.id)).attention is None
+    assert (await database.transact(stored, order.id)).attention is None
 
 
 async def test_the_watchdog_rests_when_nothing_can_become_due(database):
@@ -179,7 +184,7 @@ async def test_the_service_is_as_patient_as_its_settings_say(database, aws):
 
     assert await watchdog.work()
 
-    shown = await database.transact(store.get, order.id)
+    shown = await database.transact(stored, order.id)
     assert shown.attention is Attention.UNDECIDED
 
 
@@ -190,6 +195,6 @@ async def test_rescues_are_counted(database, counted):
     news = counted()
 
     assert news["orderly.orders.rescues"]["order"] == 1
-    shown = await database.transact(store.get, order.id)
+    shown = await database.transact(stored, order.id)
     assert shown.attention is Attention.UNDECIDED
     assert not (await database.transact(cancellations.find, [order.id]))[order.id]
