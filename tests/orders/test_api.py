@@ -19,6 +19,7 @@ from chassis.queues import transportable
 from chassis.testing import eventually
 from orders.api.bodies import OrderBody
 from orders.domain.orders import MAX_AMOUNT
+from orders.domain.settling import settle
 from orders.handlers.reservations import settle_orders
 from orders.schema import orders
 from orders.store import orders as store
@@ -66,7 +67,7 @@ async def stored(database: Database) -> int:
         return (await tx.execute(select(func.count()).select_from(orders))).scalar_one()
 
 
-async def settle(database: Database, order_id: str, reserved: int) -> None:
+async def have_settled(database: Database, order_id: str, reserved: int) -> None:
     snapshot = reservation_changed(UUID(order_id), units(2, reserved=reserved))
     await database.transact(settle_orders, arrived(snapshot))
 
@@ -150,7 +151,7 @@ async def test_the_same_sku_may_be_on_two_lines(client):
 async def test_a_retry_is_the_same_order_as_it_is_now(client, database):
     body, key = a_body(), uuid4().hex
     placed = (await post(client, body, key=key)).json()
-    await settle(database, placed["id"], reserved=2)
+    await have_settled(database, placed["id"], reserved=2)
 
     answer = await post(client, dict(reversed(body.items())), key=key)
 
@@ -401,7 +402,7 @@ async def test_who_prefers_to_wait_gets_the_order_decided(client, database):
     retrying = asyncio.create_task(post(client, body, key=key, **wait))
     answered, _ = await asyncio.wait({looking, retrying}, timeout=0.3)
     assert not answered
-    await settle(database, placed["id"], reserved=0)
+    await have_settled(database, placed["id"], reserved=0)
 
     for answer in await asyncio.gather(looking, retrying):
         assert answer.headers["preference-applied"] == "wait=15"
@@ -415,7 +416,7 @@ async def test_a_decision_of_another_process_ends_the_wait_too(client, database)
     async def settle_elsewhere(tx: Tx) -> None:
         """Nothing is announced here, so nothing wakes who waits here."""
         order = (await store.get_for_update(tx, {UUID(placed["id"])})).popitem()[1]
-        settled, _ = order.settle(a_snapshot(units(2, reserved=2)), LATER)
+        settled = settle(order, a_snapshot(units(2, reserved=2)), LATER).order
         await store.save(tx, [settled])
 
     looking = asyncio.create_task(client.get(path, headers=wait))
@@ -433,7 +434,7 @@ async def test_waiting_ends_with_the_time_preferred(client):
 
 async def test_nobody_waits_longer_than_the_most(client, database):
     placed = await post(client, a_body())
-    await settle(database, placed.json()["id"], reserved=2)
+    await have_settled(database, placed.json()["id"], reserved=2)
 
     answer = await client.get(
         placed.headers["location"], headers={"Prefer": "wait=3600"}
