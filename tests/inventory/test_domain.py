@@ -6,14 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.orders import Policy
+from inventory.domain.allocation import Served, fill, reserve
 from inventory.domain.products import UnknownProduct
-from inventory.domain.reservations import (
-    Reservation,
-    Served,
-    State,
-    fill,
-    reserve,
-)
+from inventory.domain.reservations import Reservation, State
 from inventory.domain.stock import available
 from tests.inventory.factories import (
     a_delivery,

@@ -24,6 +24,7 @@ def _reservation(order: OrderPlaced) -> Reservation:
         policy=order.policy,
         placed_at=order.placed_at,
         cause=Cause.ORDER_PLACED,
+        hold_id=order.hold_id,
         lines=tuple(
             Line(line=line.line, sku=line.sku, requested=line.quantity)
             for line in order.lines
