@@ -18,7 +18,6 @@ from sqlalchemy.exc import ProgrammingError
 
 from chassis import migrations
 from chassis.database import Database
-from chassis.queues import Aws
 from chassis.topology import provision
 from contracts.topology import ORDERS_INTAKE, TOPOLOGY
 from orderly import demo
@@ -268,7 +267,7 @@ class Stack:
         told = False
         try:
             async with self.emulator.connect() as aws:
-                while waiting := await _depth(aws, ORDERS_INTAKE.name):
+                while waiting := await aws.depth(ORDERS_INTAKE.name):
                     if self._hurried or monotonic() > deadline:
                         self._say(
                             "emulator", f"forgets {waiting} orders not yet placed"
@@ -319,11 +318,3 @@ async def _stop_leftover(folder: Folder, name: str, say: Say) -> None:
         )
         say(name, f"(pid {identity.pid}) was left from an earlier run: ended it")
     run_file.unlink(missing_ok=True)
-
-
-async def _depth(aws: Aws, queue: str) -> int:
-    counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-    answer = await aws.sqs.get_queue_attributes(
-        QueueUrl=await aws.queue_url(queue), AttributeNames=list(counts)
-    )
-    return sum(int(answer["Attributes"][count]) for count in counts)
