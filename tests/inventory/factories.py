@@ -17,9 +17,10 @@ from contracts.orders import (
 )
 from inventory.commands.products import put_location, put_product
 from inventory.commands.stock import receive_goods
+from inventory.domain.holds import Hold, HoldLine
 from inventory.domain.products import KnownProduct, Location, Product
 from inventory.domain.reservations import Cause, Line, Reservation
-from inventory.domain.stock import DeliveredLine, Delivery, Receipt, Shelf
+from inventory.domain.stock import Adjustment, DeliveredLine, Delivery, Receipt, Shelf
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -30,9 +31,14 @@ def a_product(
     name: str = "Soap",
     unit_cost: int = 700,
     currency: str = "EUR",
+    reorder_point: int | None = None,
 ) -> Product:
     return Product(
-        sku=sku, name=name, unit_cost=unit_cost, currency=currency, reorder_point=None
+        sku=sku,
+        name=name,
+        unit_cost=unit_cost,
+        currency=currency,
+        reorder_point=reorder_point,
     )
 
 
@@ -49,6 +55,7 @@ def an_order(
     policy: Policy = Policy.ALL_OR_NOTHING,
     placed_after_s: int = 0,
     order_id: UUID | None = None,
+    hold_id: UUID | None = None,
 ) -> Reservation:
     """What a new order asks for, as (SKU, quantity) a line."""
     return Reservation(
@@ -61,6 +68,32 @@ def an_order(
             Line(line=number, sku=sku, requested=quantity)
             for number, (sku, quantity) in enumerate(wanted, 1)
         ),
+        hold_id=hold_id,
+    )
+
+
+def a_hold(
+    *wanted: tuple[str, int], expires_in: int = 600, customer_id: str | None = None
+) -> Hold:
+    """What a checkout asks for at noon; nothing of it is kept yet."""
+    return Hold(
+        id=uuid4(),
+        customer_id=customer_id,
+        lines=tuple(HoldLine(sku=sku, quantity=quantity) for sku, quantity in wanted),
+        expires_at=NOON + timedelta(seconds=expires_in),
+    )
+
+
+def an_adjustment(
+    delta: int, sku: str = "SOAP", *, location: str = "CORK", reason: str = "counted"
+) -> Adjustment:
+    return Adjustment(
+        id=uuid4(),
+        location=location,
+        sku=sku,
+        delta=delta,
+        reason=reason,
+        adjusted_at=NOON,
     )
 
 
@@ -94,7 +127,7 @@ def placed(order: Reservation) -> Envelope[OrderPlaced]:
             country="IE",
         ),
         payment=Payment(method=PaymentMethod.PREPAID, captured=1250),
-        hold_id=None,
+        hold_id=order.hold_id,
         total=1250,
         placed_at=order.placed_at,
     )

@@ -18,7 +18,7 @@ def build(runtime: Runtime[Settings]) -> Parts:
         routers=api.ROUTERS,
         cors_origins=runtime.settings.cors_origins,
     )
-    sweeper = Sweeper(runtime.database, runtime.aws)
+    sweeper = Sweeper(runtime.database, runtime.aws, topology.INVENTORY_FROM_ORDERS)
     return Parts(app=app, timers=(sweeper.timer,))
 
 

@@ -12,7 +12,7 @@ import structlog
 from chassis.database import Database
 from chassis.queues import Aws
 from chassis.timers import Timer
-from contracts.topology import INVENTORY_FROM_ORDERS
+from chassis.topology import Queue
 from inventory.commands.holds import expire_holds
 from inventory.store import holds
 
@@ -38,6 +38,7 @@ def grace(messages: int) -> timedelta | None:
 class Sweeper:
     database: Database
     aws: Aws
+    orders: Queue
 
     @property
     def timer(self) -> Timer:
@@ -52,7 +53,7 @@ class Sweeper:
         if next_expiry + GRACE > now:
             return True
         # First the depth: what is published later was placed later than what is due.
-        allowed = grace(await self.aws.depth(INVENTORY_FROM_ORDERS.name))
+        allowed = grace(await self.aws.depth(self.orders.name))
         if allowed is not None:
             await self._expire(now - allowed)
         return True

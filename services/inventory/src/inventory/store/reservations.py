@@ -73,8 +73,7 @@ _placed_at = func.max(reservation_lines.c.placed_at)
 _KEPT = (
     select(
         allocations.c.order_id,
-        func.sum(allocations.c.reserved).cast(BigInteger),
-        _placed_at,
+        func.sum(allocations.c.reserved).cast(BigInteger).label("units"),
     )
     .join(
         reservation_lines,
@@ -127,7 +126,10 @@ _FIRST_IN_LINE = (
     select(_waiting.c.order_id).distinct().where(_waiting.c.ahead < _waiting.c.units)
 )
 _WAITING = (
-    select(_reached.c.sku, func.sum(_reached.c.backordered).cast(BigInteger))
+    select(
+        _reached.c.sku,
+        func.sum(_reached.c.backordered).cast(BigInteger).label("units"),
+    )
     .select_from(_free)
     .join(_reached, true())
     .group_by(_reached.c.sku)
@@ -217,10 +219,10 @@ async def count_waiting(tx: Tx, units: Mapping[str, int]) -> dict[str, int]:
     found = await tx.execute(
         _WAITING, {"sku": list(units), "units": list(units.values())}
     )
-    return dict(found.tuples().all())
+    return {row.sku: row.units for row in found}
 
 
 async def find_kept(tx: Tx, sku: str, location: str, *, most: int) -> dict[UUID, int]:
     """Which orders units are kept for there, those placed last first."""
     found = await tx.execute(_KEPT, {"sku": sku, "location": location, "most": most})
-    return {order_id: units for order_id, units, _ in found.tuples()}
+    return {row.order_id: row.units for row in found}
