@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Uuid, any_, bindparam, delete, func, select
+from sqlalchemy import Uuid, any_, bindparam, delete, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from chassis.database import Tx, changes_of, columns_of, insert_many, update_many
@@ -35,18 +35,18 @@ _GET_UNITS = (
     .where(hold_allocations.c.hold_id == _HOLDS)
     .order_by(*hold_allocations.primary_key)
 )
+# Part of the text, as in the partial index that it is found by.
+_IS_HELD = holds.c.status == literal_column(f"'{HoldStatus.HELD}'")
 _DUE = (
     select(holds.c.id)
     .where(
-        holds.c.status == HoldStatus.HELD.value,
+        _IS_HELD,
         holds.c.expires_at < bindparam("before"),
     )
     .order_by(holds.c.expires_at, holds.c.id)
     .limit(bindparam("most"))
 )
-_NEXT_EXPIRY = select(func.min(holds.c.expires_at)).where(
-    holds.c.status == HoldStatus.HELD.value
-)
+_NEXT_EXPIRY = select(func.min(holds.c.expires_at)).where(_IS_HELD)
 
 _END = update_many(holds, ["id"], ["status", "order_id"]).values(ended_at=func.now())
 _FREE = delete(hold_allocations).where(hold_allocations.c.hold_id == _HOLDS)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     func,
+    literal_column,
     select,
     true,
 )
@@ -69,6 +70,9 @@ _ALLOCATE = _allocated.on_conflict_do_update(
     set_={"reserved": allocations.c.reserved + _allocated.excluded.reserved},
 )
 
+# Part of the text: a plan made for any number could not use the partial indexes.
+_NONE = literal_column("0")
+
 _placed_at = func.max(reservation_lines.c.placed_at)
 _KEPT = (
     select(
@@ -84,7 +88,7 @@ _KEPT = (
     )
     .where(
         reservation_lines.c.sku == bindparam("sku"),
-        reservation_lines.c.reserved > 0,
+        reservation_lines.c.reserved > _NONE,
         allocations.c.location == bindparam("location"),
         allocations.c.reserved > 0,
     )
@@ -99,7 +103,7 @@ _reached = (
     select(reservation_lines)
     .where(
         reservation_lines.c.sku == _free.c.sku,
-        reservation_lines.c.backordered > 0,
+        reservation_lines.c.backordered > _NONE,
     )
     .order_by(
         reservation_lines.c.placed_at,
