@@ -71,7 +71,7 @@ _ALLOCATE = _allocated.on_conflict_do_update(
 )
 
 # Part of the text: a plan made for any number could not use the partial indexes.
-_NONE = literal_column("0")
+_NONE = literal_column("0", BigInteger)
 
 _placed_at = func.max(reservation_lines.c.placed_at)
 _KEPT = (
