@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from accounting.commands import number_documents
+from accounting.commands.documents import number_documents
 from accounting.handlers.orders import post_orders
 from accounting.handlers.stock import post_stock
 from tests.accounting.factories import (
@@ -62,6 +62,7 @@ async def test_entries_show_what_a_fact_did(client, database):
         "order_id": str(placed.order_id),
         "source_event_id": str(fact.id),
         "effective_on": "2026-03-01",
+        "refers_to": None,
         "postings": [
             {"account": "1000", "debit": 3558, "credit": 0, "currency": "EUR"},
             {"account": "2000", "debit": 0, "credit": 3558, "currency": "EUR"},

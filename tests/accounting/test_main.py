@@ -1,4 +1,4 @@
-from accounting.commands import number_documents
+from accounting.commands.documents import number_documents
 from accounting.handlers.orders import post_orders
 from accounting.main import SERVICE, watch
 from contracts import topology

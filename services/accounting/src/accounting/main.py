@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from accounting import api, commands
+from accounting import api
+from accounting.commands.documents import AT_ONCE, number_documents
 from accounting.handlers import orders, stock
 from accounting.settings import Settings
 from accounting.store.documents import count_unnumbered
@@ -31,6 +32,7 @@ def build(runtime: Runtime[Settings]) -> Parts:
         routers=api.ROUTERS,
         cors_origins=runtime.settings.cors_origins,
     )
+    app.state.aws = runtime.aws
     database = runtime.database
     return Parts(app=app, timers=(numberer(database), watch(database)))
 
@@ -39,7 +41,7 @@ def numberer(database: Database) -> Timer:
     """Numbers documents as soon as they are committed, and what a crash left."""
 
     async def work() -> bool:
-        while await database.transact(commands.number_documents) == commands.AT_ONCE:
+        while await database.transact(number_documents) == AT_ONCE:
             pass
         return False
 

@@ -71,6 +71,9 @@ class EntryView(BaseModel):
     order_id: UUID | None
     source_event_id: UUID
     effective_on: date
+    refers_to: date | None = Field(
+        description="the day it happened on, if that period was closed by then"
+    )
     posted_at: datetime
     postings: list[PostingView]
 
@@ -83,6 +86,7 @@ class EntryView(BaseModel):
                     "order_id": "5f0c5b0e-6d0a-5c55-9c39-3f6d6cf0a0a1",
                     "source_event_id": "0198c5a6-2eaa-7d10-9d4b-0c1d2e3f4a5b",
                     "effective_on": "2026-03-01",
+                    "refers_to": None,
                     "posted_at": "2026-03-01T09:30:00Z",
                     "postings": [
                         {

@@ -1,7 +1,7 @@
 """Invoices (and what corrects them), and refunds."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -15,6 +15,7 @@ class Series(StrEnum):
     """Each is numbered on its own, from 1 every year."""
 
     INVOICE = "INV"
+    CREDIT_NOTE = "CRN"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,13 @@ class Document:
     tax: int
     total: int
     paid: int
+
+    def not_before(self, first_open: date) -> "Document":
+        """The same, issued in the first open period, if its own is closed."""
+        late = first_open - self.issued_on
+        if late <= timedelta(0):
+            return self
+        return replace(self, issued_on=self.issued_on + late, due_on=self.due_on + late)
 
 
 def invoice(order: Order, fact: Fact, share: Share) -> Document:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import NamedTuple
@@ -57,13 +57,23 @@ class Posting:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What one fact did to the accounts by one rule. It is never edited."""
+    """What one fact did to the accounts by one rule. It is never edited.
+
+    `refers_to` is the day the fact happened on, if that period was closed by then.
+    """
 
     rule: str
     order_id: UUID | None
     source_event_id: UUID
     effective_on: date
     postings: tuple[Posting, ...]
+    refers_to: date | None = None
+
+    def not_before(self, first_open: date) -> "Entry":
+        """The same in the first open period, if its own is closed."""
+        if self.effective_on >= first_open:
+            return self
+        return replace(self, effective_on=first_open, refers_to=self.effective_on)
 
     def __post_init__(self) -> None:
         differences: defaultdict[str, int] = defaultdict(int)

@@ -13,6 +13,7 @@ from accounting.domain.documents import Document, DocumentLine, Series, TaxOfRat
 from accounting.domain.orders import Position
 from accounting.schema import documents
 from accounting.store.orders import position
+from accounting.store.periods import first_open_day
 from chassis.database import Tx, columns_of, insert_many
 from chassis.pages import Window
 
@@ -92,7 +93,9 @@ class Issued:
 
 
 async def add(tx: Tx, batch: Sequence[Document]) -> None:
+    """Store documents, each as of a day of an open period, as its entry is."""
     if batch:
+        first_open = await first_open_day(tx)
         rows = [
             {
                 **vars(document),
@@ -100,7 +103,7 @@ async def add(tx: Tx, batch: Sequence[Document]) -> None:
                 "lines": json.dumps([vars(line) for line in document.lines]),
                 "taxes": json.dumps([vars(tax) for tax in document.taxes]),
             }
-            for document in batch
+            for document in (one.not_before(first_open) for one in batch)
         ]
         await tx.execute(_ADD, columns_of(rows, _DOCUMENT))
 

@@ -21,6 +21,7 @@ from uuid_utils.compat import uuid7
 
 from accounting.domain.ledger import Account, Entry, Posting
 from accounting.schema import entries, postings
+from accounting.store.periods import first_open_day
 from chassis import metrics
 from chassis.database import Tx, after_commit, columns_of, insert_many
 from chassis.pages import Window
@@ -29,7 +30,14 @@ POSTED = metrics.counter(
     "orderly.entries.posted", "{entry}", "Entries added to the journal"
 )
 
-_ENTRY = ("id", "rule", "order_id", "source_event_id", "effective_on")
+_ENTRY = (
+    "id",
+    "rule",
+    "order_id",
+    "source_event_id",
+    "effective_on",
+    "refers_to",
+)
 _POSTING = ("entry_id", "account", "currency", "debit", "credit")
 _ADD_ENTRIES = insert_many(entries, *_ENTRY)
 _ADD_POSTINGS = insert_many(postings, *_POSTING)
@@ -65,11 +73,13 @@ class Balance:
 
 
 async def add(tx: Tx, batch: Sequence[Entry]) -> None:
+    """Post entries; what happened in a closed period, in the first open one."""
     if not batch:
         return
+    first_open = await first_open_day(tx)
     rows: list[dict[str, Any]] = []
     posting_rows: list[dict[str, Any]] = []
-    for entry in batch:
+    for entry in (one.not_before(first_open) for one in batch):
         id_ = uuid7()
         rows.append({"id": id_, **vars(entry)})
         posting_rows += [{"entry_id": id_, **vars(p)} for p in entry.postings]
@@ -140,6 +150,7 @@ def _posted(row: Row[Any], of_entry: Sequence[Posting]) -> Posted:
             order_id=row.order_id,
             source_event_id=row.source_event_id,
             effective_on=row.effective_on,
+            refers_to=row.refers_to,
             postings=tuple(of_entry),
         ),
     )

@@ -1,4 +1,4 @@
-"""What accounting does of its own accord or because somebody asked."""
+"""Documents get their numbers."""
 
 from accounting.store import documents
 from chassis import outbox
