@@ -21,8 +21,14 @@ from tests.accounting.factories import (
     story,
 )
 
-BOOKS = ["/accounts", "/entries", "/reports/trial-balance"]
-PAPERS = ["/invoices", "/invoices/INV-2026-000001", "/refunds"]
+BOOKS = ["/accounts", "/entries", "/reports/trial-balance", "/periods"]
+PAPERS = [
+    "/invoices",
+    "/invoices/INV-2026-000001",
+    "/credit-notes",
+    "/credit-notes/CRN-2026-000001",
+    "/refunds",
+]
 
 
 async def get(client, path, *, expect=200, **params):

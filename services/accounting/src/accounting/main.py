@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from accounting import api
+from accounting.api.pdf import Printer
 from accounting.commands.documents import AT_ONCE, number_documents
 from accounting.handlers import orders, stock
 from accounting.settings import Settings
@@ -32,6 +33,7 @@ def build(runtime: Runtime[Settings]) -> Parts:
         routers=api.ROUTERS,
         cors_origins=runtime.settings.cors_origins,
     )
+    app.state.printer = Printer(runtime.settings.seller)
     app.state.aws = runtime.aws
     database = runtime.database
     return Parts(app=app, timers=(numberer(database), watch(database)))

@@ -1,9 +1,10 @@
 """Documents and their numbers."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import RowMapping, func, select, text
@@ -11,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from accounting.domain.documents import Document, DocumentLine, Series, TaxOfRate
 from accounting.domain.orders import Position
-from accounting.schema import documents
+from accounting.schema import documents, orders
 from accounting.store.orders import position
 from accounting.store.periods import first_open_day
 from chassis.database import Tx, columns_of, insert_many
@@ -92,6 +93,18 @@ class Issued:
     document: Document
 
 
+@dataclass(frozen=True, kw_only=True)
+class Printable:
+    """A document with what a paper also says: the order, the address, its reason."""
+
+    number: str
+    document: Document
+    order_number: str
+    placed_on: date
+    ship_to: Mapping[str, Any]
+    corrects: Sequence[str]
+
+
 async def add(tx: Tx, batch: Sequence[Document]) -> None:
     """Store documents, each as of a day of an open period, as its entry is."""
     if batch:
@@ -158,6 +171,42 @@ async def get(tx: Tx, series: Series, number: str) -> Issued | None:
     query = _ISSUED.where(documents.c.series == series, documents.c.number == number)
     row = (await tx.execute(query)).mappings().one_or_none()
     return _issued(row) if row else None
+
+
+async def get_printable(tx: Tx, issued: Issued) -> Printable:
+    document = issued.document
+    order = (
+        await tx.execute(
+            select(orders.c.number, orders.c.placed_on, orders.c.ship_to).where(
+                orders.c.id == document.order_id
+            )
+        )
+    ).one()
+    return Printable(
+        number=issued.number,
+        document=document,
+        order_number=order.number,
+        placed_on=order.placed_on,
+        ship_to=order.ship_to,
+        corrects=await _corrected(tx, issued),
+    )
+
+
+async def _corrected(tx: Tx, issued: Issued) -> Sequence[str]:
+    """The invoices of the order that a credit note may be about, the oldest first."""
+    if issued.document.series is Series.INVOICE:
+        return ()
+    query = (
+        select(documents.c.number)
+        .where(
+            documents.c.order_id == issued.document.order_id,
+            documents.c.series == Series.INVOICE,
+            documents.c.number.is_not(None),
+            documents.c.id < issued.id,
+        )
+        .order_by(documents.c.id)
+    )
+    return (await tx.execute(query)).scalars().all()
 
 
 def _issued(row: RowMapping) -> Issued:
