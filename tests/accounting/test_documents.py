@@ -81,7 +81,7 @@ async def test_an_invoice_says_on_paper_what_the_law_asks_for(client, database):
         "2 Shipping 1 4.90 – 19.00 % 4.90",  # noqa: RUF001 - as it is printed
         "Net EUR 28.90 Tax 19.00 % on 28.90 EUR 5.49",
         "Total EUR 34.39 Paid EUR 34.39 Due EUR 0.00",
-        "Paid with thanks. Nothing is due.",
+        "Settled with thanks. Nothing is due.",
         "Page 1 of 1",
     ):
         assert said in page

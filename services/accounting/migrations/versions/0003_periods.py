@@ -6,7 +6,7 @@ from alembic import op
 from chassis.migrations import make_append_only
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 
 # Who posts holds the periods, shared, until its commit; who closes one holds them
 # alone. So none is closed while a posting is under way, and who waited here sees what
@@ -64,6 +64,12 @@ def upgrade() -> None:
         "entries_refer_back", "entries", "refers_to < effective_on"
     )
     op.create_index("documents_in_order", "documents", ["issued_on", "id"])
+    op.create_index(
+        "documents_open",
+        "documents",
+        ["id"],
+        postgresql_where=sa.text("total > paid + credited"),
+    )
     _close_the_books()
 
 

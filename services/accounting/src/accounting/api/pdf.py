@@ -90,7 +90,7 @@ def _content(it: Printable, seller: Seller) -> dict[str, Any]:
         "lines": [_line(n, line, it) for n, line in enumerate(document.lines, 1)],
         "sums": _sums(document),
         "totals": [["Total", _with_currency(document.total, document)]],
-        "settled": _settled(document),
+        "settled": _settled(it),
         "notes": list(filter(None, _notes(it, seller))),
     }
 
@@ -149,13 +149,20 @@ def _sums(document: Document) -> list[list[str]]:
     ]
 
 
-def _settled(document: Document) -> list[list[str]]:
+def _settled(it: Printable) -> list[list[str]]:
+    document = it.document
     if document.series is not Series.INVOICE:
         return []
+    settled = {"Paid": document.paid, "Credited": it.credited, "Due": _due(it)}
     return [
-        ["Paid", _with_currency(document.paid, document)],
-        ["Due", _with_currency(document.total - document.paid, document)],
+        [name, _with_currency(amount, document)]
+        for name, amount in settled.items()
+        if amount or name != "Credited"
     ]
+
+
+def _due(it: Printable) -> int:
+    return it.document.total - it.document.paid - it.credited
 
 
 def _with_currency(amount: int, document: Document) -> str:
@@ -166,8 +173,8 @@ def _notes(it: Printable, seller: Seller) -> Sequence[str]:
     document = it.document
     if document.series is not Series.INVOICE:
         return ("The amount is given back, or set against what is due.",)
-    if document.paid >= document.total:
-        return ("Paid with thanks. Nothing is due.",)
-    due = _with_currency(document.total - document.paid, document)
+    if not _due(it):
+        return ("Settled with thanks. Nothing is due.",)
+    due = _with_currency(_due(it), document)
     asked = f"Please pay {due} by {_day(document.due_on)}, quoting {it.number}."
     return (asked, seller.payment_details or "")

@@ -6,12 +6,11 @@ from typing import Annotated, Literal, Self
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from accounting.api.callers import BOOKKEEPERS, CLOSERS
+from accounting.api.callers import BOOKKEEPERS, Writer
 from accounting.commands.periods import close_period as close
 from accounting.domain.periods import Month
 from accounting.store import periods
 from accounting.store.periods import Period
-from chassis.auth import Caller
 from chassis.errors import MEDIA_TYPE
 from chassis.pages import Page
 from chassis.web import database_of, respond
@@ -92,7 +91,7 @@ async def list_periods(request: Request) -> Response:
     },
 )
 async def close_period(
-    caller: Annotated[Caller, CLOSERS],
+    caller: Writer,
     request: Request,
     month: Annotated[Month, Depends(_month)],
 ) -> Response:

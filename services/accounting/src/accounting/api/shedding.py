@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
+from fastapi import Depends
+
 from chassis.errors import Unavailable
 
 AGAIN_AFTER_S = 2
@@ -38,3 +40,8 @@ class Gate:
             yield
         finally:
             self._inside -= 1
+
+
+REPORTS_AT_ONCE = 3
+# A route's dependency, after the one that asks who is there.
+REPORT = Depends(Gate(REPORTS_AT_ONCE))

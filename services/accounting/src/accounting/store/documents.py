@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping, func, select, text
 from uuid_utils.compat import uuid7
 
 from accounting.domain.documents import Document, DocumentLine, Series, TaxOfRate
-from accounting.domain.orders import Position
+from accounting.domain.positions import Position
 from accounting.schema import documents, orders
 from accounting.store.orders import position
 from accounting.store.periods import first_open_day
@@ -60,8 +60,9 @@ _NUMBER = text(
         || lpad(serial, greatest(6, length(serial)), '0')
     FROM given, orders
     WHERE documents.id = given.id AND orders.id = documents.order_id
-    RETURNING documents.number, documents.order_id, documents.customer_id,
-        documents.currency, documents.total, documents.issued_on, documents.due_on,
+    RETURNING documents.series, documents.number, documents.order_id,
+        documents.customer_id, documents.currency, documents.total,
+        documents.issued_on, documents.due_on,
         orders.payment_version, orders.payment_status
     """
 )
@@ -74,6 +75,7 @@ _COUNT_UNNUMBERED = (
 class Numbered:
     """A document that has just got its number, and how far its order is paid."""
 
+    series: Series
     number: str
     order_id: UUID
     customer_id: str
@@ -102,6 +104,7 @@ class Printable:
     order_number: str
     placed_on: date
     ship_to: Mapping[str, Any]
+    credited: int
     corrects: Sequence[str]
 
 
@@ -134,6 +137,7 @@ async def number(tx: Tx, most: int) -> list[Numbered]:
 
 def _numbered(row: RowMapping) -> Numbered:
     return Numbered(
+        series=Series(row["series"]),
         number=row["number"],
         order_id=row["order_id"],
         customer_id=row["customer_id"],
@@ -177,9 +181,14 @@ async def get_printable(tx: Tx, issued: Issued) -> Printable:
     document = issued.document
     order = (
         await tx.execute(
-            select(orders.c.number, orders.c.placed_on, orders.c.ship_to).where(
-                orders.c.id == document.order_id
+            select(
+                orders.c.number,
+                orders.c.placed_on,
+                orders.c.ship_to,
+                documents.c.credited,
             )
+            .join(documents, documents.c.order_id == orders.c.id)
+            .where(documents.c.id == issued.id)
         )
     ).one()
     return Printable(
@@ -188,6 +197,7 @@ async def get_printable(tx: Tx, issued: Issued) -> Printable:
         order_number=order.number,
         placed_on=order.placed_on,
         ship_to=order.ship_to,
+        credited=order.credited,
         corrects=await _corrected(tx, issued),
     )
 

@@ -10,11 +10,12 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Row,
+    RowMapping,
     Uuid,
     any_,
     bindparam,
-    func,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from uuid_utils.compat import uuid7
@@ -156,25 +157,39 @@ def _posted(row: Row[Any], of_entry: Sequence[Posting]) -> Posted:
     )
 
 
+_BALANCES = """
+    WITH closed AS (SELECT max(month) AS month FROM closed_periods WHERE {kept})
+    SELECT account, currency, sum(debit) AS debit, sum(credit) AS credit FROM (
+        SELECT account, currency, debit, credit
+        FROM period_balances WHERE month = (SELECT month FROM closed)
+        UNION ALL
+        SELECT account, currency, debit, credit
+        FROM entries JOIN postings ON entry_id = id
+        WHERE {tail} AND effective_on >= coalesce(
+            (SELECT month + interval '1 month' FROM closed), '-infinity'
+        )
+    ) AS posted
+    GROUP BY account, currency ORDER BY account, currency
+    """
+# What a closed month came to is kept: only what followed is summed. Whatever is of it
+# was posted before it was closed.
+_AT_THE_END_OF = text(
+    _BALANCES.format(
+        kept="month + interval '1 month' <= CAST(:as_of AS date) + interval '1 day'",
+        tail="effective_on <= CAST(:as_of AS date)",
+    )
+)
+_AT_THE_MOMENT = text(
+    _BALANCES.format(
+        kept="closed_at <= CAST(:as_of AS timestamptz)",
+        tail="posted_at <= CAST(:as_of AS timestamptz)",
+    )
+)
+
+
 async def balances(tx: Tx, as_of: date | datetime) -> list[Balance]:
     """What each account came to at the end of a day, or in the books at a moment."""
-    by_then = (
-        entries.c.posted_at <= as_of
-        if isinstance(as_of, datetime)
-        else entries.c.effective_on <= as_of
-    )
-    query = (
-        select(
-            postings.c.account,
-            postings.c.currency,
-            func.sum(postings.c.debit).label("debit"),
-            func.sum(postings.c.credit).label("credit"),
-        )
-        .join(entries, entries.c.id == postings.c.entry_id)
-        .where(by_then)
-        .group_by(postings.c.account, postings.c.currency)
-        .order_by(postings.c.account, postings.c.currency)
-    )
+    query = _AT_THE_MOMENT if isinstance(as_of, datetime) else _AT_THE_END_OF
     return [
         Balance(
             account=Account(row.account),
@@ -182,5 +197,51 @@ async def balances(tx: Tx, as_of: date | datetime) -> list[Balance]:
             debit=int(row.debit),
             credit=int(row.credit),
         )
-        for row in await tx.execute(query)
+        for row in await tx.execute(query, {"as_of": as_of})
     ]
+
+
+_CHUNK = text(
+    """
+    SELECT effective_on, entry_id, rule, order_id, source_event_id, refers_to,
+        posted_at, account, currency, debit, credit
+    FROM (
+        SELECT * FROM entries
+        WHERE (effective_on, id) > (CAST(:day AS date), CAST(:id AS uuid))
+            AND effective_on <= :until AND posted_at <= :moment
+        ORDER BY effective_on, id LIMIT :most
+    ) AS entries JOIN postings ON entry_id = id
+    ORDER BY effective_on, id, credit > 0, account, currency
+    """
+)
+_BEFORE_ALL = UUID(int=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extract:
+    """Which part of the journal is read: these days, as it was posted by a moment."""
+
+    since: date
+    until: date
+    moment: datetime
+
+
+async def read_on(
+    tx: Tx, extract: Extract, after: RowMapping | None, most: int
+) -> Sequence[RowMapping]:
+    """The postings of the next entries, in the order of the journal.
+
+    Each chunk in a transaction of its own: who reads slowly holds nothing meanwhile,
+    and as the journal only grows, the chunks fit together.
+    """
+    found = await tx.execute(
+        _CHUNK,
+        {
+            "day": after["effective_on"] if after else extract.since,
+            "id": after["entry_id"] if after else _BEFORE_ALL,
+            "until": extract.until,
+            "moment": extract.moment,
+            "most": most,
+        },
+    )
+    return found.mappings().all()
