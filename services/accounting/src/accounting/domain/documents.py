@@ -1,7 +1,7 @@
 """Invoices (and what corrects them), and refunds."""
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -58,13 +58,6 @@ class Document:
     tax: int
     total: int
     paid: int
-
-    def not_before(self, first_open: date) -> "Document":
-        """The same, issued in the first open period, if its own is closed."""
-        late = first_open - self.issued_on
-        if late <= timedelta(0):
-            return self
-        return replace(self, issued_on=self.issued_on + late, due_on=self.due_on + late)
 
 
 def document(series: Series, order: Order, fact: Fact, share: Share) -> Document:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import NamedTuple
@@ -68,12 +68,6 @@ class Entry:
     effective_on: date
     postings: tuple[Posting, ...]
     refers_to: date | None = None
-
-    def not_before(self, first_open: date) -> "Entry":
-        """The same in the first open period, if its own is closed."""
-        if self.effective_on >= first_open:
-            return self
-        return replace(self, effective_on=first_open, refers_to=self.effective_on)
 
     def __post_init__(self) -> None:
         differences: defaultdict[str, int] = defaultdict(int)

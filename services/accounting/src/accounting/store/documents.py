@@ -7,15 +7,15 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, func, select, text
+from sqlalchemy import RowMapping, cast, func, insert, select, text, true
 from uuid_utils.compat import uuid7
 
 from accounting.domain.documents import Document, DocumentLine, Series, TaxOfRate
 from accounting.domain.positions import Position
 from accounting.schema import documents, orders
 from accounting.store.orders import position
-from accounting.store.periods import first_open_day
-from chassis.database import Tx, columns_of, insert_many
+from accounting.store.periods import in_open_period, open_period
+from chassis.database import Tx, columns_of, rows_from_arrays
 from chassis.pages import Window
 
 _DOCUMENT = (
@@ -34,7 +34,20 @@ _DOCUMENT = (
     "total",
     "paid",
 )
-_ADD = insert_many(documents, *_DOCUMENT)
+_new = rows_from_arrays(*((name, documents.c[name].type) for name in _DOCUMENT))
+_issued_on = in_open_period(_new.c.issued_on)
+_ADD = insert(documents).from_select(
+    _DOCUMENT,
+    select(
+        *(
+            {name: cast(_new.c[name], documents.c[name].type) for name in _DOCUMENT}
+            | {
+                "issued_on": _issued_on,
+                "due_on": _new.c.due_on + (_issued_on - _new.c.issued_on),
+            }
+        ).values()
+    ).select_from(_new.join(open_period, true())),
+)
 _ISSUED = select(documents).where(documents.c.number.is_not(None))
 
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('document numbers'))")
@@ -111,7 +124,6 @@ class Printable:
 async def add(tx: Tx, batch: Sequence[Document]) -> None:
     """Store documents, each as of a day of an open period, as its entry is."""
     if batch:
-        first_open = await first_open_day(tx)
         rows = [
             {
                 **vars(document),
@@ -119,7 +131,7 @@ async def add(tx: Tx, batch: Sequence[Document]) -> None:
                 "lines": json.dumps([vars(line) for line in document.lines]),
                 "taxes": json.dumps([vars(tax) for tax in document.taxes]),
             }
-            for document in (one.not_before(first_open) for one in batch)
+            for document in batch
         ]
         await tx.execute(_ADD, columns_of(rows, _DOCUMENT))
 

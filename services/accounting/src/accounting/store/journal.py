@@ -14,17 +14,20 @@ from sqlalchemy import (
     Uuid,
     any_,
     bindparam,
+    case,
+    insert,
     select,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from uuid_utils.compat import uuid7
 
 from accounting.domain.ledger import Account, Entry, Posting
 from accounting.schema import entries, postings
-from accounting.store.periods import first_open_day
+from accounting.store.periods import in_open_period, open_period
 from chassis import metrics
-from chassis.database import Tx, after_commit, columns_of, insert_many
+from chassis.database import Tx, after_commit, columns_of, insert_many, rows_from_arrays
 from chassis.pages import Window
 
 POSTED = metrics.counter(
@@ -37,10 +40,21 @@ _ENTRY = (
     "order_id",
     "source_event_id",
     "effective_on",
-    "refers_to",
 )
 _POSTING = ("entry_id", "account", "currency", "debit", "credit")
-_ADD_ENTRIES = insert_many(entries, *_ENTRY)
+_new = rows_from_arrays(*((name, entries.c[name].type) for name in _ENTRY))
+_days = {
+    "effective_on": in_open_period(_new.c.effective_on),
+    "refers_to": case(
+        (_new.c.effective_on < open_period.c.first_day, _new.c.effective_on)
+    ),
+}
+_ADD_ENTRIES = insert(entries).from_select(
+    [*_ENTRY, "refers_to"],
+    select(*({name: _new.c[name] for name in _ENTRY} | _days).values()).select_from(
+        _new.join(open_period, true())
+    ),
+)
 _ADD_POSTINGS = insert_many(postings, *_POSTING)
 
 
@@ -77,10 +91,9 @@ async def add(tx: Tx, batch: Sequence[Entry]) -> None:
     """Post entries; what happened in a closed period, in the first open one."""
     if not batch:
         return
-    first_open = await first_open_day(tx)
     rows: list[dict[str, Any]] = []
     posting_rows: list[dict[str, Any]] = []
-    for entry in (one.not_before(first_open) for one in batch):
+    for entry in batch:
         id_ = uuid7()
         rows.append({"id": id_, **vars(entry)})
         posting_rows += [{"entry_id": id_, **vars(p)} for p in entry.postings]
@@ -163,11 +176,12 @@ _BALANCES = """
         SELECT account, currency, debit, credit
         FROM period_balances WHERE month = (SELECT month FROM closed)
         UNION ALL
-        SELECT account, currency, debit, credit
+        SELECT account, currency, sum(debit), sum(credit)
         FROM entries JOIN postings ON entry_id = id
         WHERE {tail} AND effective_on >= coalesce(
             (SELECT month + interval '1 month' FROM closed), '-infinity'
         )
+        GROUP BY account, currency
     ) AS posted
     GROUP BY account, currency ORDER BY account, currency
     """

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import ColumnElement, Date, func, insert, select, text
 
 from accounting.domain.periods import Month
 from accounting.schema import closed_periods
 from chassis.database import Tx
 
-_FIRST_OPEN_DAY = text("SELECT first_open_day()")
 _HOLD_ALL = text("SELECT pg_advisory_xact_lock(hashtext('periods'))")
 _FIRST_OPEN_MONTH = text(
     """
@@ -57,10 +56,16 @@ class Period:
     closed_by: str | None
 
 
-async def first_open_day(tx: Tx) -> date:
-    """Before it nothing can be posted any more; nothing is closed until `tx` ends."""
-    day: date = (await tx.execute(_FIRST_OPEN_DAY)).scalar_one()
-    return day
+# Before this day nothing can be posted any more. Whoever asks keeps the periods as they
+# are until the transaction ends.
+open_period = select(func.first_open_day(type_=Date).label("first_day")).subquery(
+    "open_period"
+)
+
+
+def in_open_period(day: ColumnElement[date]) -> ColumnElement[date]:
+    """The day, or the first one of the first open period if its own is closed."""
+    return func.greatest(day, open_period.c.first_day, type_=Date)
 
 
 async def hold_all(tx: Tx) -> None:

@@ -1,0 +1,1 @@
+"""How fast things are: scripts that load, measure and print."""
