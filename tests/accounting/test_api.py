@@ -28,6 +28,7 @@ PAPERS = [
     "/credit-notes",
     "/credit-notes/CRN-2026-000001",
     "/refunds",
+    "/payments",
 ]
 
 
@@ -327,13 +328,21 @@ async def test_the_api_describes_itself(passer_by):
         f"/v1/accounting/{path}"
         for path in (
             "accounts",
+            "credit-notes",
+            "credit-notes/{number}",
             "entries",
             "gateway-events",
             "invoices",
             "invoices/{number}",
+            "journal.csv",
             "payments",
             "payments/{payment_id}",
+            "periods",
+            "periods/{period}/close",
             "refunds",
+            "reports/receivables-ageing",
+            "reports/revenue",
+            "reports/tax",
             "reports/trial-balance",
         )
     }

@@ -253,12 +253,14 @@ async def test_a_thousand_shuffled_and_doubled_orders_make_the_same_books(
     random.shuffle(shuffled)
 
     async def kept(told: list[Envelope[Event]]) -> dict[str, Counter[Any]]:
-        database = Database(await databases.make("accounting"), application_name="t")
+        url = await databases.make("accounting")
+        database = Database(url, application_name="tests")
         for start in range(0, len(told), 1000):
             await database.transact(post_orders, told[start : start + 1000])
         async with database.begin() as tx:
             said = await books(tx)
         await database.close()
+        await databases.give_back("accounting", url)
         return said
 
     expected = await kept(facts)

@@ -40,7 +40,7 @@ def told(placed, *then):
 
 def balances(books):
     """Debits are positive; what came to nothing is left out."""
-    sums = Counter()
+    sums: Counter[str] = Counter()
     for posting in (p for entry in books.entries for p in entry.postings):
         sums[posting.account.value] += posting.debit - posting.credit
     return {account: amount for account, amount in sums.items() if amount}
@@ -219,7 +219,7 @@ MOVES = {"shipped": "open", "cancelled": "open", "returned": "shipped"}
 @st.composite
 def steps(draw, placed, fates):
     fate = draw(st.sampled_from(list(MOVES)))
-    units = {}
+    units: dict[int, int] = {}
     for n, of_line in fates.items():
         there = [place for place, now in enumerate(of_line) if now == MOVES[fate]]
         count = draw(st.integers(0, len(there)))

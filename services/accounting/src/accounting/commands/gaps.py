@@ -7,8 +7,8 @@ from datetime import timedelta
 import structlog
 
 from accounting.store import parking
-from accounting.store.parking import Gap
-from chassis import consumer, outbox
+from accounting.store.parking import Gap, Refused
+from chassis import consumer, inbox, outbox
 from chassis.database import Database, Tx
 from chassis.events import Announcement
 from chassis.queues import Aws
@@ -59,5 +59,11 @@ async def put_refused_aside(database: Database, aws: Aws, queue: Queue) -> int:
     for fact in refused:
         # A crash in between costs a second letter, and never one.
         await consumer.put_aside(aws, queue, fact.raw, fact.reason)
-        await database.transact(parking.note_put_aside, fact)
+        await database.transact(_note_put_aside, fact)
     return len(refused)
+
+
+async def _note_put_aside(tx: Tx, fact: Refused) -> None:
+    await parking.note_put_aside(tx, fact)
+    # When its letter is redriven, it is to be handled.
+    await inbox.release(tx, fact.event_id, fact.time)

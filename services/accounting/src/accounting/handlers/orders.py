@@ -31,12 +31,13 @@ class _Turns:
     """What comes of the facts at hand: how far orders get, and what is left over."""
 
     orders: dict[UUID, Order]
+    arrived: Collection[UUID]
     books: Books = field(default_factory=Books)
     reached: dict[UUID, int] = field(default_factory=dict)
     early: list[Envelope[Event]] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
 
-    def take(self, due: Sequence[Envelope[Event]], parked: Collection[UUID]) -> None:
+    def take(self, due: Sequence[Envelope[Event]]) -> None:
         """Enter an order's facts up to the first that cannot be entered.
 
         If that one has just arrived, its own message carries it to the dead letters,
@@ -47,7 +48,7 @@ class _Turns:
             try:
                 self._enter(event)
             except Inconsistent as wrong:
-                if event.id not in parked:
+                if event.id in self.arrived:
                     raise
                 self.refusals.append(Refusal(event, str(wrong)))
                 self.early += due[place + 1 :]
@@ -67,15 +68,15 @@ class _Turns:
 async def post_orders(tx: Tx, events: list[Envelope[Event]]) -> None:
     applied = await orders.hold(tx, {_order_id(event) for event in events})
     waiting = await parking.find(tx, applied)
-    parked = {event.id for facts in waiting.values() for event in facts}
     due, early = _in_turn(applied, waiting, events)
 
     before = await orders.get(tx, {id_ for id_ in due if applied[id_]})
-    turns = _Turns(orders=dict(before), early=early)
+    arrived = {event.id for event in events}
+    turns = _Turns(orders=dict(before), arrived=arrived, early=early)
     for facts in due.values():
-        turns.take(facts, parked)
+        turns.take(facts)
 
-    await _note_turns(tx, turns, waiting, parked)
+    await _note_turns(tx, turns, waiting)
     await orders.save(tx, before, turns.orders.values())
     await _keep(tx, turns.books, turns.orders)
 
@@ -107,13 +108,12 @@ async def _note_turns(
     tx: Tx,
     turns: _Turns,
     waiting: Mapping[UUID, Collection[Envelope[Event]]],
-    parked: Collection[UUID],
 ) -> None:
     await orders.move_cursors(tx, turns.reached)
     await parking.forget(
         tx, {id_: turns.reached[id_] for id_ in waiting if id_ in turns.reached}
     )
-    await parking.park(tx, [event for event in turns.early if event.id not in parked])
+    await parking.park(tx, [one for one in turns.early if one.id in turns.arrived])
     await parking.refuse(tx, turns.refusals)
     if turns.refusals:
         announce(tx, [REFUSED])

@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -128,6 +128,8 @@ class Refused:
 
     order_id: UUID
     sequence: int
+    event_id: UUID
+    time: datetime
     reason: str
     raw: Any
 
@@ -160,6 +162,8 @@ def _refused_fact(row: RowMapping) -> Refused:
     return Refused(
         order_id=row["order_id"],
         sequence=row["sequence"],
+        event_id=row["event_id"],
+        time=row["time"],
         reason=row["refused"],
         raw=json.loads(raw),
     )
@@ -187,7 +191,7 @@ class Waiting:
 
 
 async def count_waiting(tx: Tx, overdue: timedelta) -> Waiting:
-    old = parked_facts.c.parked_at < func.now() - overdue
+    old = parked_facts.c.parked_at <= func.now() - overdue
     row = (
         await tx.execute(
             select(
