@@ -1,13 +1,18 @@
 """Complete things, unless the test says otherwise."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 from uuid import UUID, uuid4
 
 from chassis.database import Tx
-from chassis.events import Envelope
+from chassis.events import Envelope, Event
+from contracts.inventory import Condition
 from contracts.orders import (
     Address,
     Channel,
+    LineUnits,
+    OrderCancellationRequested,
     OrderPlaced,
     Payment,
     PaymentMethod,
@@ -19,7 +24,12 @@ from inventory.commands.products import put_location, put_product
 from inventory.commands.stock import receive_goods
 from inventory.domain.products import KnownProduct, Location, Product
 from inventory.domain.reservations import Cause, Line, Reservation
+from inventory.domain.returns import ReturnedParcel, ReturnedUnits
+from inventory.domain.shipments import LineUnits as ShippedUnits
+from inventory.domain.shipments import Parcel
 from inventory.domain.stock import DeliveredLine, Delivery, Receipt, Shelf
+
+E = TypeVar("E", bound=Event)
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -98,14 +108,74 @@ def placed(order: Reservation) -> Envelope[OrderPlaced]:
         total=1250,
         placed_at=order.placed_at,
     )
+    return _heard(event, order.order_id)
+
+
+def cancelled(
+    order_id: UUID, units: Mapping[int, int], *, cancellation_id: UUID | None = None
+) -> Envelope[OrderCancellationRequested]:
+    """The event that asks to cancel so many units of each line; another each time."""
+    event = OrderCancellationRequested(
+        order_id=order_id,
+        cancellation_id=cancellation_id or uuid4(),
+        lines=tuple(
+            LineUnits(line=line, quantity=quantity) for line, quantity in units.items()
+        ),
+        requested_at=NOON,
+    )
+    return _heard(event, order_id)
+
+
+def _heard(event: E, order_id: UUID) -> Envelope[E]:
     return Envelope(
         id=uuid4(),
         source="orderly/orders",
-        subject=str(order.order_id),
+        subject=str(order_id),
         time=datetime.now(UTC),
         sequence=1,
         traceparent=None,
         data=event,
+    )
+
+
+def a_parcel(
+    order_id: UUID,
+    units: Mapping[int, int] | None = None,
+    *,
+    carrier: str | None = "An Post",
+    tracking: str | None = "CE1",
+) -> Parcel:
+    """So many units of each line, or all that is kept."""
+    lines = units and tuple(
+        ShippedUnits(line=line, quantity=quantity) for line, quantity in units.items()
+    )
+    return Parcel(
+        shipment_id=uuid4(),
+        order_id=order_id,
+        carrier=carrier,
+        tracking=tracking,
+        lines=lines or None,
+        shipped_at=NOON,
+    )
+
+
+def a_return(
+    order_id: UUID,
+    *units: tuple[int, int, Condition],
+    location: str = "CORK",
+    return_id: UUID | None = None,
+) -> ReturnedParcel:
+    """What comes back, as (line, quantity, condition)."""
+    return ReturnedParcel(
+        receipt_id=uuid4(),
+        order_id=order_id,
+        return_id=return_id or uuid4(),
+        location=location,
+        lines=tuple(
+            ReturnedUnits(line=line, quantity=quantity, condition=condition)
+            for line, quantity, condition in units
+        ),
+        received_at=NOON,
     )
 
 

@@ -28,10 +28,34 @@ _CONTRADICTIONS = {
         """,
     "allocations are not lines": """
         SELECT order_id, line FROM reservation_lines LEFT JOIN (
-            SELECT order_id, line, sum(reserved) AS kept
+            SELECT order_id, line, sum(reserved) AS kept, sum(shipped) AS gone
             FROM allocations GROUP BY order_id, line
         ) AS kept USING (order_id, line)
-        WHERE reserved <> coalesce(kept, 0)
+        WHERE reserved <> coalesce(kept, 0) OR shipped <> coalesce(gone, 0)
+        """,
+    "cancellations are not lines": """
+        SELECT order_id, line FROM reservation_lines LEFT JOIN (
+            SELECT order_id, line, sum(released) AS units
+            FROM cancellations JOIN cancellation_lines USING (cancellation_id)
+            GROUP BY order_id, line
+        ) AS told USING (order_id, line)
+        WHERE voided + released <> coalesce(units, 0)
+        """,
+    "shipments are not lines": """
+        SELECT order_id, line FROM reservation_lines LEFT JOIN (
+            SELECT order_id, line, sum(quantity) AS units, sum(cost) AS worth
+            FROM shipments JOIN shipment_lines USING (shipment_id)
+            GROUP BY order_id, line
+        ) AS told USING (order_id, line)
+        WHERE shipped <> coalesce(units, 0) OR cost_shipped <> coalesce(worth, 0)
+        """,
+    "returns are not lines": """
+        SELECT order_id, line FROM reservation_lines LEFT JOIN (
+            SELECT order_id, line, sum(quantity) AS units, sum(cost) AS worth
+            FROM return_receipts JOIN return_receipt_lines USING (receipt_id)
+            GROUP BY order_id, line
+        ) AS told USING (order_id, line)
+        WHERE returned <> coalesce(units, 0) OR cost_returned <> coalesce(worth, 0)
         """,
     "a reservation is in the wrong state": """
         SELECT order_id FROM reservations JOIN (

@@ -245,7 +245,13 @@ async def test_a_cursor_that_is_made_up_is_refused(client):
         assert answer.status_code == 400, cursor
 
 
-WRITES = [("PUT", "/products/SOAP"), ("PUT", "/locations/CORK"), ("POST", "/receipts")]
+WRITES = [
+    ("PUT", "/products/SOAP"),
+    ("PUT", "/locations/CORK"),
+    ("POST", "/receipts"),
+    ("POST", "/shipments"),
+    ("POST", "/return-receipts"),
+]
 READS = [
     ("GET", path)
     for path in (
@@ -255,6 +261,7 @@ READS = [
         "/stock",
         "/availability?sku=SOAP",
         "/movements",
+        "/reservations",
         f"/reservations/{uuid4()}",
     )
 ]
@@ -293,16 +300,32 @@ async def test_the_document_shows_every_route_with_an_example(client):
         "get_availability",
         "list_movements",
         "get_reservation",
+        "list_reservations",
+        "ship_order",
+        "receive_returned_goods",
     }
     assert all(operation["summary"] for operation in operations)
     schemas = document["components"]["schemas"]
-    for name in ("ProductBody", "LocationBody", "ReceiptBody", "ReservationView"):
+    for name in (
+        "ProductBody",
+        "LocationBody",
+        "ReceiptBody",
+        "ReservationView",
+        "ShipmentBody",
+        "ShipmentView",
+        "ReturnReceiptBody",
+        "ReturnReceiptView",
+    ):
         assert schemas[name]["examples"]
 
 
 async def test_a_customers_token_sees_goods_and_not_others_orders(client, issuer):
     customer = issuer.headers("inventory.read", "inventory.write", customer="c-1")
-    others = [f"{V1}/reservations/{uuid4()}", f"{V1}/movements"]
+    others = [
+        f"{V1}/reservations/{uuid4()}",
+        f"{V1}/reservations",
+        f"{V1}/movements",
+    ]
 
     for path in others:
         answer = await client.get(path, headers=customer)

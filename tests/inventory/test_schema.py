@@ -29,6 +29,22 @@ async def test_movements_are_never_changed(tx, change):
 
 
 @pytest.mark.parametrize(
+    "table",
+    [
+        "cancellations",
+        "cancellation_lines",
+        "shipments",
+        "shipment_lines",
+        "return_receipts",
+        "return_receipt_lines",
+    ],
+)
+async def test_what_happened_to_orders_is_never_changed(tx, table):
+    with pytest.raises(IntegrityError, match="corrected by new rows"):
+        await tx.execute(text(f"DELETE FROM {table}"))  # noqa: S608
+
+
+@pytest.mark.parametrize(
     "change", ["reserved = 6", "reserved = -1", "on_hand = -1", "on_hand = NULL"]
 )
 async def test_stock_can_neither_be_oversold_nor_negative(tx, change):

@@ -13,6 +13,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    UniqueConstraint,
     Uuid,
     text,
 )
@@ -129,6 +130,7 @@ reservations = Table(
         " AND cause IS NOT NULL)",
         name="reservation_known",
     ),
+    Index("reservations_state", "state", "placed_at", "order_id"),
 )
 
 reservation_lines = Table(
@@ -176,4 +178,93 @@ allocations = Table(
     _quantity("shipped"),
     PrimaryKeyConstraint("order_id", "line", "location"),
     CheckConstraint("reserved >= 0 AND shipped >= 0", name="allocations_not_negative"),
+)
+
+# What happened to reservations: written once, in one transaction with what it did to
+# them. Append-only, like movements. `number` counts an order's from 1.
+cancellations = Table(
+    "cancellations",
+    metadata,
+    Column("cancellation_id", Uuid, primary_key=True),
+    Column("order_id", Uuid, ForeignKey(reservations.c.order_id), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column(
+        "answered_at", DateTime(timezone=True), nullable=False, server_default=_now()
+    ),
+    UniqueConstraint("order_id", "number", name="cancellations_number"),
+)
+
+cancellation_lines = Table(
+    "cancellation_lines",
+    metadata,
+    Column(
+        "cancellation_id",
+        Uuid,
+        ForeignKey(cancellations.c.cancellation_id),
+        nullable=False,
+    ),
+    Column("line", Integer, nullable=False),
+    Column("asked", BigInteger, nullable=False),
+    Column("released", BigInteger, nullable=False),
+    PrimaryKeyConstraint("cancellation_id", "line"),
+    CheckConstraint(
+        "asked > 0 AND 0 <= released AND released <= asked",
+        name="cancellation_lines_released",
+    ),
+)
+
+shipments = Table(
+    "shipments",
+    metadata,
+    Column("shipment_id", Uuid, primary_key=True),
+    Column("order_id", Uuid, ForeignKey(reservations.c.order_id), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("carrier", Text),
+    Column("tracking", Text),
+    Column("actor", Text, nullable=False),
+    Column("shipped_at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("order_id", "number", name="shipments_number"),
+    CheckConstraint("number BETWEEN 1 AND 50", name="shipments_at_most"),
+)
+
+shipment_lines = Table(
+    "shipment_lines",
+    metadata,
+    Column("shipment_id", Uuid, ForeignKey(shipments.c.shipment_id), nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("cost", BigInteger, nullable=False),
+    PrimaryKeyConstraint("shipment_id", "line"),
+    CheckConstraint("quantity > 0 AND cost >= 0", name="shipment_lines_quantity"),
+)
+
+return_receipts = Table(
+    "return_receipts",
+    metadata,
+    Column("receipt_id", Uuid, primary_key=True),
+    Column("order_id", Uuid, ForeignKey(reservations.c.order_id), nullable=False),
+    Column("return_id", Uuid, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("location", Text, ForeignKey(locations.c.code), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("received_at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("order_id", "number", name="return_receipts_number"),
+    CheckConstraint("number BETWEEN 1 AND 50", name="return_receipts_at_most"),
+)
+
+return_receipt_lines = Table(
+    "return_receipt_lines",
+    metadata,
+    Column(
+        "receipt_id", Uuid, ForeignKey(return_receipts.c.receipt_id), nullable=False
+    ),
+    Column("line", Integer, nullable=False),
+    Column("condition", Text, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("cost", BigInteger, nullable=False),
+    PrimaryKeyConstraint("receipt_id", "line", "condition"),
+    CheckConstraint("quantity > 0 AND cost >= 0", name="return_receipt_lines_quantity"),
+    CheckConstraint(
+        "condition IN ('resellable', 'damaged')", name="return_receipt_lines_condition"
+    ),
 )

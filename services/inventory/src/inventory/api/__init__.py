@@ -1,5 +1,11 @@
 """The routes under `/v1/inventory`: they translate, and decide nothing."""
 
-from inventory.api import products, reservations, stock
+from inventory.api import products, reservations, returns, shipments, stock
 
-ROUTERS = (products.router, stock.router, reservations.router)
+ROUTERS = (
+    products.router,
+    stock.router,
+    reservations.router,
+    shipments.router,
+    returns.router,
+)

@@ -3,19 +3,27 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 import structlog
+from pydantic import BaseModel
 
 from chassis import metrics, outbox
 from chassis.database import Tx, after_commit
 from chassis.events import Announcement
 from contracts.inventory import (
+    AnsweredCancellation,
+    ReceivedReturn,
     ReservationChanged,
     ReservedLine,
+    Shipment,
 )
+from inventory.domain.cancellations import Tombstone
 from inventory.domain.reservations import Reservation, Served, State, fill, reserve
 from inventory.domain.stock import available
-from inventory.store import products, reservations, stock
+from inventory.store import history, products, reservations, stock
+
+M = TypeVar("M", bound=BaseModel)
 
 log = structlog.get_logger(__name__)
 
@@ -44,12 +52,20 @@ async def reserve_orders(tx: Tx, placed: Sequence[Reservation]) -> None:
         if held[order.order_id].state is State.AWAITED
     ]
     known = held.keys() - {order.order_id for order in new}
-    served = reserve(new, skus, await stock.get(tx, skus))
+    served = reserve(await _without_cancelled(tx, new), skus, await stock.get(tx, skus))
     await _keep(tx, served, actor=ORDERS)
     decided = [order.reservation for order in served]
     answers = [*await reservations.get(tx, known), *decided]
     await outbox.publish(tx, [snapshot(reservation) for reservation in answers])
     after_commit(tx, partial(_count, decided))
+
+
+async def _without_cancelled(tx: Tx, new: Sequence[Reservation]) -> list[Reservation]:
+    """Leave out what was cancelled before its order came: what has a version then."""
+    overtaken = await history.get(tx, [o.order_id for o in new if o.version])
+    return [
+        order.overtaken_by(overtaken[order.order_id].cancellations) for order in new
+    ]
 
 
 async def fill_backorders(
@@ -82,7 +98,8 @@ def _count(decided: Sequence[Reservation]) -> None:
     log.info("Orders served", orders=len(decided), short=len(short))
 
 
-def snapshot(reservation: Reservation) -> Announcement:
+def snapshot(reservation: Reservation | Tombstone) -> Announcement:
+    past = reservation.history
     event = ReservationChanged(
         order_id=reservation.order_id,
         version=reservation.version,
@@ -101,5 +118,12 @@ def snapshot(reservation: Reservation) -> Announcement:
             )
             for line in reservation.lines
         ),
+        cancellations=_told(AnsweredCancellation, past.cancellations),
+        shipments=_told(Shipment, past.shipments),
+        returns=_told(ReceivedReturn, past.returns),
     )
     return Announcement(event, subject=str(reservation.order_id))
+
+
+def _told(model: type[M], facts: Sequence[object]) -> tuple[M, ...]:
+    return tuple(model.model_validate(fact, from_attributes=True) for fact in facts)

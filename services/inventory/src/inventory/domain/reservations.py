@@ -12,6 +12,7 @@ from uuid import UUID
 
 from chassis.errors import NotFound
 from contracts.orders import Policy
+from inventory.domain.history import NOTHING_YET, Cancellation, History, MovedLine
 from inventory.domain.stock import Movement, MovementKind, Shelf, available
 
 # Sets of locations looked at for the very fewest; beyond, a good choice must do.
@@ -33,6 +34,9 @@ class Cause(StrEnum):
 
     ORDER_PLACED = "order_placed"
     BACKORDER_FILLED = "backorder_filled"
+    CANCELLED = "cancelled"
+    SHIPPED = "shipped"
+    RETURNED = "returned"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +60,32 @@ class Line:
         settled = self.reserved + self.backordered + self.shipped + self.released
         return self.requested - self.voided - settled
 
+    def release(self, asked: int) -> "Line":
+        """Give up what has not shipped; what is there already is kept the longest."""
+        dropped = min(asked, self.backordered)
+        freed = min(asked - dropped, self.reserved)
+        return replace(
+            self,
+            backordered=self.backordered - dropped,
+            reserved=self.reserved - freed,
+            released=self.released + dropped + freed,
+        )
+
+    def ship(self, moved: MovedLine) -> "Line":
+        return replace(
+            self,
+            reserved=self.reserved - moved.quantity,
+            shipped=self.shipped + moved.quantity,
+            cost_shipped=self.cost_shipped + moved.cost,
+        )
+
+    def take_back(self, moved: MovedLine) -> "Line":
+        return replace(
+            self,
+            returned=self.returned + moved.quantity,
+            cost_returned=self.cost_returned + moved.cost,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reservation:
@@ -67,6 +97,7 @@ class Reservation:
     placed_at: datetime
     cause: Cause
     lines: tuple[Line, ...]
+    history: History = NOTHING_YET
 
     @property
     def state(self) -> State:
@@ -76,6 +107,27 @@ class Reservation:
     @property
     def short(self) -> int:
         return sum(line.short for line in self.lines)
+
+    def overtaken_by(self, cancellations: Sequence[Cancellation]) -> "Reservation":
+        """The order without what was cancelled of it before it came."""
+        history = replace(self.history, cancellations=tuple(cancellations))
+        lines = tuple(
+            replace(line, voided=min(history.released[line.line], line.requested))
+            for line in self.lines
+        )
+        return replace(self, lines=lines, history=history)
+
+    def become(
+        self, cause: Cause, lines: Mapping[int, Line], history: History
+    ) -> "Reservation":
+        """The next version, with these of its lines as they are now."""
+        return replace(
+            self,
+            version=self.version + 1,
+            cause=cause,
+            lines=tuple(lines.get(line.line, line) for line in self.lines),
+            history=history,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +139,7 @@ class Allocation:
     sku: str
     location: str
     reserved: int
+    shipped: int = 0
 
     @property
     def movement(self) -> Movement:
@@ -97,6 +150,20 @@ class Allocation:
             kind=MovementKind.RESERVATION,
             reference=str(self.order_id),
         )
+
+
+def portions(
+    kept: Iterable[Allocation], wanted: Mapping[int, int]
+) -> tuple[Allocation, ...]:
+    """So many units of each line out of what is kept for it, from the first on."""
+    left = dict(wanted)
+    taken = []
+    for allocation in kept:
+        units = min(left.get(allocation.line, 0), allocation.reserved)
+        if units:
+            left[allocation.line] -= units
+            taken.append(replace(allocation, reserved=units))
+    return tuple(taken)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,10 @@ from inventory.domain.products import KnownProduct, Product, UnknownProduct
 class MovementKind(StrEnum):
     RECEIPT = "receipt"
     RESERVATION = "reservation"
+    RELEASE = "release"
+    SHIPMENT = "shipment"
+    RETURN = "return"
+    SCRAP = "scrap"
 
 
 @dataclass(frozen=True, kw_only=True)
