@@ -5,7 +5,7 @@ from alembic import op
 from chassis.migrations import create_chassis_tables_2
 
 revision = "0010"
-down_revision = "0001"
+down_revision = "0003"
 
 
 def upgrade() -> None:
