@@ -22,12 +22,13 @@ from contracts.orders import (
 )
 from inventory.commands.products import put_location, put_product
 from inventory.commands.stock import receive_goods
+from inventory.domain.holds import Hold, HoldLine
 from inventory.domain.products import KnownProduct, Location, Product
 from inventory.domain.reservations import Cause, Line, Reservation
 from inventory.domain.returns import ReturnedParcel, ReturnedUnits
 from inventory.domain.shipments import LineUnits as ShippedUnits
 from inventory.domain.shipments import Parcel
-from inventory.domain.stock import DeliveredLine, Delivery, Receipt, Shelf
+from inventory.domain.stock import Adjustment, DeliveredLine, Delivery, Shelf
 
 E = TypeVar("E", bound=Event)
 
@@ -40,9 +41,14 @@ def a_product(
     name: str = "Soap",
     unit_cost: int = 700,
     currency: str = "EUR",
+    reorder_point: int | None = None,
 ) -> Product:
     return Product(
-        sku=sku, name=name, unit_cost=unit_cost, currency=currency, reorder_point=None
+        sku=sku,
+        name=name,
+        unit_cost=unit_cost,
+        currency=currency,
+        reorder_point=reorder_point,
     )
 
 
@@ -59,6 +65,7 @@ def an_order(
     policy: Policy = Policy.ALL_OR_NOTHING,
     placed_after_s: int = 0,
     order_id: UUID | None = None,
+    hold_id: UUID | None = None,
 ) -> Reservation:
     """What a new order asks for, as (SKU, quantity) a line."""
     return Reservation(
@@ -71,6 +78,32 @@ def an_order(
             Line(line=number, sku=sku, requested=quantity)
             for number, (sku, quantity) in enumerate(wanted, 1)
         ),
+        hold_id=hold_id,
+    )
+
+
+def a_hold(
+    *wanted: tuple[str, int], expires_in: int = 600, customer_id: str | None = None
+) -> Hold:
+    """What a checkout asks for at noon; nothing of it is kept yet."""
+    return Hold(
+        id=uuid4(),
+        customer_id=customer_id,
+        lines=tuple(HoldLine(sku=sku, quantity=quantity) for sku, quantity in wanted),
+        expires_at=NOON + timedelta(seconds=expires_in),
+    )
+
+
+def an_adjustment(
+    delta: int, sku: str = "SOAP", *, location: str = "CORK", reason: str = "counted"
+) -> Adjustment:
+    return Adjustment(
+        id=uuid4(),
+        location=location,
+        sku=sku,
+        delta=delta,
+        reason=reason,
+        adjusted_at=NOON,
     )
 
 
@@ -104,7 +137,7 @@ def placed(order: Reservation) -> Envelope[OrderPlaced]:
             country="IE",
         ),
         payment=Payment(method=PaymentMethod.PREPAID, captured=1250),
-        hold_id=None,
+        hold_id=order.hold_id,
         total=1250,
         placed_at=order.placed_at,
     )
@@ -199,10 +232,10 @@ def a_delivery(
 
 async def stocked(
     tx: Tx, *goods: tuple[str, int], location: str = "CORK", priority: int = 1
-) -> Receipt:
+) -> None:
     """Have the products, the location, and that much of them there."""
     await put_location(tx, Location(code=location, name=location, priority=priority))
     for sku, _ in goods:
         await put_product(tx, a_product(sku))
-    delivery = a_delivery(*goods, location=location)
-    return await receive_goods(tx, delivery, actor="staff")
+    if goods:
+        await receive_goods(tx, a_delivery(*goods, location=location), actor="staff")

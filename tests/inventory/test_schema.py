@@ -19,6 +19,8 @@ async def test_the_migrations_make_the_schema_that_the_code_knows(tx):
         "UPDATE movements SET on_hand_change = 1",
         "DELETE FROM movements",
         "TRUNCATE movements",
+        "UPDATE adjustments SET delta = 1",
+        "DELETE FROM adjustments",
     ],
 )
 async def test_movements_are_never_changed(tx, change):

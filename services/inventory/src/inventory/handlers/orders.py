@@ -12,6 +12,7 @@ from inventory.commands.cancelling import cancel_units
 from inventory.commands.locking import hold_orders
 from inventory.domain.cancellations import CancellationRequest
 from inventory.domain.reservations import Cause, Line, Reservation
+from inventory.store import holds
 
 OrderEvent: TypeAlias = Envelope[OrderPlaced | OrderCancellationRequested]
 
@@ -46,7 +47,8 @@ async def _hold_together(
     """Take all locks at once: one after the other, they would not be in order."""
     order_ids = {order.order_id for order in placed} | {o.order_id for o in asked}
     skus = {line.sku for order in placed for line in order.lines}
-    await hold_orders(tx, order_ids, also=skus)
+    named = {order.hold_id for order in placed if order.hold_id}
+    await hold_orders(tx, order_ids, also=skus | await holds.find_skus(tx, named))
 
 
 async def _cancel(tx: Tx, asked: Sequence[OrderCancellationRequested]) -> None:
@@ -78,6 +80,7 @@ def _reservation(order: OrderPlaced) -> Reservation:
         policy=order.policy,
         placed_at=order.placed_at,
         cause=Cause.ORDER_PLACED,
+        hold_id=order.hold_id,
         lines=tuple(
             Line(line=line.line, sku=line.sku, requested=line.quantity)
             for line in order.lines

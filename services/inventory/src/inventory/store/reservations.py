@@ -13,10 +13,13 @@ from sqlalchemy import (
     Text,
     Update,
     Uuid,
+    and_,
     any_,
     bindparam,
     func,
+    literal_column,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -72,7 +75,7 @@ _SAVE = _heads.on_conflict_do_update(
 )
 
 _QUANTITIES = tuple(field.name for field in fields(Line))
-_LINE = ("order_id", *_QUANTITIES)
+_LINE = ("order_id", "placed_at", *_QUANTITIES)
 _lines = insert_many(reservation_lines, *_LINE)
 _SAVE_LINES = _lines.on_conflict_do_update(
     index_elements=["order_id", "line"],
@@ -124,30 +127,73 @@ _SHIP = _RELEASE.values(shipped=allocations.c.shipped + _taken.c.units)
 
 _SAVE_TOMBSTONES = update_many(reservations, ["order_id"], ["version", "cause"])
 
+# Part of the text: a plan made for any number could not use the partial indexes.
+_NONE = literal_column("0", BigInteger)
+
+_placed_at = func.max(reservation_lines.c.placed_at)
+_KEPT = (
+    select(
+        allocations.c.order_id,
+        func.sum(allocations.c.reserved).cast(BigInteger).label("units"),
+    )
+    .join(
+        reservation_lines,
+        and_(
+            reservation_lines.c.order_id == allocations.c.order_id,
+            reservation_lines.c.line == allocations.c.line,
+        ),
+    )
+    .where(
+        reservation_lines.c.sku == bindparam("sku"),
+        reservation_lines.c.reserved > _NONE,
+        allocations.c.location == bindparam("location"),
+        allocations.c.reserved > 0,
+    )
+    .group_by(allocations.c.order_id)
+    .order_by(_placed_at.desc(), allocations.c.order_id)
+    .limit(bindparam("most"))
+)
+
 _free = rows_from_arrays(("sku", Text()), ("units", BigInteger()))
+# Whoever waits, waits for a unit at least: so many units never reach more lines.
+_reached = (
+    select(reservation_lines)
+    .where(
+        reservation_lines.c.sku == _free.c.sku,
+        reservation_lines.c.backordered > _NONE,
+    )
+    .order_by(
+        reservation_lines.c.placed_at,
+        reservation_lines.c.order_id,
+        reservation_lines.c.line,
+    )
+    .limit(_free.c.units)
+    .lateral()
+)
+_ahead = func.sum(_reached.c.backordered).over(
+    partition_by=_reached.c.sku,
+    order_by=(_reached.c.placed_at, _reached.c.order_id, _reached.c.line),
+)
 _waiting = (
     select(
-        reservation_lines.c.order_id,
+        _reached.c.order_id,
         _free.c.units,
-        (
-            func.sum(reservation_lines.c.backordered).over(
-                partition_by=reservation_lines.c.sku,
-                order_by=(
-                    reservations.c.placed_at,
-                    reservations.c.order_id,
-                    reservation_lines.c.line,
-                ),
-            )
-            - reservation_lines.c.backordered
-        ).label("ahead"),
+        (_ahead - _reached.c.backordered).label("ahead"),
     )
-    .join(_free, _free.c.sku == reservation_lines.c.sku)
-    .join(reservations, reservations.c.order_id == reservation_lines.c.order_id)
-    .where(reservation_lines.c.backordered > 0)
+    .join(_reached, true())
     .subquery()
 )
 _FIRST_IN_LINE = (
     select(_waiting.c.order_id).distinct().where(_waiting.c.ahead < _waiting.c.units)
+)
+_WAITING = (
+    select(
+        _reached.c.sku,
+        func.sum(_reached.c.backordered).cast(BigInteger).label("units"),
+    )
+    .select_from(_free)
+    .join(_reached, true())
+    .group_by(_reached.c.sku)
 )
 
 
@@ -159,8 +205,10 @@ class Held:
     state: State
 
 
-async def hold(tx: Tx, order_ids: Iterable[UUID]) -> dict[UUID, Held]:
+async def hold(tx: Tx, order_ids: Collection[UUID]) -> dict[UUID, Held]:
     """Keep the orders' reservations from others, also where there is none yet."""
+    if not order_ids:
+        return {}
     held = await tx.execute(_HOLD, {"order_id": sorted(set(order_ids))})
     return {row.order_id: Held(row.version, State(row.state)) for row in held}
 
@@ -219,7 +267,7 @@ async def save(tx: Tx, changed: Sequence[Reservation]) -> None:
     heads = [vars(order) | {"state": order.state} for order in changed]
     await tx.execute(_SAVE, columns_of(heads, _HEAD))
     lines = [
-        vars(line) | {"order_id": order.order_id}
+        vars(line) | {"order_id": order.order_id, "placed_at": order.placed_at}
         for order in changed
         for line in order.lines
     ]
@@ -281,7 +329,24 @@ async def get_allocations(
 
 async def find_first_in_line(tx: Tx, free: Mapping[str, int]) -> set[UUID]:
     """The orders whose backorders so many units of held products would reach."""
+    free = {sku: units for sku, units in free.items() if units}
+    if not free:
+        return set()
     found = await tx.execute(
         _FIRST_IN_LINE, {"sku": list(free), "units": list(free.values())}
     )
     return set(found.scalars())
+
+
+async def count_waiting(tx: Tx, units: Mapping[str, int]) -> dict[str, int]:
+    """How many units of held products are waited for, by those whom so many reach."""
+    found = await tx.execute(
+        _WAITING, {"sku": list(units), "units": list(units.values())}
+    )
+    return {row.sku: row.units for row in found}
+
+
+async def find_kept(tx: Tx, sku: str, location: str, *, most: int) -> dict[UUID, int]:
+    """Which orders units are kept for there, those placed last first."""
+    found = await tx.execute(_KEPT, {"sku": sku, "location": location, "most": most})
+    return {row.order_id: row.units for row in found}

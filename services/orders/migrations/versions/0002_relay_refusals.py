@@ -4,8 +4,8 @@ from alembic import op
 
 from chassis.migrations import create_chassis_tables_2
 
-revision = "0010"
-down_revision = "0003"
+revision = "0002"
+down_revision = "0001"
 
 
 def upgrade() -> None:

@@ -5,8 +5,8 @@ from alembic import op
 
 from chassis.migrations import make_append_only
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 # Who posts holds the periods, shared, until its commit; who closes one holds them
 # alone. So none is closed while a posting is under way, and who waited here sees what

@@ -5,8 +5,8 @@ from alembic import op
 
 from chassis.migrations import make_append_only
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 SUMS = ("invoiced", "credited", "paid", "to_refund", "refunded")
 
