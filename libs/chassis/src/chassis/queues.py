@@ -10,6 +10,7 @@ from typing import Any
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
+from botocore.exceptions import BotoCoreError, ClientError
 
 BATCH_ENTRIES = 10  # what one AWS batch call takes
 LONG_POLL_S = 20
@@ -42,6 +43,10 @@ class NotSent:
 
     index: int
     reason: str
+
+
+class QueueAway(ConnectionError):
+    """The queue does not take what it is given."""
 
 
 class Aws:
@@ -83,6 +88,21 @@ class Aws:
                 for name, value in attributes.items()
             },
         )
+
+    async def send_many(self, queue: str, bodies: Sequence[str]) -> None:
+        """Send at most ten bodies, all of them; some may be sent when it raises."""
+        try:
+            answer = await self.sqs.send_message_batch(
+                QueueUrl=await self.queue_url(queue),
+                Entries=[
+                    {"Id": str(index), "MessageBody": body}
+                    for index, body in enumerate(bodies)
+                ],
+            )
+        except (BotoCoreError, ClientError, OSError) as error:
+            raise QueueAway(f"{queue} does not answer") from error
+        if refused := _not_confirmed(answer, len(bodies)):
+            raise QueueAway(f"{queue} did not take all: {refused[0].reason}")
 
     async def receive(self, queue: str, *, wait_s: int = LONG_POLL_S) -> list[Message]:
         answer = await self.sqs.receive_message(

@@ -8,9 +8,9 @@ never gaps: the cursor moves only over events that SNS has confirmed.
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
-from uuid import uuid4
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from uuid import UUID, uuid4
 
 import structlog
 from sqlalchemy import Row, bindparam, func, select, text, update
@@ -105,7 +105,30 @@ class Bundle:
     events: int
 
 
-def bundles(source: str, rows: Iterable[Row[Any]]) -> Iterator[Bundle]:
+class Recorded(Protocol):
+    """An event with its place in the order of what is sent."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def time(self) -> datetime: ...
+    @property
+    def sequence(self) -> int | None: ...
+    @property
+    def traceparent(self) -> str | None: ...
+    @property
+    def data(self) -> str: ...
+    @property
+    def position(self) -> int: ...
+
+
+def bundles(
+    source: str, rows: Iterable[Recorded] | Iterable[Row[Any]]
+) -> Iterator[Bundle]:
     """Fill messages up to the bound; an event larger than that travels alone."""
     waiting: list[str] = []
     size = last = 0

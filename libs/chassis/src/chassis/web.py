@@ -124,6 +124,15 @@ def database_of(request: Request) -> Database:
     return database
 
 
+def reader_of(request: Request) -> Database:
+    """Where to read what may be a moment old: lists and reports.
+
+    What was just made is not there yet; without a replica it is the database itself.
+    """
+    reader: Database = request.app.state.reader
+    return reader
+
+
 def _openapi(app: FastAPI) -> dict[str, Any]:
     """FastAPI's document, with the bodies that `bodies.reads` reads, and problems."""
     if app.openapi_schema:

@@ -1,5 +1,6 @@
 """The routes under `/v1/orders`: they translate, and decide nothing."""
 
-from orders.api import orders
+from orders.api import batches, orders, stream
 
-ROUTERS = (orders.router,)
+# Fixed words before ids: what comes first is asked first.
+ROUTERS = (stream.router, batches.router, orders.router)
