@@ -14,6 +14,7 @@ from chassis.database import Database
 from orders.api import batches as api
 from orders.commands import batches
 from orders.commands.batches import place_all
+from orders.domain.batches import RowStatus
 from orders.schema import batch_rows, batch_uploads, orders
 from orders.store import batches as store
 from tests.orders.factories import a_body
@@ -45,7 +46,9 @@ async def results(client: httpx.AsyncClient, location: str) -> list[dict[str, An
     items: list[dict[str, Any]] = []
     cursor: dict[str, str] = {}
     while True:
-        answer = await client.get(f"{location}/results", params={"limit": 200} | cursor)
+        answer = await client.get(
+            f"{location}/results", params={"limit": "200"} | cursor
+        )
         items += answer.json()["items"]
         if not answer.json()["next_cursor"]:
             return items
@@ -54,7 +57,8 @@ async def results(client: httpx.AsyncClient, location: str) -> list[dict[str, An
 
 async def count(database: Database, table: Any) -> int:
     async with database.begin() as tx:
-        return int((await tx.execute(select(func.count()).select_from(table))).scalar())
+        query = select(func.count()).select_from(table)
+        return int((await tx.execute(query)).scalar_one())
 
 
 async def test_a_batch_is_accepted_and_then_placed(client, database):
@@ -79,7 +83,13 @@ async def test_each_row_has_its_result(client, database):
         {k: v for k, v in placed.items() if k != "idempotency_key"},
         key=placed["idempotency_key"],
     )
-    rows = [a_row(), placed, a_row(total=1), "{not json", a_row(channel="fax")]
+    rows: list[Any] = [
+        a_row(),
+        placed,
+        a_row(total=1),
+        "{not json",
+        a_row(channel="fax"),
+    ]
     location = (await upload(client, lines(*rows))).headers["location"]
     await place_all(database)
 
@@ -176,7 +186,9 @@ async def test_an_upload_that_breaks_off_leaves_nothing(client, database, monkey
 async def test_an_upload_whose_process_died_is_forgotten_in_time(database):
     upload_id, row = (
         uuid4(),
-        store.StoredRow(row=1, idempotency_key=None, status="failed", problem="{}"),
+        store.StoredRow(
+            row=1, idempotency_key=None, status=RowStatus.FAILED, problem="{}"
+        ),
     )
     await database.transact(store.begin_upload, upload_id)
     await database.transact(store.add_rows, upload_id, [row])

@@ -98,7 +98,8 @@ async def received(aws: Aws, queue: str) -> list[Message]:
 
 async def count(database: Database, table: Any) -> int:
     async with database.begin() as tx:
-        return int((await tx.execute(select(func.count()).select_from(table))).scalar())
+        query = select(func.count()).select_from(table)
+        return int((await tx.execute(query)).scalar_one())
 
 
 async def test_while_the_database_is_silent_orders_are_accepted(shop, database):

@@ -7,11 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from chassis import feeds
 from chassis.database import Database
-from chassis.lifecycle import Runtime
 from chassis.queues import Aws
 from chassis.relay import Relay
 from chassis.testing import TokenIssuer, eventually
@@ -23,6 +21,7 @@ from orders.main import SERVICE
 from tests.orders.conftest import EVERYTHING
 from tests.orders.factories import an_order
 from tests.orders.test_api import problem
+from tests.served import served
 
 STREAM = "/v1/orders/stream"
 
@@ -38,29 +37,13 @@ async def shop(
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Served over a socket: a stream does not end, as answers in memory have to."""
     await provision(aws, TOPOLOGY)
-    settings = SERVICE.settings(
-        database_url="postgresql://not-used", issuers=(issuer.trusted,)
-    )
-    parts = SERVICE.assemble(Runtime(settings=settings, database=database, aws=aws))
-    server = uvicorn.Server(
-        uvicorn.Config(parts.app, port=0, log_config=None, lifespan="off")
-    )
-    running = asyncio.create_task(server.serve())
-
-    async def has_started() -> bool:
-        return server.started
-
-    await eventually(has_started)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    async with httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False
-    ) as client:
+    async with (
+        served(SERVICE, database, aws, [issuer.trusted]) as service,
+        httpx.AsyncClient(base_url=service.url, timeout=10, trust_env=False) as client,
+    ):
         client.headers.update(issuer.headers(*EVERYTHING))
-        client.feed = parts.app.state.feed  # type: ignore[attr-defined]
+        client.feed = service.parts.app.state.feed  # type: ignore[attr-defined]
         yield client
-    parts.app.state.feed.close()
-    server.should_exit = True
-    await running
 
 
 class Listening:

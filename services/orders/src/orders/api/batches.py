@@ -3,6 +3,7 @@
 An upload that breaks off leaves nothing: its rows become a batch with the last of them.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -165,6 +166,7 @@ class _Upload:
         size = 0
         async for line in lines:
             chunk.append(self._row(line))
+            await asyncio.sleep(0)  # others are to be answered between two rows
             size += len(line)
             if len(chunk) == CHUNK_ROWS or size > CHUNK_BYTES:
                 await self._flush(chunk)
