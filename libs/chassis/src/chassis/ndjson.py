@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 from fastapi import Request
+from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 
 from chassis.errors import Malformed, TooLarge, UnsupportedMediaType
@@ -10,11 +11,25 @@ from chassis.errors import Malformed, TooLarge, UnsupportedMediaType
 MEDIA_TYPE = "application/x-ndjson"
 
 
-async def rows_of(
-    request: Request, *, max_bytes: int, max_row_bytes: int
+class NdjsonRows:
+    """A dependency that gives the rows as they come; OpenAPI finds their model here."""
+
+    def __init__(
+        self, model: type[BaseModel], *, max_bytes: int, max_row_bytes: int
+    ) -> None:
+        self.model = model
+        self._max_bytes = max_bytes
+        self._max_row_bytes = max_row_bytes
+
+    async def __call__(self, request: Request) -> AsyncIterator[bytes]:
+        _check_header(request, self._max_bytes)
+        return _rows(request, self._max_bytes, self._max_row_bytes)
+
+
+async def _rows(
+    request: Request, max_bytes: int, max_row_bytes: int
 ) -> AsyncIterator[bytes]:
     """The rows of the body; blank ones are none."""
-    _check_header(request, max_bytes)
     read = 0
     rest = b""
     try:

@@ -13,9 +13,11 @@ from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from chassis import errors, telemetry
+from chassis import errors, ndjson, telemetry
 from chassis.bodies import JsonBody
 from chassis.database import Database
+from chassis.idempotency import KEY_PARAMETER, required_key
+from chassis.ndjson import NdjsonRows
 from chassis.pages import Page, Window
 
 T = TypeVar("T")
@@ -158,8 +160,10 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
                 schema = references[body.model, "validation"]
                 operation["requestBody"] = {
                     "required": True,
-                    "content": {"application/json": {"schema": schema}},
+                    "content": {_media_type(body): {"schema": schema}},
                 }
+            if _needs_key(route.dependant):
+                operation.setdefault("parameters", []).append(dict(KEY_PARAMETER))
             _describe_problems(operation)
     app.openapi_schema = document
     return document
@@ -189,8 +193,18 @@ def api_routes(app: FastAPI) -> Iterator[RouteContext]:
             yield route
 
 
-def _bodies(dependant: Dependant) -> Iterator[JsonBody[Any]]:
+def _bodies(dependant: Dependant) -> Iterator[JsonBody[Any] | NdjsonRows]:
     for dependency in dependant.dependencies:
-        if isinstance(dependency.call, JsonBody):
+        if isinstance(dependency.call, JsonBody | NdjsonRows):
             yield dependency.call
         yield from _bodies(dependency)
+
+
+def _media_type(body: JsonBody[Any] | NdjsonRows) -> str:
+    return ndjson.MEDIA_TYPE if isinstance(body, NdjsonRows) else "application/json"
+
+
+def _needs_key(dependant: Dependant) -> bool:
+    return dependant.call is required_key or any(
+        map(_needs_key, dependant.dependencies)
+    )

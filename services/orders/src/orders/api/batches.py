@@ -10,22 +10,23 @@ from hashlib import sha256
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Request, Response
-from pydantic import StringConstraints, TypeAdapter
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import ConfigDict, StringConstraints, TypeAdapter
+from pydantic.config import JsonDict
 from sqlalchemy import Row
 
-from chassis import ndjson
 from chassis.auth import Caller
 from chassis.bodies import parse
 from chassis.database import Database
 from chassis.errors import NotFound, Refused, TooLarge, Unprocessable
-from chassis.idempotency import fingerprint, key_of
+from chassis.idempotency import Key, fingerprint
+from chassis.ndjson import NdjsonRows
 from chassis.pages import Page, Paged
 from chassis.shedding import LISTS_AT_ONCE, at_most
 from chassis.timers import Timer
 from chassis.web import database_of, reader_of, respond, respond_page
 from orders.api.asking import asked_order
-from orders.api.bodies import OrderBody
+from orders.api.bodies import ORDER_EXAMPLE, OrderBody
 from orders.api.callers import Reader, Writer, may_see
 from orders.api.views import BatchResultView, BatchView
 from orders.commands.batches import batch_path, begin_batch, failed_row
@@ -53,8 +54,13 @@ class NoRows(Unprocessable):
     code = "no_rows"
 
 
+_EXAMPLE: JsonDict = {**ORDER_EXAMPLE, "idempotency_key": "po-4711-1"}
+
+
 class RowBody(OrderBody):
     """An order and its key: the one that it would have in a request of its own."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     idempotency_key: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")]
 
@@ -64,6 +70,7 @@ class RowBody(OrderBody):
 
 
 _ROW = TypeAdapter(RowBody)
+_LINES = NdjsonRows(RowBody, max_bytes=MAX_BYTES, max_row_bytes=MAX_ROW_BYTES)
 
 
 @router.post(
@@ -72,27 +79,15 @@ _ROW = TypeAdapter(RowBody)
     response_model=BatchView,
     dependencies=[at_most(UPLOADS_AT_ONCE)],
     summary="Place many orders",
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                ndjson.MEDIA_TYPE: {
-                    "schema": {
-                        "type": "string",
-                        "description": f"an order a line, at most {MAX_ROWS}, each with"
-                        " its `idempotency_key`",
-                    }
-                }
-            },
-        }
-    },
 )
-async def place_batch(caller: Writer, request: Request) -> Response:
-    key = key_of(request)
+async def place_batch(
+    caller: Writer,
+    key: Key,
+    lines: Annotated[AsyncIterator[bytes], Depends(_LINES)],
+    request: Request,
+) -> Response:
     upload = _Upload(database_of(request), caller, batch_id(caller.client, key))
-    batch, is_news = await upload.take(
-        ndjson.rows_of(request, max_bytes=MAX_BYTES, max_row_bytes=MAX_ROW_BYTES)
-    )
+    batch, is_news = await upload.take(lines)
     _take_up(request)
     headers = {"Location": batch_path(batch.id)}
     if not is_news:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 
 from chassis.bodies import reads
 from chassis.errors import NotFound, Refused, Unavailable
-from chassis.idempotency import key_of
+from chassis.idempotency import Key
 from chassis.waiting import Waiters, preferred_wait_s
 from chassis.web import database_of, respond
 from orders.api.asking import asked_order
@@ -44,10 +44,13 @@ class OrderNotFound(NotFound):
     summary="Place an order",
 )
 async def place_order(
-    caller: Writer, body: Annotated[OrderBody, reads(OrderBody)], request: Request
+    caller: Writer,
+    body: Annotated[OrderBody, reads(OrderBody)],
+    key: Key,
+    request: Request,
 ) -> Response:
     intake: Intake = request.app.state.intake
-    answer = await intake.take(asked_order(caller, body, key_of(request)))
+    answer = await intake.take(asked_order(caller, body, key))
     if isinstance(answer, Refused):
         raise answer
     if isinstance(answer, Spilled):
