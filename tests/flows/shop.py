@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -9,6 +10,7 @@ from uuid import uuid4
 import httpx
 
 from chassis.testing import eventually
+from orders.api.bodies import EXAMPLE
 
 JSON = dict[str, Any]
 SETTLES_WITHIN_S = 60
@@ -16,45 +18,15 @@ SETTLES_WITHIN_S = 60
 
 def an_order(*lines: tuple[str, int], **changes: Any) -> JSON:
     """A prepaid order of these SKUs and quantities, at 12.50 each with 19 % tax."""
-    priced: list[JSON] = [
-        {
-            "sku": sku,
-            "quantity": quantity,
-            "unit_price": 1250,
-            "discount": 0,
-            "tax": quantity * 238,
-        }
+    priced = [
+        {"sku": sku, "quantity": quantity, "unit_price": 1250, "tax": quantity * 238}
         for sku, quantity in lines
     ]
-    total: int = (
-        sum(line["quantity"] * line["unit_price"] + line["tax"] for line in priced)
-        + 583
-    )
-    payment = {
-        "method": "prepaid",
-        "provider": "acme-pay",
-        "reference": uuid4().hex,
-        "captured": total,
-    }
-    return {
-        "channel": "web",
-        "customer_id": "c-42",
-        "reference": "cart",
-        "currency": "EUR",
-        "policy": "all_or_nothing",
-        "lines": priced,
-        "shipping": {"price": 490, "tax": 93},
-        "ship_to": {
-            "name": "Ada Byron",
-            "line1": "1 Quay St",
-            "city": "Cork",
-            "postal_code": "T12",
-            "country": "IE",
-        },
-        "payment": payment,
-        "hold_id": None,
-        "total": total,
-    } | changes
+    order: JSON = deepcopy(EXAMPLE)
+    shipping = sum(order["shipping"].values())
+    total = sum(quantity * (1250 + 238) for _, quantity in lines) + shipping
+    order["payment"] |= {"reference": uuid4().hex, "captured": total}
+    return order | {"lines": priced, "total": total} | changes
 
 
 @dataclass(frozen=True)

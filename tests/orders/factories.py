@@ -1,6 +1,7 @@
 """Orders and what is said about them: complete, unless the test says otherwise."""
 
 from collections.abc import Iterable
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,6 +16,7 @@ from contracts.accounting import (
 from contracts.inventory import ReservationChanged
 from contracts.inventory import ReservedLine as AnnouncedLine
 from contracts.orders import Channel, PaymentMethod, Policy
+from orders.api.bodies import EXAMPLE
 from orders.domain.orders import (
     Address,
     Line,
@@ -193,35 +195,6 @@ def refund_requested(
 
 def a_body(**changes: Any) -> dict[str, Any]:
     """What a storefront sends."""
-    return {
-        "channel": "web",
-        "customer_id": "c-42",
-        "reference": "cart-9f",
-        "currency": "EUR",
-        "policy": "all_or_nothing",
-        "lines": [
-            {
-                "sku": "SOAP-5L",
-                "quantity": 2,
-                "unit_price": 1250,
-                "discount": 0,
-                "tax": 475,
-            }
-        ],
-        "shipping": {"price": 490, "tax": 93},
-        "ship_to": {
-            "name": "Ada Byron",
-            "line1": "1 Quay St",
-            "city": "Cork",
-            "postal_code": "T12",
-            "country": "IE",
-        },
-        "payment": {
-            "method": "prepaid",
-            "provider": "acme-pay",
-            "reference": uuid4().hex,
-            "captured": 3558,
-        },
-        "hold_id": None,
-        "total": 3558,
-    } | changes
+    body: dict[str, Any] = deepcopy(EXAMPLE)
+    body["payment"]["reference"] = uuid4().hex
+    return body | changes

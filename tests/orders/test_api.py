@@ -7,6 +7,7 @@ import httpx
 import pytest
 from pydantic import TypeAdapter
 from sqlalchemy import Text, func, select
+from sqlalchemy import text as sql
 
 from chassis.bodies import parse
 from chassis.database import Database, Tx
@@ -464,6 +465,36 @@ async def test_who_waits_is_answered_when_the_process_leaves(client):
     async with asyncio.timeout(5):
         answer = await waiting
     assert (answer.status_code, answer.json()["status"]) == (201, "placed")
+
+
+async def test_who_waits_gets_what_is_known_when_the_database_goes_away(
+    client, database
+):
+    app = client._transport.app  # noqa: SLF001
+    placing = asyncio.create_task(post(client, a_body(), prefer="wait=2"))
+
+    async def is_waiting() -> bool:
+        return bool(app.state.waiters._waiting)  # noqa: SLF001
+
+    await eventually(is_waiting)
+
+    await go_away(database)
+
+    answer = await placing
+    assert (answer.status_code, answer.json()["status"]) == (201, "placed")
+
+
+async def go_away(database: Database) -> None:
+    """Take no connection any more, and lose those that were there."""
+    async with database.begin() as tx:
+        name = (await tx.execute(select(func.current_database()))).scalar_one()
+        await tx.execute(sql(f'ALTER DATABASE "{name}" CONNECTION LIMIT 0'))
+
+    async def none_left() -> bool:
+        await database.let_go()
+        return not database.in_use()
+
+    await eventually(none_left)
 
 
 async def test_skus_that_cannot_be_seen_are_refused(client):

@@ -167,7 +167,9 @@ class Database:
 
     def in_use(self) -> int:
         """Connections that are out of the pool right now."""
-        return int(self._engine.pool.checkedout())  # type: ignore[attr-defined]
+        pool = self._engine.pool
+        # What has a size knows this; the base class of pools does not.
+        return int(pool.checkedout())  # type: ignore[attr-defined]
 
     async def let_go(self) -> None:
         """Close idle connections: a database that nobody uses may pause."""

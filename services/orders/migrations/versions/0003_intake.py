@@ -6,7 +6,7 @@ from alembic import op
 from chassis.migrations import make_append_only
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0010"
 
 
 def upgrade() -> None:

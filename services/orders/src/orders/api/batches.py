@@ -26,7 +26,7 @@ from chassis.shedding import LISTS_AT_ONCE, at_most
 from chassis.timers import Timer
 from chassis.web import database_of, reader_of, respond, respond_page
 from orders.api.asking import asked_order
-from orders.api.bodies import ORDER_EXAMPLE, OrderBody
+from orders.api.bodies import EXAMPLE, OrderBody
 from orders.api.callers import Reader, Writer, may_see
 from orders.api.views import BatchResultView, BatchView
 from orders.commands.batches import batch_path, begin_batch, failed_row
@@ -54,13 +54,13 @@ class NoRows(Unprocessable):
     code = "no_rows"
 
 
-_EXAMPLE: JsonDict = {**ORDER_EXAMPLE, "idempotency_key": "po-4711-1"}
+_ROW_EXAMPLE: JsonDict = {**EXAMPLE, "idempotency_key": "po-4711-1"}
 
 
 class RowBody(OrderBody):
     """An order and its key: the one that it would have in a request of its own."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = ConfigDict(json_schema_extra={"examples": [_ROW_EXAMPLE]})
 
     idempotency_key: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")]
 

@@ -16,9 +16,9 @@ from uuid_utils.compat import uuid7
 from chassis import metrics, telemetry
 from chassis.batching import GroupCommit
 from chassis.database import Database, DatabaseUnavailable
-from chassis.events import Event
+from chassis.events import Event, to_wire
 from chassis.queues import Aws, QueueAway
-from chassis.relay import bundles, calls
+from chassis.relay import Carried, bundled, calls
 from contracts.topology import ORDERS_INTAKE
 from orders.commands import placing
 from orders.domain.orders import Order
@@ -46,20 +46,6 @@ class Spilled:
     order_id: UUID
 
 
-@dataclass(frozen=True)
-class _Recorded:
-    """A spilled order as the relay's bundles take it."""
-
-    id: UUID
-    subject: str
-    time: datetime
-    traceparent: str | None
-    data: str
-    position: int
-    type: str = OrderSpilled.type
-    sequence: int | None = None
-
-
 class Intake:
     def __init__(
         self, database: Database, aws: Aws, *, most_waiting: int, spill_after_s: float
@@ -84,8 +70,8 @@ class Intake:
                 raise away from None
 
     async def _spill(self, orders: Sequence[Order]) -> Sequence[Spilled]:
-        recorded = (_recorded(order, place) for place, order in enumerate(orders))
-        for call in calls(bundles("orderly/orders", recorded)):
+        carried = (_carried(order, place) for place, order in enumerate(orders))
+        for call in calls(bundled(carried)):
             await self._aws.send_many(
                 ORDERS_INTAKE.name, [bundle.body for bundle in call]
             )
@@ -94,12 +80,16 @@ class Intake:
         return [Spilled(order.id) for order in orders]
 
 
-def _recorded(order: Order, position: int) -> _Recorded:
-    return _Recorded(
-        id=uuid7(),
+def _carried(order: Order, position: int) -> Carried:
+    id_, now = uuid7(), datetime.now(UTC)
+    json = to_wire(
+        id=id_,
+        source="orderly/orders",
+        type=OrderSpilled.type,
         subject=str(order.id),
-        time=datetime.now(UTC),
+        time=now,
+        sequence=None,
         traceparent=telemetry.traceparent(),
         data=OrderSpilled.of(order).to_json(),
-        position=position,
     )
+    return Carried(id_, now, position, json)
