@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from chassis.bodies import reads
 from chassis.errors import NotFound, Refused, Unavailable
 from chassis.idempotency import Key
+from chassis.shedding import at_most
 from chassis.waiting import Waiters, preferred_wait_s
 from chassis.web import database_of, respond
 from orders.api.asking import asked_order
@@ -27,6 +28,7 @@ router = APIRouter(prefix="/v1/orders", tags=["orders"])
 
 NO_SUCH_ORDER = "There is no such order."
 SPILLED_RETRY_AFTER_S = "5"
+LOOKS_AT_ONCE = 2048  # many wait on purpose; while the database is silent, all do
 
 
 class OrderNotFound(NotFound):
@@ -63,7 +65,12 @@ async def place_order(
     )
 
 
-@router.get("/{order_id}", response_model=OrderView, summary="Look at an order")
+@router.get(
+    "/{order_id}",
+    response_model=OrderView,
+    dependencies=[at_most(LOOKS_AT_ONCE)],
+    summary="Look at an order",
+)
 async def get_order(caller: Reader, order_id: UUID, request: Request) -> Response:
     order = await database_of(request).transact(store.get, order_id)
     if order is None:
