@@ -42,7 +42,8 @@ FILL = (
         WHEN n > :orders * 0.99 THEN 'confirmed' ELSE 'shipped' END, 1, 0, 1, placed_at,
         CASE WHEN n <= :orders - 200 THEN placed_at END, placed_at
     FROM (SELECT n, CAST(:now AS timestamptz)
-        - make_interval(secs => :seconds * (1 - n / CAST(:orders AS float8))) AS placed_at
+        - make_interval(secs => :seconds * (1 - n / CAST(:orders AS float8)))
+        AS placed_at
         FROM generate_series(1, CAST(:orders AS int)) AS n) AS numbered
     """,
     """
@@ -53,8 +54,6 @@ FILL = (
         1, 0, 0, 0, 0, 0
     FROM orders, generate_series(1, 2) AS line
     """,
-    "ANALYZE orders",
-    "ANALYZE order_lines",
 )
 LISTS: Mapping[str, Wanted] = {
     "no filter": Wanted(),
@@ -97,6 +96,8 @@ async def _show(url: str, orders: int) -> None:
     own = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"))
     async with own.begin() as tx:
         await _fill(tx, orders)
+    async with own.execution_options(isolation_level="AUTOCOMMIT").connect() as alone:
+        await alone.execute(text("VACUUM ANALYZE orders, order_lines"))
     async with own.begin() as tx:
         for name, wanted in LISTS.items():
             for place, after in (("first page", None), ("in the middle", _MIDDLE)):
