@@ -1,5 +1,7 @@
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -469,7 +471,7 @@ async def test_who_waits_is_answered_when_the_process_leaves(client):
 
 
 async def test_who_waits_gets_what_is_known_when_the_database_goes_away(
-    client, database
+    client, database, postgres_url
 ):
     app = client._transport.app  # noqa: SLF001
     placing = asyncio.create_task(post(client, a_body(), prefer="wait=2"))
@@ -479,23 +481,30 @@ async def test_who_waits_gets_what_is_known_when_the_database_goes_away(
 
     await eventually(is_waiting)
 
-    await go_away(database)
+    async with away(database, postgres_url):
+        answer = await placing
 
-    answer = await placing
     assert (answer.status_code, answer.json()["status"]) == (201, "placed")
 
 
-async def go_away(database: Database) -> None:
-    """Take no connection any more, and lose those that were there."""
+@asynccontextmanager
+async def away(database: Database, admin_url: str) -> AsyncIterator[None]:
+    """It takes no connection meanwhile, and has lost those that were there."""
     async with database.begin() as tx:
         name = (await tx.execute(select(func.current_database()))).scalar_one()
-        await tx.execute(sql(f'ALTER DATABASE "{name}" CONNECTION LIMIT 0'))
 
     async def none_left() -> bool:
         await database.let_go()
         return not database.in_use()
 
+    admin = Database(admin_url, application_name="tests")
+    async with admin.begin() as tx:
+        await tx.execute(sql(f'ALTER DATABASE "{name}" CONNECTION LIMIT 0'))
     await eventually(none_left)
+    yield
+    async with admin.begin() as tx:
+        await tx.execute(sql(f'ALTER DATABASE "{name}" CONNECTION LIMIT -1'))
+    await admin.close()
 
 
 async def test_skus_that_cannot_be_seen_are_refused(client):
