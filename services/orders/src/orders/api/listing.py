@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from chassis.bodies import text
 from chassis.pages import Page, Paged
-from chassis.web import database_of, respond_page
+from chassis.web import reader_of, respond_page
 from contracts.inventory import Sku
 from contracts.orders import Channel
 from orders.api.callers import Reader
@@ -44,7 +44,7 @@ async def list_orders(
     request: Request,
 ) -> Response:
     customers = {caller.customer_id, wanted.customer_id} - {None}
-    found = await database_of(request).transact(
+    found = await reader_of(request).transact(
         store.find,
         window,
         Wanted(

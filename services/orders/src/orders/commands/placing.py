@@ -12,9 +12,8 @@ import structlog
 from chassis import metrics, outbox
 from chassis.database import Tx, after_commit
 from chassis.errors import Conflict, Refused
-from chassis.events import Announcement
 from chassis.idempotency import KeyReused
-from contracts.orders import OrderPlaced
+from orders.commands import announcing
 from orders.domain.orders import Order
 from orders.domain.refusals import Refusal
 from orders.store import orders as store
@@ -80,7 +79,7 @@ async def _place_distinct(
 ) -> tuple[dict[UUID, Answer], Mapping[UUID, Order]]:
     """The answers, and the orders that these ids have now."""
     new = {order.id: order for order in await store.add(tx, asked.values())}
-    await outbox.publish(tx, [_order_placed(order) for order in new.values()])
+    await outbox.publish(tx, [announcing.placed(order) for order in new.values()])
     answers: dict[UUID, Answer] = {
         id_: Placed(order, is_news=True) for id_, order in new.items()
     }
@@ -113,11 +112,6 @@ def _paid_twice(order: Order, earlier: Order) -> Answer:
 def refused_later(refusal: Refusal) -> Refused:
     """What the client would have been told at once, had the database answered."""
     return _KINDS[refusal.code](refusal.detail)
-
-
-def _order_placed(order: Order) -> Announcement:
-    event = OrderPlaced.model_validate(order, from_attributes=True)
-    return Announcement(event, str(order.id), order.sequence)
 
 
 def _record(answers: Sequence[Answer]) -> None:

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, select
-from sqlalchemy.dialects.postgresql import distinct_on
 
 from chassis.database import Tx
 from chassis.pages import Window
@@ -14,6 +13,17 @@ from contracts.orders import Channel
 from orders.domain.orders import Order, Status
 from orders.schema import order_lines, orders
 from orders.store import orders as store
+
+_earlier = order_lines.alias("earlier")
+_has_it_before = (
+    select(_earlier.c.line)
+    .where(
+        _earlier.c.order_id == order_lines.c.order_id,
+        _earlier.c.sku == order_lines.c.sku,
+        _earlier.c.line < order_lines.c.line,
+    )
+    .exists()
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,21 +44,13 @@ def page(window: Window, wanted: Wanted) -> Select[Any]:
     query = select(orders).where(*_conditions(wanted))
     if wanted.sku is None:
         return window.of(query, orders.c.placed_at, orders.c.id, newest_first=True)
-    # Walked in the order of the list, so that a popular SKU costs no more than others;
-    # an order that has it on several lines is there once.
-    newest = (order_lines.c.placed_at, order_lines.c.order_id)
-    having = (
-        select(*newest)
-        .where(order_lines.c.sku == wanted.sku, *_placed(order_lines, wanted))
-        .ext(distinct_on(*newest))
-        .order_by(*(column.desc() for column in newest))
-        .subquery("having")
+    # Walked in the order of the list, so that a popular SKU costs no more than others.
+    # An order that has it on several lines is there for the first of them.
+    query = query.join(order_lines, order_lines.c.order_id == orders.c.id).where(
+        order_lines.c.sku == wanted.sku, *_placed(order_lines, wanted), ~_has_it_before
     )
     return window.of(
-        query.join(having, having.c.order_id == orders.c.id),
-        having.c.placed_at,
-        having.c.order_id,
-        newest_first=True,
+        query, order_lines.c.placed_at, order_lines.c.order_id, newest_first=True
     )
 
 
