@@ -16,6 +16,7 @@ from accounting.api.shedding import REPORTS_AT_ONCE, Busy, Gate
 from accounting.api.sheets import as_csv
 from accounting.commands.documents import number_documents
 from accounting.commands.payments import Received, record_payment
+from accounting.domain.periods import Month
 from accounting.handlers.orders import post_orders
 from accounting.schema import documents, entries, postings
 from accounting.store import journal, periods, reports
@@ -315,7 +316,7 @@ async def test_balances_are_the_same_before_and_after_a_closing(tx):
     then = await journal.balances(tx, moment)
 
     for month in (3, 4):
-        await periods.close(tx, periods.Month(date(2026, month, 1)), "tests")
+        await periods.close(tx, Month(date(2026, month, 1)), "tests")
 
     assert [await journal.balances(tx, day) for day in asked] == before
     assert await journal.balances(tx, moment) == then != []

@@ -10,6 +10,7 @@ from typing import Any
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
+from botocore.exceptions import BotoCoreError, ClientError
 
 BATCH_ENTRIES = 10  # what one AWS batch call takes
 LONG_POLL_S = 20
@@ -47,6 +48,10 @@ class NotSent:
     index: int
     reason: str
     for_ever: bool = False
+
+
+class QueueAway(ConnectionError):
+    """The queue does not take what it is given."""
 
 
 class Aws:
@@ -99,6 +104,32 @@ class Aws:
                 for name, value in attributes.items()
             },
         )
+
+    async def send_many(self, queue: str, bodies: Sequence[str]) -> None:
+        """Send at most ten bodies, all of them; some may be sent when it raises."""
+        entries = [
+            {"Id": str(index), "MessageBody": body} for index, body in enumerate(bodies)
+        ]
+        try:
+            answer = await self.sqs.send_message_batch(
+                QueueUrl=await self.queue_url(queue), Entries=entries
+            )
+        except (BotoCoreError, ClientError, OSError) as error:
+            raise QueueAway(f"{queue} does not answer") from error
+        if refused := _not_confirmed(answer, entries):
+            raise QueueAway(f"{queue} did not take all: {refused[0].reason}")
+
+    async def depth(self, queue: str) -> int:
+        """About how many messages there are, those in flight and delayed too."""
+        counts = (
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesNotVisible",
+            "ApproximateNumberOfMessagesDelayed",
+        )
+        answer = await self.sqs.get_queue_attributes(
+            QueueUrl=await self.queue_url(queue), AttributeNames=list(counts)
+        )
+        return sum(int(answer["Attributes"].get(count, 0)) for count in counts)
 
     async def receive(self, queue: str, *, wait_s: int = LONG_POLL_S) -> list[Message]:
         answer = await self.sqs.receive_message(

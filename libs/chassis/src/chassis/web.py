@@ -16,9 +16,11 @@ from pydantic.json_schema import models_json_schema
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
-from chassis import errors, telemetry
+from chassis import errors, ndjson, telemetry
 from chassis.bodies import JsonBody
 from chassis.database import Database
+from chassis.idempotency import KEY_PARAMETER, required_key
+from chassis.ndjson import NdjsonRows
 from chassis.pages import Page, Window
 
 T = TypeVar("T")
@@ -165,6 +167,15 @@ def database_of(request: Request) -> Database:
     return database
 
 
+def reader_of(request: Request) -> Database:
+    """Where to read what may be a moment old: lists and reports.
+
+    What was just made is not there yet; without a replica it is the database itself.
+    """
+    reader: Database = request.app.state.reader
+    return reader
+
+
 def _openapi(app: FastAPI) -> dict[str, Any]:
     """FastAPI's document, with the bodies that `bodies.reads` reads, and problems."""
     if app.openapi_schema:
@@ -190,8 +201,10 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
                 schema = references[body.model, "validation"]
                 operation["requestBody"] = {
                     "required": True,
-                    "content": {"application/json": {"schema": schema}},
+                    "content": {_media_type(body): {"schema": schema}},
                 }
+            if _needs_key(route.dependant):
+                operation.setdefault("parameters", []).append(dict(KEY_PARAMETER))
             _describe_problems(operation)
     app.openapi_schema = document
     return document
@@ -221,8 +234,18 @@ def api_routes(app: FastAPI) -> Iterator[RouteContext]:
             yield route
 
 
-def _bodies(dependant: Dependant) -> Iterator[JsonBody[Any]]:
+def _bodies(dependant: Dependant) -> Iterator[JsonBody[Any] | NdjsonRows]:
     for dependency in dependant.dependencies:
-        if isinstance(dependency.call, JsonBody):
+        if isinstance(dependency.call, JsonBody | NdjsonRows):
             yield dependency.call
         yield from _bodies(dependency)
+
+
+def _media_type(body: JsonBody[Any] | NdjsonRows) -> str:
+    return ndjson.MEDIA_TYPE if isinstance(body, NdjsonRows) else "application/json"
+
+
+def _needs_key(dependant: Dependant) -> bool:
+    return dependant.call is required_key or any(
+        map(_needs_key, dependant.dependencies)
+    )

@@ -1,7 +1,7 @@
 """The books: accounts, entries and the trial balance."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Self
 from uuid import UUID
@@ -269,7 +269,7 @@ async def export_journal(
 
 async def _lines(
     database: Database, extract: Extract, chunk: Sequence[RowMapping]
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str, None]:
     """Chunk by chunk, the next one when the last has been taken."""
     yield header(COLUMNS)
     while chunk:
