@@ -141,18 +141,6 @@ class Aws:
         )
         return [_message(raw) for raw in answer.get("Messages", ())]
 
-    async def depth(self, queue: str) -> int:
-        """About how many messages wait there, are delayed or in somebody's hands."""
-        counts = (
-            "ApproximateNumberOfMessages",
-            "ApproximateNumberOfMessagesNotVisible",
-            "ApproximateNumberOfMessagesDelayed",
-        )
-        answer = await self.sqs.get_queue_attributes(
-            QueueUrl=await self.queue_url(queue), AttributeNames=list(counts)
-        )
-        return sum(int(answer["Attributes"].get(count, 0)) for count in counts)
-
     async def delete(self, queue: str, messages: Sequence[Message]) -> list[NotSent]:
         """Delete at most ten messages."""
         entries = [
