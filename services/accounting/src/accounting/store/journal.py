@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from uuid_utils.compat import uuid7
 
 from accounting.domain.ledger import Account, Entry, Posting
+from accounting.domain.periods import Month
 from accounting.schema import entries, postings
 from accounting.store.periods import in_open_period, open_period
 from chassis import metrics
@@ -170,40 +171,44 @@ def _posted(row: Row[Any], of_entry: Sequence[Posting]) -> Posted:
     )
 
 
+# What a closed month came to is kept: only what followed is summed. Whatever is of it
+# was posted before it was closed.
+_CLOSED_BY = {
+    date: text(
+        "SELECT max(month) FROM closed_periods"
+        " WHERE month + interval '1 month' <= CAST(:as_of AS date) + interval '1 day'"
+    ),
+    datetime: text("SELECT max(month) FROM closed_periods WHERE closed_at <= :as_of"),
+}
 _BALANCES = """
-    WITH closed AS (SELECT max(month) AS month FROM closed_periods WHERE {kept})
     SELECT account, currency, sum(debit) AS debit, sum(credit) AS credit FROM (
         SELECT account, currency, debit, credit
-        FROM period_balances WHERE month = (SELECT month FROM closed)
+        FROM period_balances WHERE month = :closed
         UNION ALL
         SELECT account, currency, sum(debit), sum(credit)
         FROM entries JOIN postings ON entry_id = id
-        WHERE {tail} AND effective_on >= coalesce(
-            (SELECT month + interval '1 month' FROM closed), '-infinity'
-        )
+        WHERE effective_on >= :since AND {until}
         GROUP BY account, currency
     ) AS posted
     GROUP BY account, currency ORDER BY account, currency
     """
-# What a closed month came to is kept: only what followed is summed. Whatever is of it
-# was posted before it was closed.
-_AT_THE_END_OF = text(
-    _BALANCES.format(
-        kept="month + interval '1 month' <= CAST(:as_of AS date) + interval '1 day'",
-        tail="effective_on <= CAST(:as_of AS date)",
-    )
-)
-_AT_THE_MOMENT = text(
-    _BALANCES.format(
-        kept="closed_at <= CAST(:as_of AS timestamptz)",
-        tail="posted_at <= CAST(:as_of AS timestamptz)",
-    )
-)
+_BALANCES_BY = {
+    date: text(_BALANCES.format(until="effective_on <= :as_of")),
+    datetime: text(_BALANCES.format(until="posted_at <= :as_of")),
+}
 
 
 async def balances(tx: Tx, as_of: date | datetime) -> list[Balance]:
     """What each account came to at the end of a day, or in the books at a moment."""
-    query = _AT_THE_MOMENT if isinstance(as_of, datetime) else _AT_THE_END_OF
+    kind = datetime if isinstance(as_of, datetime) else date
+    # Asked on its own, so that the next plan is made for the days there really are.
+    closed = (await tx.execute(_CLOSED_BY[kind], {"as_of": as_of})).scalar_one()
+    days = {
+        "as_of": as_of,
+        "closed": closed,
+        "since": Month(closed).next.first if closed else date.min,
+    }
+    found = await tx.execute(_BALANCES_BY[kind], days)
     return [
         Balance(
             account=Account(row.account),
@@ -211,7 +216,7 @@ async def balances(tx: Tx, as_of: date | datetime) -> list[Balance]:
             debit=int(row.debit),
             credit=int(row.credit),
         )
-        for row in await tx.execute(query, {"as_of": as_of})
+        for row in found
     ]
 
 
