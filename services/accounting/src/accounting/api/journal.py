@@ -13,6 +13,7 @@ from accounting.api.callers import BOOKKEEPERS
 from accounting.domain.ledger import Account
 from accounting.store import journal
 from accounting.store.journal import Balance, Posted, Sought
+from chassis.moments import WrittenOut
 from chassis.pages import Page, Paged
 from chassis.web import database_of, respond, respond_page
 
@@ -32,6 +33,7 @@ AsOf = Annotated[
         AwareDatetime | date,
         Field(union_mode="left_to_right"),
         AfterValidator(_in_utc),
+        WrittenOut,
     ]
     | None,
     Query(
