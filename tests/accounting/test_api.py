@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from accounting.commands import number_documents
+from accounting.commands.documents import number_documents
 from accounting.handlers.orders import post_orders
 from accounting.handlers.stock import post_stock
 from tests.accounting.factories import (
@@ -21,8 +21,15 @@ from tests.accounting.factories import (
     story,
 )
 
-BOOKS = ["/accounts", "/entries", "/reports/trial-balance"]
-PAPERS = ["/invoices", "/invoices/INV-2026-000001", "/refunds"]
+BOOKS = ["/accounts", "/entries", "/reports/trial-balance", "/periods"]
+PAPERS = [
+    "/invoices",
+    "/invoices/INV-2026-000001",
+    "/credit-notes",
+    "/credit-notes/CRN-2026-000001",
+    "/refunds",
+    "/payments",
+]
 
 
 async def get(client, path, *, expect=200, **params):
@@ -62,6 +69,7 @@ async def test_entries_show_what_a_fact_did(client, database):
         "order_id": str(placed.order_id),
         "source_event_id": str(fact.id),
         "effective_on": "2026-03-01",
+        "refers_to": None,
         "postings": [
             {"account": "1000", "debit": 3558, "credit": 0, "currency": "EUR"},
             {"account": "2000", "debit": 0, "credit": 3558, "currency": "EUR"},
@@ -321,15 +329,26 @@ async def test_the_api_describes_itself(passer_by):
         f"/v1/accounting/{path}"
         for path in (
             "accounts",
+            "credit-notes",
+            "credit-notes/{number}",
             "entries",
+            "gateway-events",
             "invoices",
             "invoices/{number}",
+            "journal.csv",
+            "payments",
+            "payments/{payment_id}",
+            "periods",
+            "periods/{period}/close",
             "refunds",
+            "reports/receivables-ageing",
+            "reports/revenue",
+            "reports/tax",
             "reports/trial-balance",
         )
     }
-    operations = [path["get"]["operationId"] for path in document["paths"].values()]
-    assert "list_invoices" in operations
+    operation = document["paths"]["/v1/accounting/invoices"]["get"]["operationId"]
+    assert operation == "list_invoices"
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,12 @@ class DatabaseTooSlow(DatabaseUnavailable):
     """A statement took too long: the database suffers, or it was asked too much."""
 
 
+class StartOver(Exception):
+    """What was read before it could be locked is not so any more."""
+
+    sqlstate = "40001"
+
+
 class Database:
     def __init__(
         self,

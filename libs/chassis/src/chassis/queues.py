@@ -119,6 +119,18 @@ class Aws:
         if refused := _not_confirmed(answer, entries):
             raise QueueAway(f"{queue} did not take all: {refused[0].reason}")
 
+    async def depth(self, queue: str) -> int:
+        """About how many messages there are, those in flight and delayed too."""
+        counts = (
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesNotVisible",
+            "ApproximateNumberOfMessagesDelayed",
+        )
+        answer = await self.sqs.get_queue_attributes(
+            QueueUrl=await self.queue_url(queue), AttributeNames=list(counts)
+        )
+        return sum(int(answer["Attributes"].get(count, 0)) for count in counts)
+
     async def receive(self, queue: str, *, wait_s: int = LONG_POLL_S) -> list[Message]:
         answer = await self.sqs.receive_message(
             QueueUrl=await self.queue_url(queue),

@@ -132,20 +132,23 @@ def respond(
 ) -> Response:
     """The view as JSON with its ETag; 304 when the caller has it already."""
     body = view.model_dump_json().encode()
-    tag = f'"{sha256(body).hexdigest()[:32]}"'
+    tagged = {"ETag": etag(body), **(headers or {})}
+    if status == HTTPStatus.OK and is_known(request, tagged["ETag"]):
+        return Response(status_code=304, headers=tagged)
+    return Response(body, status, tagged, media_type="application/json")
+
+
+def etag(content: bytes) -> str:
+    return f'"{sha256(content).hexdigest()[:32]}"'
+
+
+def is_known(request: Request, tag: str) -> bool:
+    """Whether the caller asks only for something else than what has this ETag."""
     known = {
         item.strip().removeprefix("W/")
         for item in request.headers.get("if-none-match", "").split(",")
     }
-    if (
-        request.method == "GET"
-        and status == HTTPStatus.OK
-        and (tag in known or "*" in known)
-    ):
-        return Response(status_code=304, headers={"ETag": tag})
-    return Response(
-        body, status, {"ETag": tag, **(headers or {})}, media_type="application/json"
-    )
+    return request.method == "GET" and bool(known & {tag, "*"})
 
 
 def respond_page(

@@ -6,6 +6,7 @@ from contracts import topology
 from inventory import api
 from inventory.handlers import orders
 from inventory.settings import Settings
+from inventory.sweeping import Sweeper
 
 DESCRIPTION = "Owns stock, reservations, shipments and physical returns."
 
@@ -17,7 +18,8 @@ def build(runtime: Runtime[Settings]) -> Parts:
         routers=api.ROUTERS,
         cors_origins=runtime.settings.cors_origins,
     )
-    return Parts(app=app)
+    sweeper = Sweeper(runtime.database, runtime.aws, topology.INVENTORY_FROM_ORDERS)
+    return Parts(app=app, timers=(sweeper.timer,))
 
 
 SERVICE = Service(

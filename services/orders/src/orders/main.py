@@ -1,5 +1,6 @@
 """Orders as a process: its parts, and what they hear and announce."""
 
+from datetime import timedelta
 from functools import partial
 
 from chassis.feeds import Feed
@@ -11,12 +12,16 @@ from contracts import topology
 from orders import api
 from orders.commands import batches
 from orders.commands.intake import Intake
+from orders.commands.rescuing import Watchdog
+from orders.domain.rescues import Patience
 from orders.handlers import intake as spilled
 from orders.handlers import payments, reservations
 from orders.settings import Settings
 from orders.store import facts
 from orders.store import orders as store
 
+# More than the consumer takes at once; a message may hold a hundred events.
+BEHIND_MESSAGES = 50
 BATCHES_EVERY_S = 15
 BATCH_UPKEEP_S = 3600
 
@@ -52,6 +57,7 @@ def build(runtime: Runtime[Settings]) -> Parts:
         group_commits=[intake.placing, intake.spilling],
         waiters=[waiters, feed],
         timers=[
+            _watchdog(runtime),
             placing_batches,
             Timer(
                 name="batch upkeep",
@@ -59,6 +65,23 @@ def build(runtime: Runtime[Settings]) -> Parts:
                 work=partial(batches.keep_up, database),
             ),
         ],
+    )
+
+
+def _watchdog(runtime: Runtime[Settings]) -> Timer:
+    settings = runtime.settings
+    patience = Patience(
+        ages=tuple(timedelta(seconds=age) for age in settings.rescue_ages_s),
+        then_every=timedelta(seconds=settings.rescue_then_every_s),
+    )
+
+    async def is_queue_behind() -> bool:
+        waiting = await runtime.aws.depth(topology.ORDERS_FROM_INVENTORY.name)
+        return waiting > BEHIND_MESSAGES
+
+    watchdog = Watchdog(runtime.database, patience, is_queue_behind)
+    return Timer(
+        name="watchdog", every_s=settings.watchdog_every_s, work=watchdog.sweep
     )
 
 

@@ -1,6 +1,22 @@
 """The routes under `/v1/orders`: they translate, and decide nothing."""
 
-from orders.api import batches, orders, stream
+from orders.api import (
+    batches,
+    cancellations,
+    listing,
+    orders,
+    returns,
+    stream,
+    timeline,
+)
 
 # Fixed words before ids: what comes first is asked first.
-ROUTERS = (stream.router, batches.router, orders.router)
+ROUTERS = (
+    stream.router,
+    batches.router,
+    listing.router,
+    orders.router,
+    timeline.router,
+    cancellations.router,
+    returns.router,
+)

@@ -7,6 +7,7 @@ from chassis.idempotency import fingerprint
 from orders.api.bodies import OrderBody
 from orders.api.callers import check_may_place
 from orders.domain import orders as domain
+from orders.domain.lines import Line
 from orders.domain.orders import Order
 
 
@@ -28,7 +29,7 @@ def _order(body: OrderBody, client: str, key: str) -> Order:
         currency=body.currency,
         policy=body.policy or domain.DEFAULT_POLICY[body.channel],
         lines=tuple(
-            domain.Line(line=number, pending=line.quantity, **vars(line))
+            Line(line=number, pending=line.quantity, **vars(line))
             for number, line in enumerate(body.lines, start=1)
         ),
         shipping=domain.Shipping(**vars(body.shipping)),

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from chassis.bodies import reads
-from chassis.errors import NotFound, Refused, Unavailable
+from chassis.errors import Refused, Unavailable
 from chassis.idempotency import Key
 from chassis.shedding import at_most
 from chassis.waiting import Waiters, preferred_wait_s
@@ -20,19 +20,14 @@ from orders.api.callers import Reader, Writer, may_see
 from orders.api.views import OrderView, SpilledView
 from orders.commands.intake import Intake, Spilled
 from orders.commands.placing import refused_later
-from orders.domain.orders import Order
+from orders.domain.orders import Order, OrderNotFound
 from orders.store import orders as store
 from orders.store import refusals
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"])
 
-NO_SUCH_ORDER = "There is no such order."
 SPILLED_RETRY_AFTER_S = "5"
 LOOKS_AT_ONCE = 2048  # many wait on purpose; while the database is silent, all do
-
-
-class OrderNotFound(NotFound):
-    code = "order_not_found"
 
 
 @router.post(
@@ -76,7 +71,7 @@ async def get_order(caller: Reader, order_id: UUID, request: Request) -> Respons
     if order is None:
         order = await _placed_instead(request, caller.client, order_id)
     if not may_see(caller, order.customer_id):
-        raise OrderNotFound(NO_SUCH_ORDER)
+        raise OrderNotFound
     return await _respond(request, order)
 
 
@@ -96,7 +91,7 @@ async def _placed_instead(request: Request, client: str, order_id: UUID) -> Orde
     """
     refusal = await database_of(request).transact(refusals.find, order_id, client)
     if refusal is None:
-        raise OrderNotFound(NO_SUCH_ORDER)
+        raise OrderNotFound
     if refusal.placed_as is None:
         raise refused_later(refusal)
     return await _find(request, refusal.placed_as)
@@ -105,7 +100,7 @@ async def _placed_instead(request: Request, client: str, order_id: UUID) -> Orde
 async def _find(request: Request, id: UUID) -> Order:
     order = await database_of(request).transact(store.get, id)
     if order is None:
-        raise OrderNotFound(NO_SUCH_ORDER)
+        raise OrderNotFound
     return order
 
 

@@ -5,8 +5,8 @@ from alembic import op
 
 from chassis.migrations import make_append_only
 
-revision = "0003"
-down_revision = "0010"
+revision = "0004"
+down_revision = "0003"
 
 
 def upgrade() -> None:
