@@ -293,6 +293,7 @@ async def test_a_customer_sees_the_customer_s_papers_alone(client, database, iss
         ("/entries", {"limit": 201}),
         ("/refunds", {"status": "lost"}),
         ("/accounts", {"as_of": "then"}),
+        ("/accounts", {"as_of": "0.5"}),
     ],
 )
 async def test_what_cannot_be_asked_is_a_problem(passer_by, path, params):

@@ -220,3 +220,22 @@ def test_two_models_of_one_name_are_noticed():
 
     with pytest.raises(ValueError, match="Colour"):
         an_app(other).openapi()
+
+
+async def test_what_is_allowed_is_told_in_full():
+    router = APIRouter(prefix="/things")
+
+    @router.put("/{id_}")
+    async def put_thing(id_: str) -> str:
+        return id_
+
+    @router.get("/{id_}")
+    async def get_thing(id_: str) -> str:
+        return id_
+
+    app = web.create_app("things", description="Things.", routers=[router])
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        answer = await client.delete("/things/1")
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, PUT")

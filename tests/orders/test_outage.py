@@ -26,6 +26,7 @@ from orders.schema import orders
 from tests.orders.conftest import EVERYTHING
 from tests.orders.factories import a_body
 from tests.orders.test_api import post
+from tests.orders.test_intake import drained
 
 pytestmark = pytest.mark.timeout(240)  # servers and processes start and end in each
 
@@ -118,7 +119,7 @@ async def placed_and_announced(url: str) -> tuple[int, int]:
 
 
 async def test_orders_starts_and_accepts_without_its_database(
-    server, environment, issuer
+    server, environment, issuer, aws
 ):
     url = await migrated(server, environment)
     await server.stop()
@@ -127,6 +128,7 @@ async def test_orders_starts_and_accepts_without_its_database(
         await server.start()
         locations = {answer.headers["location"] for answer in answers}
         await all_are_there(client, locations)
+        await eventually(lambda: drained(aws), within_s=60)
 
     assert {answer.status_code for answer in answers} == {202}
     assert await placed_and_announced(url) == (20, 20)
@@ -134,7 +136,7 @@ async def test_orders_starts_and_accepts_without_its_database(
 
 @pytest.mark.parametrize("how", ["stopped", "frozen"])
 async def test_an_outage_under_load_costs_no_order_and_doubles_none(
-    server, environment, issuer, how
+    server, environment, issuer, aws, how
 ):
     url = await migrated(server, environment)
     answers: list[httpx.Response] = []
@@ -158,6 +160,7 @@ async def test_an_outage_under_load_costs_no_order_and_doubles_none(
             over.set()
         locations = {answer.headers["location"] for answer in answers}
         await all_are_there(client, locations)
+        await eventually(lambda: drained(aws), within_s=60)
 
     by_status = Counter(answer.status_code for answer in answers)
     assert by_status.keys() == {200, 201, 202}

@@ -158,7 +158,7 @@ def _escaped(part: int | str) -> str:
     return str(part).replace("~", "~0").replace("/", "~1")
 
 
-def _render(request: Request, error: Refused) -> Response:
+def render(request: Request, error: Refused) -> Response:
     return Response(
         json.dumps(problem(error, instance=request.url.path), default=str),
         status_code=error.status,
@@ -192,20 +192,20 @@ async def _refused(request: Request, error: Exception) -> Response:
     # Its kind alone: what it says may quote what was sent.
     cause = {"cause": type(error.__cause__).__name__} if error.__cause__ else {}
     log.info("Request refused", path=request.url.path, code=refused.code, **cause)
-    return _render(request, refused)
+    return render(request, refused)
 
 
 async def _invalid_parameters(request: Request, error: Exception) -> Response:
     found = cast("RequestValidationError", error).errors()
     faults = [Fault(f"#{item['loc'][1]}", item["msg"]) for item in found]
-    return _render(
+    return render(
         request,
         Unprocessable("A parameter of the request is not valid.", faults=faults),
     )
 
 
 async def _framework(request: Request, error: Exception) -> Response:
-    return _render(request, _FromStatus(cast("HTTPException", error)))
+    return render(request, _FromStatus(cast("HTTPException", error)))
 
 
 class Guarded:
@@ -227,14 +227,14 @@ class Guarded:
 
         try:
             if _is_not_text(scope):
-                await _render(Request(scope), _NOT_TEXT)(scope, receive, send)
+                await render(Request(scope), _NOT_TEXT)(scope, receive, send)
             else:
                 await self._app(scope, receive, answer)
         except Exception:
             log.exception("Request failed", path=scope["path"])
             if answered:
                 raise  # half an answer is out: only a broken connection tells the truth
-            await _render(Request(scope), _BROKEN)(scope, receive, send)
+            await render(Request(scope), _BROKEN)(scope, receive, send)
 
 
 def _is_not_text(scope: Scope) -> bool:

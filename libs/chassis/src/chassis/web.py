@@ -1,7 +1,7 @@
 """The HTTP side of a service: one FastAPI app with problems, documents and tracing."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -13,12 +13,14 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
 from chassis import errors, ndjson, telemetry
 from chassis.bodies import JsonBody
 from chassis.database import Database
+from chassis.errors import Refused
 from chassis.idempotency import KEY_PARAMETER, required_key
 from chassis.ndjson import NdjsonRows
 from chassis.pages import Page, Window
@@ -82,6 +84,7 @@ def create_app(
     for router in routers:
         app.include_router(router)
     errors.render_problems(app)
+    app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _not_allowed)
     if cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -208,6 +211,27 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             _describe_problems(operation)
     app.openapi_schema = document
     return document
+
+
+async def _not_allowed(request: Request, _: Exception) -> Response:
+    """With all that is allowed: the framework names one route's methods only."""
+    path = request.url.path
+    methods = {
+        method
+        for route in api_routes(request.app)
+        if compile_path(route.path or "")[0].match(path)
+        for method in route.methods or ()
+    }
+    return errors.render(request, _NotAllowed(methods))
+
+
+class _NotAllowed(Refused):
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    code = "method_not_allowed"
+
+    def __init__(self, methods: Iterable[str]) -> None:
+        allow = ", ".join(sorted(methods))
+        super().__init__(f"Allowed here: {allow}.", headers={"Allow": allow})
 
 
 def _add_schemas(schemas: dict[str, Any], ours: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ from accounting.domain.ledger import Account
 from accounting.store import journal
 from accounting.store.journal import Balance, Extract, Posted, Sought
 from chassis.database import Database
+from chassis.moments import WrittenOut
 from chassis.pages import Page, Paged
 from chassis.web import database_of, respond, respond_page
 
@@ -53,6 +54,7 @@ AsOf = Annotated[
         AwareDatetime | date,
         Field(union_mode="left_to_right"),
         AfterValidator(_in_utc),
+        WrittenOut,
     ]
     | None,
     Query(
