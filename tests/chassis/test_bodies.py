@@ -89,6 +89,9 @@ async def test_other_formats_are_415(drawings, media_type):
         b'{"name": "\xff"}',
         b'{"name": "\\ud800"}',
         b"[" * 1000,
+        b'{"count": NaN}',
+        b'{"count": -Infinity}',
+        b'{"name": Infinity}',
         b'{"name": "a", "name": "b"}',
         b'{"name": "a", "n\\u0061me": "a"}',
         b'{"shapes": [{"shape": "circle", "radius": 1, "radius": 2}]}',
@@ -111,6 +114,7 @@ async def test_what_cannot_be_read_is_400(drawings, body):
         ({"count": "5"}, "/count"),
         ({"count": 5.0}, "/count"),
         ({"count": True}, "/count"),
+        (b'{"count": 1e400}', "/count"),
         ({"signed": 1}, "/signed"),
         ({"id": "no"}, "/id"),
         ({"at": 5}, "/at"),
@@ -122,7 +126,8 @@ async def test_what_cannot_be_read_is_400(drawings, body):
     ],
 )
 async def test_what_is_not_valid_is_422_and_says_where(drawings, body, pointer):
-    answer = await post(drawings, json.dumps(body))
+    sent = body if isinstance(body, bytes) else json.dumps(body)
+    answer = await post(drawings, sent)
 
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
     assert [fault["pointer"] for fault in answer.json()["errors"]] == [pointer]

@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from chassis import web
 from chassis.errors import (
+    MOST_FAULTS,
     Conflict,
     Fault,
     Forbidden,
@@ -20,6 +21,7 @@ from chassis.errors import (
     Unauthenticated,
     Unavailable,
     Unprocessable,
+    problem,
 )
 
 router = APIRouter(prefix="/v1/things")
@@ -85,6 +87,17 @@ async def test_a_refusal_is_a_problem(things):
         "errors": [{"pointer": "/line", "detail": "gone"}],
         "left": str(UUID(int=1)),
     }
+
+
+def test_of_very_many_faults_the_first_are_named_and_the_rest_is_counted():
+    faults = [Fault(f"/lines/{number}", "no") for number in range(MOST_FAULTS + 7)]
+
+    body = problem(Unprocessable("Not valid.", faults=faults), instance="/")
+
+    assert [fault["pointer"] for fault in body["errors"]] == [
+        fault.pointer for fault in faults[:MOST_FAULTS]
+    ]
+    assert body["more_errors"] == 7
 
 
 async def test_who_is_busy_says_when_to_come_back_and_logs_why(things):

@@ -100,7 +100,9 @@ async def test_new_rows_shift_nothing(pages, tx):
     assert second.json()["items"] == [4, 5, 6, 7]
 
 
-@pytest.mark.parametrize("limit", ["0", "201", "-1", "many"])
+@pytest.mark.parametrize(
+    "limit", ["0", "201", "-1", "many", "1.0", "1e1", "+1", "1_0", " 1", "\u0661"]
+)
 async def test_a_limit_out_of_bounds_is_422(pages, limit):
     answer = await pages.get("/papers", params={"limit": limit})
 

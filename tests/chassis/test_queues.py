@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from chassis.queues import Message, transportable
+from chassis.queues import MESSAGE_BYTES, Message, transportable
 from chassis.topology import Queue, Topology, provision
 from sample.main import QUEUE
 from tests.chassis.faults import with_faults
@@ -79,6 +79,18 @@ async def test_what_was_refused_is_told_with_its_reason(aws, topic, queue):
     assert (refused.index, refused.reason) == (1, "Throttled: ")
     bodies = {message.body for message in await receive_all(aws, queue.name, 2)}
     assert bodies == {"a", "c"}
+
+
+async def test_a_body_too_large_is_refused_for_ever_and_costs_no_neighbour(
+    aws, topic, queue
+):
+    bodies = ["before", "x" * (MESSAGE_BYTES + 1), "after"]
+
+    (refused,) = await aws.publish(topic.name, bodies)
+
+    assert (refused.index, refused.for_ever) == (1, True)
+    received = {message.body for message in await receive_all(aws, queue.name, 2)}
+    assert received == {"before", "after"}
 
 
 async def test_what_the_answer_does_not_name_was_not_done(aws, inbox):

@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from chassis.database import Database
-from chassis.outbox import outbox, relay_cursor
-from chassis.queues import Aws
+from chassis.outbox import outbox, refusals, relay_cursor
+from chassis.queues import MESSAGE_BYTES, Aws
 from chassis.relay import CALL_BYTES, STEP_EVENTS, NotPublished, Relay
 from chassis.testing import eventually
 from chassis.topology import Queue, Topic
@@ -294,3 +294,74 @@ async def test_the_bounds_of_sns_are_kept(database, aws, topic):
 
     assert len(sizes) == 15
     assert max(sizes) <= CALL_BYTES
+
+
+async def put_aside(database: Database) -> list[tuple[str, str]]:
+    """The texts of the events that are not published, with the reasons."""
+    joined = sa.select(outbox.c.data, refusals.c.reason).join(
+        refusals,
+        (refusals.c.time == outbox.c.time) & (refusals.c.event_id == outbox.c.id),
+    )
+    async with database.begin() as tx:
+        return [(row.data["text"], row.reason) for row in await tx.execute(joined)]
+
+
+async def test_an_event_too_large_for_sns_is_put_aside_and_its_neighbours_go_out(
+    database, aws, topic, queue
+):
+    large = "x" * MESSAGE_BYTES
+    await database.transact(take, ["before", large, "after"])
+
+    await relay_for(database, aws, topic).drain()
+
+    texts = {event["data"]["text"] for event in await received(aws, queue, 2)}
+    assert texts == {"before", "after"}
+    assert await put_aside(database) == [(large, "larger than 262144 bytes")]
+    assert await published(database) == 3
+
+
+def refusing(text: str, code: str):
+    """SNS, finding fault with the messages that have the text in them."""
+
+    async def publish(real, PublishBatchRequestEntries, **arguments):  # noqa: N803
+        entries = PublishBatchRequestEntries
+        good = [entry for entry in entries if text not in entry["Message"]]
+        answer = (
+            await real(PublishBatchRequestEntries=good, **arguments) if good else {}
+        )
+        failed = [
+            {"Id": entry["Id"], "Code": code, "Message": "no", "SenderFault": True}
+            for entry in entries
+            if entry not in good
+        ]
+        return {**answer, "Failed": failed}
+
+    return publish
+
+
+async def test_an_event_that_sns_finds_fault_with_is_put_aside_out_of_its_bundle(
+    database, aws, topic, queue
+):
+    await database.transact(take, ["before", "faulty", "after"])
+    fault = refusing("faulty", "InvalidParameter")
+
+    faulty = with_faults(aws, sns={"publish_batch": fault})
+    await relay_for(database, faulty, topic).drain()
+
+    texts = {event["data"]["text"] for event in await received(aws, queue, 2)}
+    assert texts == {"before", "after"}
+    assert await put_aside(database) == [("faulty", "InvalidParameter: no")]
+    assert await published(database) == 3
+
+
+async def test_what_can_be_put_right_at_sns_puts_no_event_aside(database, aws, topic):
+    await database.transact(take, ["patient"])
+    faulty = with_faults(
+        aws, sns={"publish_batch": refusing("patient", "KMSAccessDenied")}
+    )
+
+    with pytest.raises(NotPublished, match="KMSAccessDenied"):
+        await relay_for(database, faulty, topic).drain()
+
+    assert await put_aside(database) == []
+    assert await published(database) == 0

@@ -1,9 +1,11 @@
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from chassis import web
@@ -28,6 +30,16 @@ async def mix(request: Request) -> Response:
     return web.respond(
         request, Colour(name="new"), status=201, headers={"Location": "/colours/new"}
     )
+
+
+@router.get("/rainbow")
+async def stream() -> StreamingResponse:
+    async def colours() -> AsyncIterator[bytes]:
+        while True:
+            yield b"red"
+            await asyncio.sleep(0)
+
+    return StreamingResponse(colours(), media_type="text/event-stream")
 
 
 def an_app(*routers: APIRouter) -> FastAPI:
@@ -71,6 +83,36 @@ async def test_who_has_an_older_view_gets_the_new_one(colours):
     answer = await colours.get("/colours/red", headers={"If-None-Match": '"older"'})
 
     assert answer.json() == {"name": "red"}
+
+
+async def test_head_is_get_without_the_body(colours):
+    got = await colours.get("/colours/red")
+
+    head = await colours.head("/colours/red")
+
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers == got.headers
+
+
+async def test_head_tells_who_has_the_view_already(colours):
+    tag = (await colours.get("/colours/red")).headers["etag"]
+
+    answer = await colours.head("/colours/red", headers={"If-None-Match": tag})
+
+    assert (answer.status_code, answer.headers["etag"]) == (304, tag)
+
+
+async def test_head_of_what_is_not_there_has_no_body_either(colours):
+    answer = await colours.head("/nothing")
+
+    assert (answer.status_code, answer.content) == (404, b"")
+    assert (await colours.head("/colours")).status_code == 405
+
+
+async def test_head_of_a_stream_ends(colours):
+    answer = await asyncio.wait_for(colours.head("/rainbow"), 5)
+
+    assert answer.headers["content-type"].startswith("text/event-stream")
 
 
 async def test_what_was_created_is_never_not_modified(colours):

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from chassis.database import Database
 from chassis.inbox import inbox
 from chassis.outbox import outbox
-from chassis.queues import Aws
+from chassis.queues import MESSAGE_BYTES, Aws
 from chassis.relay import Relay
 from chassis.testing import Databases, eventually
 from chassis.topology import Queue, Topology, provision
@@ -123,3 +123,13 @@ async def test_what_inboxes_forget_is_not_published_again(aws, publisher):
         )
 
     assert await publish_missing(aws, publisher, print) == 1
+
+
+async def test_what_sns_will_never_take_holds_up_nothing(aws, publisher, queue, told):
+    events = await lose(aws, publisher, "a", "x" * MESSAGE_BYTES, "b")
+    await provision(aws, Topology(topics=(publisher.topic,), queues=(queue,)))
+
+    assert await publish_missing(aws, publisher, told) == 2
+
+    assert await heard(aws, queue, 2) == [events[0], events[2]]
+    assert f"sample: event {events[1]} cannot be published" in told

@@ -97,10 +97,18 @@ def parse(adapter: TypeAdapter[M], raw: bytes | str, *, prefix: str = "") -> M:
         if found[0]["type"] == "json_invalid":
             raise Malformed(f"The body is not JSON: {found[0]['msg']}.") from None
         raise Unprocessable(
-            "The body is not valid.", faults=_faults(found, from_json(raw), prefix)
+            "The body is not valid.", faults=_faults(found, _json(raw), prefix)
         ) from None
     _refuse_repeated_names(raw)
     return parsed
+
+
+def _json(raw: bytes | str) -> Any:
+    """The document by the letter: pydantic also reads NaN and Infinity."""
+    try:
+        return from_json(raw, allow_inf_nan=False)
+    except ValueError as error:
+        raise Malformed(f"The body is not JSON: {error}.") from None
 
 
 def _refuse_repeated_names(raw: bytes | str) -> None:

@@ -18,7 +18,7 @@ from pydantic_core import from_json
 from chassis import metrics
 from chassis.consumer import in_tens
 from chassis.errors import Unavailable
-from chassis.queues import REFUSALS, Aws, Message
+from chassis.queues import NO_ANSWER, Aws, Message
 from chassis.topology import Queue
 
 log = structlog.get_logger(__name__)
@@ -96,7 +96,7 @@ async def redrive(
 async def _of_each(queues: Sequence[Queue], work: Any) -> list[Any]:
     try:
         return await asyncio.gather(*map(work, queues))
-    except REFUSALS as error:
+    except NO_ANSWER as error:
         raise QueueUnavailable("SQS does not answer.") from error
 
 
@@ -180,7 +180,7 @@ class _Taken:
 
     async def hand_back(self) -> None:
         # Otherwise they come back by themselves, when their time is over.
-        with suppress(*REFUSALS):
+        with suppress(*NO_ANSWER):
             for ten in in_tens(list(self.in_hand.values())):
                 await self.aws.hide(self.queue, ten, for_s=0)
 

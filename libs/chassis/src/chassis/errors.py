@@ -119,6 +119,7 @@ class Unavailable(Refused):
 
 
 MEDIA_TYPE = "application/problem+json"
+MOST_FAULTS = 100  # nobody reads more, and a body can have a hundred thousand
 
 
 def problem(error: Refused, *, instance: str) -> dict[str, Any]:
@@ -133,8 +134,11 @@ def problem(error: Refused, *, instance: str) -> dict[str, Any]:
     }
     if error.faults:
         body["errors"] = [
-            {"pointer": fault.pointer, "detail": fault.detail} for fault in error.faults
+            {"pointer": fault.pointer, "detail": fault.detail}
+            for fault in error.faults[:MOST_FAULTS]
         ]
+    if len(error.faults) > MOST_FAULTS:
+        body["more_errors"] = len(error.faults) - MOST_FAULTS
     return body | error.figures
 
 

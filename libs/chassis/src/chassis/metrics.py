@@ -49,6 +49,9 @@ RELAYED = counter("orderly.outbox.published", "{event}", "Events taken to SNS")
 RELAY_FAILURES = counter(
     "orderly.outbox.failures", "{call}", "SNS calls that did not succeed"
 )
+RELAY_REFUSED = counter(
+    "orderly.outbox.refused", "{event}", "Events that SNS will never take as they are"
+)
 OUTBOX_LAG = gauge(
     "orderly.outbox.lag", "{event}", "Events numbered but not published yet"
 )

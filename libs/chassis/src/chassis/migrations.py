@@ -226,6 +226,22 @@ def create_chassis_tables_1(op: Any) -> None:  # `alembic.op` is a module
     op.execute(_REFUSE_CHANGE)
 
 
+def create_chassis_tables_2(op: Any) -> None:
+    """Where the relay notes what SNS will never take."""
+    op.create_table(
+        "relay_refusals",
+        sa.Column("event_id", sa.Uuid, primary_key=True),
+        sa.Column("time", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column(
+            "refused_at",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            server_default=sa.func.now(),
+        ),
+    )
+
+
 def make_append_only(op: Any, table: str, *, but_for: str = "") -> None:
     """Have the database refuse to change what is there, whoever asks, its owner too."""
     refused = [c for c in ("UPDATE", "DELETE", "TRUNCATE") if c != but_for]

@@ -91,6 +91,21 @@ relay_cursor = Table(
     ),
 )
 
+# What SNS will never take as it stands: the relay passed it over, the log still has it.
+refusals = Table(
+    "relay_refusals",
+    metadata,
+    Column("event_id", Uuid, primary_key=True),
+    Column("time", DateTime(timezone=True), nullable=False),  # finds it in the log
+    Column("reason", Text, nullable=False),
+    Column(
+        "refused_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=text("now()"),
+    ),
+)
+
 _INSERT = insert_many(
     outbox, "id", "type", "subject", "sequence", "traceparent", "data"
 )

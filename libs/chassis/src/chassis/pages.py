@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Depends, Query
-from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, TypeAdapter
 from pydantic_core import from_json
 from sqlalchemy import BigInteger, ColumnElement, Select, literal, tuple_
 
@@ -115,9 +115,18 @@ def _adapter(column: ColumnElement[Any]) -> TypeAdapter[Any]:
     return TypeAdapter(python_type)
 
 
+def _digits(value: Any) -> Any:
+    """Other ways to write a number that pydantic would read: 1.0, 1_0."""
+    if isinstance(value, str) and not (value.isascii() and value.isdecimal()):
+        raise ValueError("a whole number, in digits")
+    return value
+
+
 # Async: FastAPI takes dependencies that are not to a thread and back.
 async def _window(
-    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
+    limit: Annotated[
+        int, BeforeValidator(_digits), Query(ge=1, le=MAX_LIMIT)
+    ] = DEFAULT_LIMIT,
     cursor: Annotated[str | None, Query(max_length=1024)] = None,
 ) -> Window:
     return Window(limit, _decode(cursor) if cursor else None)

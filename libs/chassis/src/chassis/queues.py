@@ -15,8 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 BATCH_ENTRIES = 10  # what one AWS batch call takes
 LONG_POLL_S = 20
-# What a call raises when AWS cannot be reached, or will not do it.
-REFUSALS = (BotoCoreError, ClientError, OSError, TimeoutError)
+MESSAGE_BYTES = 256 * 1024  # what SNS takes, at most
+# What a call raises when AWS does not answer, or will not do it.
+NO_ANSWER = (BotoCoreError, ClientError, OSError, TimeoutError)
 
 
 def transportable(json: str) -> str:
@@ -51,10 +52,14 @@ class Depth:
 
 @dataclass(frozen=True)
 class NotSent:
-    """An entry of a batch call that AWS did not take, with its reason."""
+    """An entry of a batch call that AWS did not take, with its reason.
+
+    `for_ever`: it is this entry's own fault, and asking again would change nothing.
+    """
 
     index: int
     reason: str
+    for_ever: bool = False
 
 
 class Aws:
@@ -80,13 +85,24 @@ class Aws:
 
     async def publish(self, topic: str, bodies: Sequence[str]) -> list[NotSent]:
         """Publish at most ten bodies; whatever SNS did not confirm is in the answer."""
+        # Not left to SNS, which refuses the whole call, or breaks off one too long.
+        too_large = [
+            NotSent(index, f"larger than {MESSAGE_BYTES} bytes", for_ever=True)
+            for index, body in enumerate(bodies)
+            if len(body.encode()) > MESSAGE_BYTES
+        ]
+        passed_over = {refused.index for refused in too_large}
+        entries = [
+            {"Id": str(index), "Message": body}
+            for index, body in enumerate(bodies)
+            if index not in passed_over
+        ]
+        if not entries:
+            return too_large
         answer = await self.sns.publish_batch(
-            TopicArn=self.topic_arn(topic),
-            PublishBatchRequestEntries=[
-                {"Id": str(index), "Message": body} for index, body in enumerate(bodies)
-            ],
+            TopicArn=self.topic_arn(topic), PublishBatchRequestEntries=entries
         )
-        return _not_confirmed(answer, len(bodies))
+        return too_large + _not_confirmed(answer, entries)
 
     async def send(self, queue: str, body: str, attributes: Mapping[str, str]) -> None:
         await self.sqs.send_message(
@@ -138,31 +154,31 @@ class Aws:
 
     async def delete(self, queue: str, messages: Sequence[Message]) -> list[NotSent]:
         """Delete at most ten messages."""
+        entries = [
+            {"Id": str(index), "ReceiptHandle": message.receipt}
+            for index, message in enumerate(messages)
+        ]
         answer = await self.sqs.delete_message_batch(
-            QueueUrl=await self.queue_url(queue),
-            Entries=[
-                {"Id": str(index), "ReceiptHandle": message.receipt}
-                for index, message in enumerate(messages)
-            ],
+            QueueUrl=await self.queue_url(queue), Entries=entries
         )
-        return _not_confirmed(answer, len(messages))
+        return _not_confirmed(answer, entries)
 
     async def hide(
         self, queue: str, messages: Sequence[Message], *, for_s: int
     ) -> list[NotSent]:
         """Keep at most ten messages hidden from now for so long; 0 hands them back."""
+        entries = [
+            {
+                "Id": str(index),
+                "ReceiptHandle": message.receipt,
+                "VisibilityTimeout": for_s,
+            }
+            for index, message in enumerate(messages)
+        ]
         answer = await self.sqs.change_message_visibility_batch(
-            QueueUrl=await self.queue_url(queue),
-            Entries=[
-                {
-                    "Id": str(index),
-                    "ReceiptHandle": message.receipt,
-                    "VisibilityTimeout": for_s,
-                }
-                for index, message in enumerate(messages)
-            ],
+            QueueUrl=await self.queue_url(queue), Entries=entries
         )
-        return _not_confirmed(answer, len(messages))
+        return _not_confirmed(answer, entries)
 
 
 def _message(raw: Mapping[str, Any]) -> Message:
@@ -182,18 +198,29 @@ def _message(raw: Mapping[str, Any]) -> Message:
     )
 
 
-def _not_confirmed(answer: Mapping[str, Any], entries: int) -> list[NotSent]:
+def _not_confirmed(
+    answer: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]
+) -> list[NotSent]:
     """Trust only what was named as done: an entry that is in neither list was not."""
-    confirmed = {int(entry["Id"]) for entry in answer.get("Successful", ())}
-    reasons = {
-        int(entry["Id"]): f"{entry['Code']}: {entry.get('Message', '')}"
-        for entry in answer.get("Failed", ())
-    }
+    confirmed = {entry["Id"] for entry in answer.get("Successful", ())}
+    failed = {entry["Id"]: entry for entry in answer.get("Failed", ())}
     return [
-        NotSent(index, reasons.get(index, "not in the answer"))
-        for index in range(entries)
-        if index not in confirmed
+        _not_sent(int(entry["Id"]), failed.get(entry["Id"]))
+        for entry in entries
+        if entry["Id"] not in confirmed
     ]
+
+
+def _not_sent(index: int, failure: Mapping[str, Any] | None) -> NotSent:
+    if failure is None:
+        return NotSent(index, "not in the answer")
+    return NotSent(
+        index,
+        f"{failure['Code']}: {failure.get('Message', '')}",
+        # A wrong key or policy is called the sender's fault too, and can be put right.
+        for_ever=bool(failure.get("SenderFault"))
+        and failure["Code"].startswith("InvalidParameter"),
+    )
 
 
 @asynccontextmanager

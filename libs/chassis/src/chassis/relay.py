@@ -2,25 +2,27 @@
 
 One process at a time does it, by a lease in `relay_cursor` that is taken and renewed in
 short transactions; none is open while SNS is called. A lost lease costs duplicates and
-never gaps: the cursor moves only over events that SNS has confirmed.
+never gaps: the cursor moves only over events that SNS has confirmed, or will never
+take as they are: those are put aside one by one, for people to see.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import structlog
 from sqlalchemy import Row, bindparam, func, select, text, update
-from sqlalchemy import Text as TextType
+from sqlalchemy.dialects.postgresql import insert
 
 from chassis import metrics
 from chassis.backoff import Backoff
 from chassis.database import Database, Tx
 from chassis.events import to_wire
-from chassis.outbox import RELAY, outbox, relay_cursor
+from chassis.outbox import AS_SENT, RELAY, outbox, refusals, relay_cursor
 from chassis.queues import BATCH_ENTRIES, Aws
 
 log = structlog.get_logger(__name__)
@@ -67,16 +69,7 @@ _NUMBER = text(
 )
 
 _NEXT = (
-    select(
-        outbox.c.id,
-        outbox.c.type,
-        outbox.c.subject,
-        outbox.c.time,
-        outbox.c.sequence,
-        outbox.c.traceparent,
-        outbox.c.data.cast(TextType).label("data"),
-        outbox.c.position,
-    )
+    select(*AS_SENT)
     .where(outbox.c.position > bindparam("published"))
     .order_by(outbox.c.position)
     .limit(STEP_EVENTS)
@@ -97,38 +90,61 @@ _BEHIND = text(
 
 
 @dataclass(frozen=True)
-class Bundle:
-    """Several events in one message, and the position of the last of them."""
+class Carried:
+    """One event as it travels, and where it is in the log."""
 
-    body: str
-    last: int
-    events: int
+    id: UUID
+    time: datetime
+    position: int
+    json: str
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Several events in one message."""
+
+    events: Sequence[Carried]
+
+    @cached_property
+    def body(self) -> str:
+        return f"[{','.join(event.json for event in self.events)}]"
+
+    @property
+    def last(self) -> int:
+        return self.events[-1].position
+
+    def apart(self) -> Iterator["Bundle"]:
+        return (Bundle([event]) for event in self.events)
 
 
 def bundles(source: str, rows: Iterable[Row[Any]]) -> Iterator[Bundle]:
     """Fill messages up to the bound; an event larger than that travels alone."""
-    waiting: list[str] = []
-    size = last = 0
+    waiting: list[Carried] = []
+    size = 0
     for row in rows:
-        event = to_wire(
-            id=row.id,
-            source=source,
-            type=row.type,
-            subject=row.subject,
-            time=row.time,
-            sequence=row.sequence,
-            traceparent=row.traceparent,
-            data=row.data,
-        )
-        grown = len(event.encode()) + 1
+        event = _carried(source, row)
+        grown = len(event.json.encode()) + 1
         if waiting and size + grown > BUNDLE_BYTES:
-            yield Bundle(f"[{','.join(waiting)}]", last, len(waiting))
+            yield Bundle(waiting)
             waiting, size = [], 0
         waiting.append(event)
         size += grown
-        last = row.position
     if waiting:
-        yield Bundle(f"[{','.join(waiting)}]", last, len(waiting))
+        yield Bundle(waiting)
+
+
+def _carried(source: str, row: Row[Any]) -> Carried:
+    json = to_wire(
+        id=row.id,
+        source=source,
+        type=row.type,
+        subject=row.subject,
+        time=row.time,
+        sequence=row.sequence,
+        traceparent=row.traceparent,
+        data=row.data,
+    )
+    return Carried(row.id, row.time, row.position, json)
 
 
 def calls(ready: Iterable[Bundle]) -> Iterator[list[Bundle]]:
@@ -144,6 +160,30 @@ def calls(ready: Iterable[Bundle]) -> Iterator[list[Bundle]]:
         size += grown
     if call:
         yield call
+
+
+async def publish_bundles(
+    aws: Aws, topic: str, ready: Iterable[Bundle]
+) -> AsyncIterator[tuple[Bundle, str]]:
+    """Yield, in the log's order, what SNS has taken; with a reason, what it never will.
+
+    That is one event alone: nothing waits behind it, and its neighbours are out.
+    """
+    for call in calls(ready):
+        not_sent = await aws.publish(topic, [bundle.body for bundle in call])
+        failures = {failure.index: failure for failure in not_sent}
+        for index, bundle in enumerate(call):
+            failure = failures.get(index)
+            if failure is None:
+                yield bundle, ""
+            elif not failure.for_ever:
+                # Later bundles of this call may be out already: they will be doubled.
+                raise NotPublished(f"{len(not_sent)} of {len(call)}: {failure.reason}")
+            elif len(bundle.events) == 1:
+                yield bundle, failure.reason
+            else:
+                async for outcome in publish_bundles(aws, topic, bundle.apart()):
+                    yield outcome
 
 
 class Relay:
@@ -218,20 +258,27 @@ class Relay:
         await tx.execute(_RELEASE, {"me": self._me})
 
     async def _publish(self, rows: Sequence[Row[Any]]) -> None:
-        for call in calls(bundles(self._source, rows)):
-            refused = await self._aws.publish(
-                self._topic, [bundle.body for bundle in call]
-            )
-            accepted = call[: refused[0].index] if refused else call
-            if accepted:
-                self._reached = accepted[-1].last
-                metrics.RELAYED.add(sum(bundle.events for bundle in accepted))
-            if refused:
-                # Later bundles of this call may be out already: they will be doubled.
-                raise NotPublished(
-                    f"{len(refused)} of {len(call)}: {refused[0].reason}"
-                )
+        ready = bundles(self._source, rows)
+        async for bundle, refusal in publish_bundles(self._aws, self._topic, ready):
+            if refusal:
+                await self._put_aside(bundle.events[0], refusal)
+            else:
+                metrics.RELAYED.add(len(bundle.events))
+            self._reached = bundle.last
         log.info("Events published", events=len(rows), up_to=self._reached)
+
+    async def _put_aside(self, event: Carried, reason: str) -> None:
+        """Leave it in the log, note that nobody got it, and let the rest go on."""
+
+        async def note(tx: Tx) -> None:
+            row = {"event_id": event.id, "time": event.time, "reason": reason}
+            await tx.execute(insert(refusals).values(row).on_conflict_do_nothing())
+
+        await self._database.transact(note)
+        metrics.RELAY_REFUSED.add(1)
+        log.error(
+            "Event is never published as it stands", event_id=event.id, reason=reason
+        )
 
 
 class NotPublished(Exception):

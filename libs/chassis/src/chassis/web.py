@@ -1,5 +1,6 @@
 """The HTTP side of a service: one FastAPI app with problems, documents and tracing."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from http import HTTPStatus
@@ -12,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import errors, telemetry
 from chassis.bodies import JsonBody
@@ -42,6 +44,10 @@ _PROBLEM: Mapping[str, Any] = {
                     "detail": {"type": "string"},
                 },
             },
+        },
+        "more_errors": {
+            "type": "integer",
+            "description": "how many there are beyond those listed",
         },
     },
 }
@@ -76,8 +82,34 @@ def create_app(
             allow_headers=["*"],
             expose_headers=["Location", "ETag", "Retry-After", "Idempotent-Replayed"],
         )
+    app.add_middleware(_Heads)
     app.add_middleware(telemetry.Traced)
     return app
+
+
+class _Heads:
+    """ASGI: HEAD is answered as GET would be, without the body; no route need know."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        answered = asyncio.Event()
+
+        async def leave_when_answered() -> Message:
+            await answered.wait()  # or a stream would go on for nobody
+            return {"type": "http.disconnect"}
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await send(message)
+                await send({"type": "http.response.body"})
+                answered.set()
+
+        await self._app({**scope, "method": "GET"}, leave_when_answered, answer)
 
 
 def respond(
@@ -95,7 +127,7 @@ def respond(
         for item in request.headers.get("if-none-match", "").split(",")
     }
     if (
-        request.method in {"GET", "HEAD"}
+        request.method == "GET"
         and status == HTTPStatus.OK
         and (tag in known or "*" in known)
     ):

@@ -20,7 +20,7 @@ from chassis.inbox import PARTITIONS, inbox
 from chassis.lifecycle import Service
 from chassis.outbox import AS_SENT, RELAY, outbox, relay_cursor
 from chassis.queues import Aws
-from chassis.relay import NotPublished, bundles, calls
+from chassis.relay import bundles, publish_bundles
 from chassis.topology import Topic
 
 PAGE_EVENTS = 5000
@@ -73,9 +73,8 @@ async def publish_missing(
     published = compared = 0
     told_at = monotonic()
     async for page in _pages(publisher.log, page_events):
-        missing = await _missing(publisher.subscribers, page)
-        await _publish(aws, publisher, missing)
-        published += len(missing)
+        if missing := await _missing(publisher.subscribers, page):
+            published += await _publish(aws, publisher, missing, tell)
         compared += len(page)
         if monotonic() - told_at > SAY_EVERY_S:
             tell(publisher.name, f"{compared:,} events compared, {published:,} missing")
@@ -144,16 +143,19 @@ async def _handled(tx: Tx, keys: Sequence[Key]) -> set[UUID]:
     return set(found.scalars())
 
 
-async def _publish(aws: Aws, publisher: Publisher, missing: Sequence[Row[Any]]) -> None:
-    if not missing:
-        return
+async def _publish(
+    aws: Aws, publisher: Publisher, missing: Sequence[Row[Any]], tell: Tell
+) -> int:
+    published = 0
     rows = await publisher.log.transact(_whole, [row.position for row in missing])
-    for call in calls(bundles(f"orderly/{publisher.name}", rows)):
-        refused = await aws.publish(
-            publisher.topic.name, [bundle.body for bundle in call]
-        )
-        if refused:
-            raise NotPublished(refused[0].reason)
+    ready = bundles(f"orderly/{publisher.name}", rows)
+    async for bundle, refusal in publish_bundles(aws, publisher.topic.name, ready):
+        if refusal:
+            event = bundle.events[0]
+            tell(publisher.name, f"event {event.id} cannot be published: {refusal}")
+        else:
+            published += len(bundle.events)
+    return published
 
 
 async def _whole(tx: Tx, positions: Sequence[int]) -> Sequence[Row[Any]]:
