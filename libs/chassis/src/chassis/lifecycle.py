@@ -8,7 +8,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from socket import socket
 from typing import Any, Generic, TypeVar
 
@@ -23,10 +23,13 @@ from chassis.auth import Authenticator
 from chassis.batching import GroupCommit
 from chassis.consumer import Consumer
 from chassis.database import Database
+from chassis.digest import Digest
 from chassis.events import Router
 from chassis.health import Health
+from chassis.ops import Desk, routes
 from chassis.queues import Aws
 from chassis.relay import Relay
+from chassis.replays import Replayer
 from chassis.settings import ServiceSettings
 from chassis.timers import Timer
 from chassis.topology import Queue, Topic
@@ -60,6 +63,9 @@ class Parts:
     group_commits: Sequence[GroupCommit[Any, Any]] = ()
     waiters: Sequence[Waiters] = ()
     timers: Sequence[Timer] = ()
+    digest: Digest = field(default_factory=Digest)
+    # What is done wherever events are relayed, whatever the role.
+    relaying: Sequence[Timer] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +77,11 @@ class Service(Generic[S]):
     announces: Topic
     hears: Mapping[Queue, Router]
     build: Callable[[Runtime[S]], Parts]
+
+    @property
+    def source(self) -> str:
+        """What its events say they come from."""
+        return f"orderly/{self.name}"
 
     def main(self) -> None:
         match sys.argv[1:]:
@@ -95,7 +106,15 @@ class Service(Generic[S]):
         parts = self.build(runtime)
         parts.app.state.database = runtime.database
         parts.app.state.authenticator = Authenticator(runtime.settings.issuers)
-        return parts
+        desk = Desk(aws=runtime.aws, queues=tuple(self.hears), digest=parts.digest)
+        routes.add_to(parts.app, self.name, desk)
+        replayer = Replayer(
+            runtime.database,
+            runtime.aws,
+            topic=self.announces.name,
+            source=self.source,
+        )
+        return replace(parts, relaying=(*parts.relaying, replayer.timer))
 
 
 @contextlib.contextmanager
@@ -155,7 +174,7 @@ class _Process(Generic[S]):
             runtime.database,
             runtime.aws,
             topic=service.announces.name,
-            source=f"orderly/{service.name}",
+            source=service.source,
         )
         self.consumers = self._consumers()
         self.parts = service.assemble(runtime)
@@ -230,6 +249,7 @@ class _Process(Generic[S]):
             Timer(name="sweep", every_s=SWEEP_S, work=self._sweep),
             Timer(name="upkeep", every_s=UPKEEP_S, work=self._keep_up),
             Timer(name="let go", every_s=LETS_GO_AFTER_S, work=self._let_go(database)),
+            *self.parts.relaying,
             *(self.parts.timers if self._roles != "api" else ()),
         ]
 
