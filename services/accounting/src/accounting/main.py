@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from accounting import api, commands
 from accounting.handlers import orders, stock
 from accounting.settings import Settings
+from accounting.store.digest import DIGEST
 from accounting.store.documents import count_unnumbered
 from accounting.store.orders import count_parked
 from chassis import metrics, web
@@ -32,7 +33,8 @@ def build(runtime: Runtime[Settings]) -> Parts:
         cors_origins=runtime.settings.cors_origins,
     )
     database = runtime.database
-    return Parts(app=app, timers=(numberer(database), watch(database)))
+    timers = (numberer(database), watch(database))
+    return Parts(app=app, timers=timers, digest=DIGEST)
 
 
 def numberer(database: Database) -> Timer:

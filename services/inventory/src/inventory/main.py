@@ -6,6 +6,7 @@ from contracts import topology
 from inventory import api
 from inventory.handlers import orders
 from inventory.settings import Settings
+from inventory.store.digest import DIGEST
 
 DESCRIPTION = "Owns stock, reservations, shipments and physical returns."
 
@@ -17,7 +18,7 @@ def build(runtime: Runtime[Settings]) -> Parts:
         routers=api.ROUTERS,
         cors_origins=runtime.settings.cors_origins,
     )
-    return Parts(app=app)
+    return Parts(app=app, digest=DIGEST)
 
 
 SERVICE = Service(

@@ -10,6 +10,7 @@ from orders.commands import placing
 from orders.domain.orders import Order
 from orders.handlers import payments, reservations
 from orders.settings import Settings
+from orders.store import digest
 from orders.store import orders as store
 
 
@@ -27,7 +28,9 @@ def build(runtime: Runtime[Settings]) -> Parts:
     waiters = Waiters(database, store.find_decided)
     app.state.intake = intake
     app.state.waiters = waiters
-    return Parts(app=app, group_commits=[intake], waiters=[waiters])
+    return Parts(
+        app=app, group_commits=[intake], waiters=[waiters], digest=digest.DIGEST
+    )
 
 
 SERVICE = Service(

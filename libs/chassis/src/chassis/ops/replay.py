@@ -92,7 +92,7 @@ class ReplayView(BaseModel):
                     "completed_at": None,
                 }
             ]
-        }
+        },
     )
 
     @classmethod
