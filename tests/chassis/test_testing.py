@@ -1,47 +1,53 @@
-from typing import Annotated
-
 import pytest
-from fastapi import APIRouter
+from sqlalchemy import text
 
-from chassis import web
-from chassis.auth import Caller, needs
-from chassis.testing import eventually, routes_without_scope, serving
-from sample.main import SERVICE, router
+from chassis.database import Database
+from chassis.testing import Databases
 
 
-def test_routes_that_state_a_scope_are_fine():
-    app = web.create_app("sample", description="", routers=[router])
-
-    assert routes_without_scope(app) == []
-
-
-def test_routes_that_state_none_are_named():
-    careless = APIRouter(prefix="/v1/careless")
-
-    @careless.get("/open")
-    async def open_to_all() -> None:
-        raise NotImplementedError
-
-    @careless.post("/empty", include_in_schema=False)
-    async def needs_nothing(_: Annotated[Caller, needs()]) -> None:
-        raise NotImplementedError
-
-    app = web.create_app("careless", description="", routers=[router, careless])
-
-    assert routes_without_scope(app) == [
-        "GET /v1/careless/open",
-        "POST /v1/careless/empty",
-    ]
+@pytest.fixture
+def own(postgres_url: str) -> Databases:
+    return Databases(postgres_url)
 
 
-async def test_what_never_happens_fails_in_time():
-    async def never() -> bool:
-        return False
+async def execute(url: str, *statements: str) -> None:
+    database = Database(url, application_name="tests")
+    async with database.begin() as tx:
+        for statement in statements:
+            await tx.execute(text(statement))
+    await database.close()
 
-    with pytest.raises(AssertionError, match="not within"):
-        await eventually(never, within_s=0.05, every_s=0.01)
+
+async def count(url: str, table: str) -> int:
+    database = Database(url, application_name="tests")
+    async with database.begin() as tx:
+        found = await tx.execute(text(f"SELECT count(*) FROM {table}"))  # noqa: S608
+    await database.close()
+    return int(found.scalar_one())
 
 
-async def test_a_service_can_be_asked_without_a_process(database, aws, issuer):
-    async with serving(SERVICE, database, aws, [issuer.trusted]) as client:
-        assert (await client.get("/v1/sample/openapi.json")).status_code == 200
+async def test_a_database_that_was_used_comes_back_as_it_was_migrated(own):
+    url = await own.make("sample")
+    await execute(
+        url,
+        "INSERT INTO inbox (day, event_id) VALUES (now(), gen_random_uuid())",
+        "DELETE FROM relay_cursor",
+    )
+
+    await own.give_back("sample", url)
+
+    assert await own.make("sample") == url
+    assert await count(url, "inbox") == 0
+    assert await count(url, "relay_cursor") == 1
+    await own.drop(url)
+
+
+async def test_a_database_whose_shape_was_changed_does_not_come_back(own):
+    url = await own.make("sample")
+    await execute(url, "CREATE TABLE more (id int)")
+
+    await own.give_back("sample", url)
+
+    another = await own.make("sample")
+    assert another != url
+    await own.drop(another)
