@@ -94,7 +94,7 @@ async def test_stock_that_its_movements_do_not_explain_is_named(
     shop: Shop, stack: Stack
 ):
     sku = await shop.stock_up(5)
-    change = f"UPDATE stock SET on_hand = {{0}} WHERE sku = '{sku}'"
+    change = f"UPDATE stock SET on_hand = {{0}} WHERE sku = '{sku}'"  # noqa: S608
 
     async with damage(stack, "inventory", change.format(6), change.format(5)):
         status, shown = await orderly(stack, "audit", "--patience", "1")

@@ -43,7 +43,9 @@ _to_invoice = case(
 _to_credit = case((_is_prepaid, _line.cancelled + _line.returned), else_=_line.returned)
 
 _is_invoice = documents.c.series == Series.INVOICE.value
-_written = func.json_array_elements(documents.c.lines).table_valued("value")
+_written = func.json_array_elements(documents.c.lines).table_valued(
+    "value", joins_implicitly=True
+)
 _written_line = func.json_extract_path_text(_written.c.value, "line")
 _written_units = cast(
     func.json_extract_path_text(_written.c.value, "quantity"), BigInteger
