@@ -6,18 +6,30 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from chassis.events import Envelope, Event
-from contracts.inventory import ProductChanged, ReceivedGoods, StockReceived
+from contracts.inventory import (
+    Condition,
+    ProductChanged,
+    ReceivedGoods,
+    StockAdjusted,
+    StockReceived,
+)
 from contracts.orders import (
     Address,
     Channel,
     DecidedLine,
+    LineUnits,
+    OrderCancelled,
     OrderConfirmed,
     OrderPlaced,
     OrderRejected,
+    OrderReturned,
+    OrderShipped,
     Payment,
     PaymentMethod,
     PlacedLine,
     Policy,
+    ReturnedLine,
+    ShippedLine,
     Shipping,
 )
 
@@ -100,6 +112,49 @@ def rejected(placed: OrderPlaced) -> Event:
     return OrderRejected(order_id=placed.order_id, decided_at=AT)
 
 
+def shipped(placed: OrderPlaced, units: Mapping[int, int], *, cost: int = 0) -> Event:
+    """Units of each line; each of them is worth `cost`."""
+    return OrderShipped(
+        order_id=placed.order_id,
+        shipment_id=uuid4(),
+        carrier=None,
+        tracking=None,
+        lines=tuple(
+            ShippedLine(line=line, quantity=quantity, cost=quantity * cost)
+            for line, quantity in units.items()
+        ),
+        shipped_at=AT,
+    )
+
+
+def cancelled(placed: OrderPlaced, units: Mapping[int, int]) -> Event:
+    return OrderCancelled(
+        order_id=placed.order_id,
+        cancellation_id=uuid4(),
+        lines=tuple(LineUnits(line=n, quantity=q) for n, q in units.items()),
+        complete=True,
+        cancelled_at=AT,
+    )
+
+
+def returned(
+    placed: OrderPlaced, *lines: tuple[int, int, Condition], cost: int = 0
+) -> Event:
+    """Units of a line and how they came back; each of them is worth `cost`."""
+    return OrderReturned(
+        order_id=placed.order_id,
+        return_id=uuid4(),
+        receipt_id=uuid4(),
+        lines=tuple(
+            ReturnedLine(
+                line=line, quantity=quantity, condition=condition, cost=quantity * cost
+            )
+            for line, quantity, condition in lines
+        ),
+        received_at=AT,
+    )
+
+
 def goods(**changes: Any) -> ReceivedGoods:
     """Ten, valued at 6.40 each, for which 6.50 was paid."""
     return ReceivedGoods(
@@ -138,6 +193,20 @@ def a_product(**changes: Any) -> ProductChanged:
             "changed_at": AT,
         }
         | changes
+    )
+
+
+def an_adjustment(delta: int) -> StockAdjusted:
+    """Found or missing, worth 6.40 each."""
+    return StockAdjusted(
+        adjustment_id=uuid4(),
+        location="cork",
+        sku="SOAP",
+        delta=delta,
+        reason="counted",
+        standard_cost=640,
+        currency="EUR",
+        adjusted_at=AT,
     )
 
 

@@ -9,7 +9,7 @@ from accounting.domain.documents import TaxOfRate
 from accounting.domain.ledger import Account, Entry, Posting, Unbalanced
 from accounting.domain.rules import STOCK_RECEIVED, STOCK_REVALUED
 from accounting.domain.stock import Received, Revalued
-from accounting.handlers.orders import read_fact
+from accounting.handlers.facts import read_fact
 from contracts.accounting import PaymentStatus
 from contracts.orders import Shipping
 from tests.accounting.factories import (
@@ -168,7 +168,7 @@ def test_the_tax_of_an_invoice_is_shown_per_rate():
 
 def of_stock(rule, *moved):
     books = Books()
-    books.enter_stock(rule, moved, event_id=uuid4(), happened_on=AT.date())
+    books.enter_moved(rule, moved, event_id=uuid4(), happened_on=AT.date())
     return [amounts(entry) for entry in books.entries]
 
 
@@ -197,7 +197,7 @@ def test_a_receipt_in_two_currencies_balances_in_each():
     books = Books()
     lines = [received(650, 640, "EUR"), received(70, 64, "JPY")]
 
-    books.enter_stock(STOCK_RECEIVED, lines, event_id=uuid4(), happened_on=AT.date())
+    books.enter_moved(STOCK_RECEIVED, lines, event_id=uuid4(), happened_on=AT.date())
 
     (entry,) = books.entries
     for currency in ("EUR", "JPY"):

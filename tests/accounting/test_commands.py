@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from accounting.commands import number_documents
+from accounting.commands.documents import number_documents
 from accounting.handlers.orders import post_orders
 from accounting.main import numberer
 from accounting.schema import documents

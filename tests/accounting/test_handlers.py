@@ -8,35 +8,44 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import event as sqlalchemy_events
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from accounting.domain.orders import Inconsistent
+from accounting.domain.lines import Inconsistent
 from accounting.handlers.orders import post_orders
 from accounting.handlers.stock import post_stock
 from accounting.schema import (
     documents,
     entries,
     order_cursors,
+    order_lines,
     orders,
     parked_facts,
     postings,
     refunds,
 )
 from accounting.store.orders import get
+from accounting.store.parking import find_refused
 from chassis.database import Database, Tx
 from chassis.events import Announcement, Envelope, Event
+from chassis.testing import Databases
 from contracts.accounting import PaymentPosition, PaymentStatus, RefundRequested
+from contracts.inventory import Condition
 from tests.accounting.factories import (
+    AT,
     TERMS,
     UNEVEN,
     a_line,
     a_product,
     a_receipt,
+    an_adjustment,
     an_order,
     arriving,
+    cancelled,
     confirmed,
     facts_of,
     rejected,
+    returned,
+    shipped,
     stories,
     story,
 )
@@ -152,18 +161,23 @@ async def test_a_fact_that_cannot_be_true_is_not_booked(tx):
 
 
 def some_orders(random: Random, count: int) -> list[list[Envelope[Event]]]:
-    """Orders of every kind, decided in every way."""
+    """Orders of every kind, and all that can happen to them."""
     made = []
     for _ in range(count):
         lines = [UNEVEN, a_line(2), a_line(3, quantity=7, discount=50, tax=331)]
         placed = an_order(
             *lines[: random.randint(1, 3)],
             currency=random.choice(["EUR", "JPY", "KWD"]),
-            **({"payment": TERMS} if random.random() < 0.2 else {}),
+            **({"payment": TERMS} if random.random() < 0.3 else {}),
         )
-        short = {1: random.randint(0, 2)}
-        decided = random.choice([confirmed(placed, short=short), rejected(placed)])
-        made.append(story(placed, decided))
+        goes_on = [
+            confirmed(placed, short={1: random.randint(0, 1)}),
+            shipped(placed, {1: 1}, cost=64),
+            cancelled(placed, {1: 1}),
+            returned(placed, (1, 1, random.choice(list(Condition))), cost=64),
+        ]
+        ends = [rejected(placed)]
+        made.append(story(placed, *random.choice([goes_on, ends])))
     return made
 
 
@@ -179,10 +193,25 @@ async def books(tx: Tx) -> dict[str, Counter[tuple[Any, ...]]]:
             postings.c.debit,
             postings.c.credit,
         ).join(postings, postings.c.entry_id == entries.c.id),
-        "documents": select(documents.c.order_id, documents.c.net, documents.c.tax),
+        "documents": select(
+            documents.c.order_id,
+            documents.c.series,
+            documents.c.net,
+            documents.c.tax,
+            documents.c.credited,
+        ),
         "refunds": select(refunds.c.order_id, refunds.c.amount),
         "positions": select(
             orders.c.id, orders.c.payment_version, orders.c.payment_status
+        ),
+        "sums": select(
+            orders.c.id, orders.c.invoiced, orders.c.credited, orders.c.to_refund
+        ),
+        "lines": select(
+            order_lines.c.order_id,
+            order_lines.c.shipped,
+            order_lines.c.cancelled,
+            order_lines.c.returned,
         ),
         "cursors": select(order_cursors),
         "parked": select(parked_facts.c.order_id),
@@ -215,6 +244,31 @@ async def test_shuffled_and_doubled_facts_make_the_same_books(tx, seed):
     assert not expected["parked"]
 
 
+async def test_a_thousand_shuffled_and_doubled_orders_make_the_same_books(
+    databases: Databases,
+):
+    random = Random(0)
+    facts = stories(*some_orders(random, 1000))
+    shuffled = facts * 2
+    random.shuffle(shuffled)
+
+    async def kept(told: list[Envelope[Event]]) -> dict[str, Counter[Any]]:
+        url = await databases.make("accounting")
+        database = Database(url, application_name="tests")
+        for start in range(0, len(told), 1000):
+            await database.transact(post_orders, told[start : start + 1000])
+        async with database.begin() as tx:
+            said = await books(tx)
+        await database.close()
+        await databases.give_back("accounting", url)
+        return said
+
+    expected = await kept(facts)
+
+    assert await kept(shuffled) == expected
+    assert not expected["parked"]
+
+
 async def test_processes_that_hear_of_the_same_orders_at_once_book_them_once(
     database: Database,
 ):
@@ -231,14 +285,26 @@ async def test_processes_that_hear_of_the_same_orders_at_once_book_them_once(
     async with database.begin() as tx:
         kept = await books(tx)
     assert set(kept["postings"].values()) == {1}
-    assert {applied for _, applied in kept["cursors"]} == {2}
+    told = Counter(event.subject for event in facts)
+    assert {str(order_id): n for order_id, n in kept["cursors"]} == told
     assert not kept["parked"]
 
 
 async def test_a_batch_costs_as_many_statements_as_one_order(tx):
     def settled(count: int) -> list[Envelope[Event]]:
         placed = [an_order(UNEVEN) for _ in range(count)]
-        return stories(*(story(one, confirmed(one, short={1: 1})) for one in placed))
+        return stories(
+            *(
+                story(
+                    one,
+                    confirmed(one, short={1: 1}),
+                    shipped(one, {1: 1}, cost=640),
+                    returned(one, (1, 1, Condition.RESELLABLE), cost=640),
+                    cancelled(one, {1: 1}),
+                )
+                for one in placed
+            )
+        )
 
     async def statements(facts: list[Envelope[Event]]) -> int:
         seen: list[str] = []
@@ -253,6 +319,102 @@ async def test_a_batch_costs_as_many_statements_as_one_order(tx):
         return len(seen)
 
     assert await statements(settled(100)) == await statements(settled(1)) <= 11
+
+
+async def test_a_fact_that_was_refused_does_not_harm_those_that_released_it(tx):
+    placed = an_order()
+    too_many = shipped(placed, {1: 3})
+    first, wrong, *later = facts_of(
+        placed.order_id, placed, too_many, confirmed(placed), cancelled(placed, {1: 2})
+    )
+    await post_orders(tx, [wrong, *later])
+
+    await post_orders(tx, [first])
+
+    assert await rules_of(tx, placed.order_id) == ["order_placed"]
+    assert await parked(tx) == [2, 3, 4]
+    (refused,) = await find_refused(tx, 10)
+    assert (refused.sequence, refused.raw["id"]) == (2, str(wrong.id))
+    assert "is placed, not confirmed" in refused.reason
+
+
+async def test_facts_behind_a_refused_one_wait_also_when_they_have_just_come(tx):
+    placed = an_order()
+    wrong = shipped(placed, {1: 3})
+    one, two, three = facts_of(placed.order_id, placed, wrong, confirmed(placed))
+    await post_orders(tx, [two])
+
+    await post_orders(tx, [three, one])
+
+    assert await rules_of(tx, placed.order_id) == ["order_placed"]
+    assert await parked(tx) == [2, 3]
+
+
+async def test_a_refused_fact_that_comes_again_and_is_right_lets_the_others_go_on(tx):
+    placed = an_order()
+    wrong = shipped(placed, {1: 3})
+    one, two, three = facts_of(
+        placed.order_id, placed, wrong, shipped(placed, {1: 2}, cost=640)
+    )
+    await post_orders(tx, [two, three])
+    await post_orders(tx, [one])
+
+    right = arriving(confirmed(placed), subject=str(placed.order_id), sequence=2)
+    await post_orders(tx, [right])
+
+    assert await parked(tx) == []
+    assert await find_refused(tx, 10) == []
+    assert (await rules_of(tx, placed.order_id))[-1] == "order_shipped"
+
+
+async def test_a_fact_waits_since_it_came_first(tx):
+    placed = an_order()
+    _, two, three = story(placed, confirmed(placed), shipped(placed, {1: 1}))
+    await post_orders(tx, [three])
+    await tx.execute(update(parked_facts).values(parked_at=AT))
+
+    await post_orders(tx, [two, three])
+
+    since = select(parked_facts.c.parked_at).order_by("sequence")
+    assert (await tx.execute(since)).scalars().all()[-1] == AT
+
+
+async def test_credit_notes_lessen_what_is_open_the_oldest_invoice_first(tx):
+    placed = an_order(a_line(quantity=4, tax=0), payment=TERMS)
+    comes_back = returned(placed, (1, 3, Condition.RESELLABLE))
+
+    await post_orders(
+        tx,
+        story(
+            placed,
+            confirmed(placed),
+            shipped(placed, {1: 1}),
+            shipped(placed, {1: 3}),
+            comes_back,
+        ),
+    )
+
+    found = await tx.execute(
+        select(documents.c.series, documents.c.total, documents.c.credited).order_by(
+            documents.c.id
+        )
+    )
+    # The first invoice has the shipping with its tax: 583.
+    assert [tuple(row) for row in found] == [
+        ("INV", 1833, 1833),
+        ("INV", 3750, 1917),
+        ("CRN", 3750, 3750),
+    ]
+
+
+@pytest.mark.parametrize(("delta", "loss"), [(-3, 1920), (2, -1280)])
+async def test_what_is_missing_is_a_loss_and_what_is_found_is_none(tx, delta, loss):
+    await post_stock(tx, [arriving(an_adjustment(delta))])
+
+    found = await tx.execute(
+        select(postings.c.account, postings.c.debit - postings.c.credit)
+    )
+    assert dict(tuple(row) for row in found) == {"5100": loss, "1200": -loss}
 
 
 async def test_goods_received_are_posted_once(tx):

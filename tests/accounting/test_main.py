@@ -1,4 +1,5 @@
-from accounting.commands import number_documents
+from accounting.commands.documents import number_documents
+from accounting.commands.gaps import Patience
 from accounting.handlers.orders import post_orders
 from accounting.main import SERVICE, watch
 from contracts import topology
@@ -12,7 +13,7 @@ def test_accounting_hears_every_queue_that_is_its_own():
 async def test_it_is_watched_for_as_long_as_something_is_left_over(database):
     placed = an_order()
     first, second = story(placed, confirmed(placed))
-    watching = watch(database)
+    watching = watch(database, Patience())
 
     await database.transact(post_orders, [second])
     assert await watching.work()  # a fact is parked

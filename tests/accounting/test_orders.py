@@ -4,16 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounting.domain.lines import Inconsistent
 from accounting.domain.orders import (
+    Cancelled,
     Confirmed,
-    Inconsistent,
     Placed,
     Rejected,
+    Returned,
+    Shipped,
     Units,
     become,
     in_turn,
 )
-from accounting.handlers.orders import read_order
+from accounting.handlers.facts import read_order
+from contracts.orders import Payment, PaymentMethod
 from tests.accounting.factories import UNEVEN, a_line, an_order
 
 
@@ -47,7 +51,7 @@ def test_a_fact_without_a_sequence_has_no_place():
         in_turn(0, [Numbered(None)])
 
 
-@given(st.integers(0, 3), st.integers(0, 2))
+@given(st.integers(0, 2), st.integers(0, 2))
 def test_confirmed_and_short_units_make_up_the_order(short, other):
     order, _ = become(None, placed_as(an_order(UNEVEN, a_line(2))))
     decided = Confirmed(
@@ -92,6 +96,75 @@ def test_an_order_is_placed_once_and_first():
         become(placed.order, placed)
     with pytest.raises(Inconsistent):
         become(None, Rejected())
+
+
+def decided(event=None):
+    """Two units of one line, to be delivered."""
+    order, _ = become(None, placed_as(event or an_order()))
+    order, _ = become(order, Confirmed(confirmed={1: 2}, short={}))
+    return order
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        Shipped(units={1: 3}, cost=0),
+        Shipped(units={2: 1}, cost=0),
+        Shipped(units={}, cost=0),
+        Shipped(units={1: -1}, cost=0),
+        Cancelled(units={1: 3}),
+        Returned(units={1: 1}, cost=0, scrapped=0),
+        Confirmed(confirmed={1: 2}, short={}),
+        Rejected(),
+    ],
+)
+def test_what_cannot_be_true_of_a_confirmed_order_is_not_booked(what):
+    with pytest.raises(Inconsistent):
+        become(decided(), what)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        Shipped(units={1: 1}, cost=0),
+        Cancelled(units={1: 1}),
+        Returned(units={1: 1}, cost=0, scrapped=0),
+        Confirmed(confirmed={}, short={1: 2}),
+    ],
+)
+def test_what_cannot_be_true_of_an_undecided_order_is_not_booked(what):
+    order, _ = become(None, placed_as(an_order()))
+
+    with pytest.raises(Inconsistent):
+        become(order, what)
+
+
+def test_units_leave_and_come_back_once():
+    order, _ = become(decided(), Shipped(units={1: 2}, cost=0))
+    order, _ = become(order, Returned(units={1: 2}, cost=0, scrapped=0))
+
+    for again in (
+        Shipped(units={1: 1}, cost=0),
+        Cancelled(units={1: 1}),
+        Returned(units={1: 1}, cost=0, scrapped=0),
+    ):
+        with pytest.raises(Inconsistent):
+            become(order, again)
+
+
+def test_units_that_left_without_a_break_are_remembered_as_one_run():
+    line = placed_as(an_order(a_line(quantity=9))).order.lines[0]
+    for move, count in [("ship", 2), ("ship", 1), ("cancel", 2), ("ship", 3)]:
+        line, _ = getattr(line, move)(count)
+
+    assert line.shipped_runs == ((0, 3), (5, 8))
+
+
+def test_a_prepaid_order_says_how_it_was_paid():
+    nobody = Payment(method=PaymentMethod.PREPAID, captured=3558)
+
+    with pytest.raises(Inconsistent, match="nobody says how"):
+        become(None, placed_as(an_order(payment=nobody)))
 
 
 @pytest.mark.parametrize("lines", [{1: 1}, {1: 2, 2: 1}, {}])

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounting.domain.orders import Line
+from accounting.domain.lines import Line
 from accounting.domain.shares import Share, share, shipping
 
 wholes = st.integers(0, 10**12)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
+from typing_extensions import override
 
 from chassis import auth
 from chassis.auth import Authenticator, Caller, InvalidToken
@@ -324,6 +325,42 @@ def test_customers_of_one_storefront_never_meet():
     assert client("web", "c/1") == "web/c/1"
     assert client("web/c", "1") != client("web", "c/1")
     assert client("web/c", None) != client("web", "c")
+
+
+async def test_clients_of_two_issuers_never_meet(own_issuer, issuer):
+    authenticator = Authenticator([own_issuer.trusted, issuer.trusted])
+    first = await authenticator.caller(own_issuer.token(customer="c-42"))
+    second = await authenticator.caller(issuer.token(customer="c-42"))
+
+    assert first.client == "storefront/c-42"
+    assert second.client.endswith("/storefront/c-42")
+    assert second.client.startswith("/http:%2F%2F")
+    assert second.client_id == first.client_id
+
+
+async def test_a_client_cannot_be_called_as_one_of_another_issuer(own_issuer, issuer):
+    authenticator = Authenticator([own_issuer.trusted, issuer.trusted])
+    second = (await authenticator.caller(issuer.token())).client
+
+    for called in (second, second.removeprefix("/")):
+        posing = await authenticator.caller(own_issuer.token(client_id=called))
+        assert posing.client != second
+
+
+async def test_a_request_is_authenticated_once(client, issuer):
+    state = client._transport.app.state  # noqa: SLF001
+    asked: list[str] = []
+
+    class Counting(Authenticator):
+        @override
+        async def caller(self, token: str) -> Caller:
+            asked.append(token)
+            return await super().caller(token)
+
+    state.authenticator = Counting([issuer.trusted])
+    await client.post("/v1/sample/notes", headers=issuer.headers("sample.write"))
+
+    assert len(asked) == 1
 
 
 async def test_no_token_is_401(client):

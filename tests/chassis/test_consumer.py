@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from chassis import consumer as consumer_module
 from chassis.consumer import Consumer
@@ -237,8 +238,14 @@ async def test_nothing_goes_to_the_dead_letters_while_the_database_is_away(
         away = Database(url, application_name="tests", connect_timeout_s=1)
         await server.stop()
         await aws.publish(topic.name, [a_message("patient")])
-        async with consuming(Consumer(away, aws, queue, events)):
-            await asyncio.sleep(1)  # a few probes long
+        with structlog.testing.capture_logs() as logs:
+
+            async def has_probed_a_few_times() -> bool:
+                found = [entry["event"] for entry in logs]
+                return found.count("Waiting for the database") > 2
+
+            async with consuming(Consumer(away, aws, queue, events)):
+                await eventually(has_probed_a_few_times, within_s=30)
     (message,) = await aws.receive(queue.name, wait_s=5)
 
     assert message.received_count == 1
@@ -443,6 +450,27 @@ async def test_stopping_finishes_what_was_begun(database, aws, topic, queue):
 
     assert await count(database) == 1
     assert await none_left(aws, queue.name)
+
+
+async def test_what_comes_while_it_leaves_is_handed_back(database, aws, topic, queue):
+    """What SQS has just given out would be hidden from everybody for a while."""
+    given, answered = asyncio.Event(), asyncio.Event()
+
+    async def answer_late(real: Any, **arguments: Any) -> Any:
+        answer = await real(**arguments)
+        given.set()
+        await answered.wait()
+        return answer
+
+    await aws.publish(topic.name, [a_message("late")])
+    slow = with_faults(aws, sqs={"receive_message": answer_late})
+    async with consuming(Consumer(database, slow, queue, events)) as consumer:
+        await given.wait()
+        consumer.stop()
+        asyncio.get_running_loop().call_later(0.2, answered.set)
+
+    (message,) = await aws.receive(queue.name, wait_s=1)
+    assert message.received_count == 2
 
 
 async def test_two_processes_share_a_queue(database, aws, topic, queue):

@@ -10,6 +10,7 @@ from chassis import database as databases_module
 from chassis.database import (
     Database,
     DatabaseUnavailable,
+    StartOver,
     Tx,
     after_commit,
     announce,
@@ -220,6 +221,18 @@ async def test_the_content_is_to_blame(database, value):
 
 def test_a_file_that_is_missing_is_no_absent_database():
     assert not is_away(FileNotFoundError())
+
+
+async def test_work_may_ask_to_start_over(database):
+    attempts = []
+
+    async def work(tx: Tx) -> str:
+        attempts.append(tx)
+        if len(attempts) == 1:
+            raise StartOver("what was read is not so any more")
+        return "done"
+
+    assert await database.transact(work) == "done"
 
 
 async def test_who_loses_a_deadlock_starts_over(database):

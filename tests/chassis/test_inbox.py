@@ -81,3 +81,12 @@ async def test_two_processes_with_the_same_events_handle_each_once(database):
 
     assert sum(map(len, claimed)) == 200
     assert set().union(*claimed) == {event.id for event in events}
+
+
+async def test_an_event_that_was_released_is_fresh_again(tx):
+    released, other = an_event(), an_event()
+    await inbox.claim(tx, [released, other])
+
+    await inbox.release(tx, released.id, released.time)
+
+    assert await inbox.claim(tx, [released, other]) == [released]

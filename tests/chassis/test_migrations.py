@@ -1,5 +1,6 @@
 import asyncio
 import sys
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -30,15 +31,29 @@ async def emptied(empty: str) -> AsyncIterator[Database]:
 
 
 async def upgrade(url: str) -> None:
+    await finished(await start_upgrade(url))
+
+
+async def start_upgrade(url: str) -> Process:
     """In a process of its own, as every container does it."""
-    process = await asyncio.create_subprocess_exec(
+    return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "sample", "migrate"),
         env={"PYTHONPATH": ":".join(sys.path), "SAMPLE_DATABASE_URL": url},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
+
+
+async def finished(process: Process) -> None:
     output, _ = await process.communicate()
     assert process.returncode == 0, output.decode()
+
+
+async def until_said(process: Process, words: str) -> None:
+    assert process.stdout
+    async with asyncio.timeout(20):
+        while words not in (line := (await process.stdout.readline()).decode()):
+            assert line, f"it has ended without saying: {words}"
 
 
 async def version(database: Database) -> str:
@@ -85,13 +100,12 @@ async def test_migrations_wait_for_a_database_that_starts_late():
     async with Postgres.throwaway() as server:
         url = await server.give_database("sample")
         await server.stop()
-        upgrading = asyncio.create_task(upgrade(url))
-        await asyncio.sleep(0.5)  # it has tried, and waits
-        assert not upgrading.done()
+        upgrading = await start_upgrade(url)
+        await until_said(upgrading, "Waiting for the database")
 
         await server.start()
 
-        await asyncio.wait_for(upgrading, 20)
+        await asyncio.wait_for(finished(upgrading), 20)
 
 
 async def test_migrations_do_not_wait_for_a_password_to_become_right(empty):

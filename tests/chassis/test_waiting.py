@@ -96,7 +96,8 @@ async def test_nobody_waiting_means_no_query(database, monkeypatch):
     await waiters.wait("one", LONG_S)
     await waiters.wait("another", LONG_S)
 
-    await waiters._polling  # type: ignore[misc]  # noqa: SLF001 - it ends by itself
+    assert waiters._polling  # noqa: SLF001
+    await waiters._polling  # noqa: SLF001 - it ends by itself
     assert asked == 2
 
 

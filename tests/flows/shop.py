@@ -1,7 +1,9 @@
 """Orderly as its users see it: by its HTTP API, through the gateway."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -9,6 +11,7 @@ from uuid import uuid4
 import httpx
 
 from chassis.testing import eventually
+from orders.api.bodies import EXAMPLE
 
 JSON = dict[str, Any]
 SETTLES_WITHIN_S = 60
@@ -16,45 +19,15 @@ SETTLES_WITHIN_S = 60
 
 def an_order(*lines: tuple[str, int], **changes: Any) -> JSON:
     """A prepaid order of these SKUs and quantities, at 12.50 each with 19 % tax."""
-    priced: list[JSON] = [
-        {
-            "sku": sku,
-            "quantity": quantity,
-            "unit_price": 1250,
-            "discount": 0,
-            "tax": quantity * 238,
-        }
+    priced = [
+        {"sku": sku, "quantity": quantity, "unit_price": 1250, "tax": quantity * 238}
         for sku, quantity in lines
     ]
-    total: int = (
-        sum(line["quantity"] * line["unit_price"] + line["tax"] for line in priced)
-        + 583
-    )
-    payment = {
-        "method": "prepaid",
-        "provider": "acme-pay",
-        "reference": uuid4().hex,
-        "captured": total,
-    }
-    return {
-        "channel": "web",
-        "customer_id": "c-42",
-        "reference": "cart",
-        "currency": "EUR",
-        "policy": "all_or_nothing",
-        "lines": priced,
-        "shipping": {"price": 490, "tax": 93},
-        "ship_to": {
-            "name": "Ada Byron",
-            "line1": "1 Quay St",
-            "city": "Cork",
-            "postal_code": "T12",
-            "country": "IE",
-        },
-        "payment": payment,
-        "hold_id": None,
-        "total": total,
-    } | changes
+    order: JSON = deepcopy(EXAMPLE)
+    shipping = sum(order["shipping"].values())
+    total = sum(quantity * (1250 + 238) for _, quantity in lines) + shipping
+    order["payment"] |= {"reference": uuid4().hex, "captured": total}
+    return order | {"lines": priced, "total": total} | changes
 
 
 @dataclass(frozen=True)
@@ -103,18 +76,67 @@ class Shop:
             await self.receive(sku, quantity)
         return sku
 
-    async def receive(self, sku: str, quantity: int) -> None:
-        receipt = {
-            "location": "cork",
-            "reference": "truck",
-            "lines": [{"sku": sku, "quantity": quantity, "unit_cost": 640}],
-        }
-        answer = await self.http.post(
-            "/v1/inventory/receipts",
-            json=receipt,
-            headers={"Idempotency-Key": uuid4().hex},
+    async def receive(self, sku: str, quantity: int, *, at: str = "cork") -> None:
+        line = {"sku": sku, "quantity": quantity, "unit_cost": 640}
+        receipt = {"location": at, "reference": "truck", "lines": [line]}
+        await self.post("/v1/inventory/receipts", receipt)
+
+    async def ship(self, order_id: str, lines: list[JSON] | None = None) -> JSON:
+        """Ship these lines' units, or all that is reserved."""
+        parcel = {"carrier": "An Post", "tracking": "CE1", "lines": lines}
+        return await self.post(
+            "/v1/inventory/shipments", {"order_id": order_id, **parcel}
         )
-        assert answer.status_code == 201, answer.text
+
+    async def cancel(self, order_id: str, lines: list[JSON] | None = None) -> JSON:
+        """The cancellation, once it is answered."""
+        asked = {"lines": lines, "reason": "changed my mind"}
+        requested = await self.post(f"/v1/orders/{order_id}/cancellations", asked)
+        path = f"/v1/orders/{order_id}/cancellations/{requested['id']}"
+        return await self.until_it(path, lambda now: now["status"] != "requested")
+
+    async def send_back(self, order_id: str, *lines: tuple[int, int, str]) -> JSON:
+        """Have units returned and received; the return, once Orders knows of it."""
+        units = [{"line": line, "quantity": quantity} for line, quantity, _ in lines]
+        authorised = await self.post(
+            f"/v1/orders/{order_id}/returns", {"lines": units, "reason": "too many"}
+        )
+        received = [
+            {**part, "condition": line[2]}
+            for part, line in zip(units, lines, strict=True)
+        ]
+        receipt = {"order_id": order_id, "return_id": authorised["id"]}
+        receipt |= {"location": "cork", "lines": received}
+        await self.post("/v1/inventory/return-receipts", receipt)
+        path = f"/v1/orders/{order_id}/returns/{authorised['id']}"
+        return await self.until_it(path, lambda now: now["status"] == "received")
+
+    async def until_it(self, path: str, holds: Callable[[JSON], bool]) -> JSON:
+        """What a path answers, once that is so."""
+        found: JSON = {}
+
+        async def check() -> bool:
+            nonlocal found
+            found = await self.get(path)
+            return holds(found)
+
+        await self.until(check)
+        return found
+
+    async def until_order(self, order_id: str, **fields: Any) -> JSON:
+        """The order, once it has these."""
+        return await self.until_it(
+            f"/v1/orders/{order_id}",
+            lambda order: all(order[name] == value for name, value in fields.items()),
+        )
+
+    async def post(self, path: str, body: JSON) -> JSON:
+        answer = await self.http.post(
+            path, json=body, headers={"Idempotency-Key": uuid4().hex}
+        )
+        assert answer.is_success, answer.text
+        created: JSON = answer.json()
+        return created
 
     async def put(self, path: str, body: JSON) -> None:
         answer = await self.http.put(path, json=body)
@@ -175,6 +197,27 @@ class Shop:
         """Units on hand and reserved, over all locations."""
         rows = await self.everything("/v1/inventory/stock", sku=sku)
         return sum(r["on_hand"] for r in rows), sum(r["reserved"] for r in rows)
+
+    async def balances(self, order_id: str) -> dict[str, int]:
+        """What an order's entries come to, by account; what is settled is left out."""
+        entries = await self.everything("/v1/accounting/entries", order_id=order_id)
+        sums: Counter[str] = Counter()
+        for posting in (p for entry in entries for p in entry["postings"]):
+            sums[posting["account"]] += posting["debit"] - posting["credit"]
+        return {account: amount for account, amount in sums.items() if amount}
+
+    async def until_balances(self, order_id: str, expected: dict[str, int]) -> None:
+        now: dict[str, int] = {}
+
+        async def check() -> bool:
+            nonlocal now
+            now = await self.balances(order_id)
+            return now == expected
+
+        try:
+            await self.until(check)
+        except AssertionError:
+            assert now == expected
 
     async def trial_balance(self) -> list[JSON]:
         balance = await self.get("/v1/accounting/reports/trial-balance")

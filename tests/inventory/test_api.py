@@ -171,6 +171,56 @@ async def test_goods_that_cannot_come_in_are_refused_with_where(
     assert (await shop.get(f"{V1}/stock")).json()["items"] == []
 
 
+async def adjust(shop: httpx.AsyncClient, **changes: Any) -> httpx.Response:
+    adjustment = {"location": "CORK", "sku": "SOAP", "delta": -2, "reason": "broken"}
+    return await shop.post(
+        f"{V1}/adjustments",
+        json=adjustment | changes,
+        headers={"Idempotency-Key": str(uuid4())},
+    )
+
+
+async def test_an_adjustment_is_answered_with_what_there_is_now(shop):
+    await receive(shop, ("SOAP", 5))
+
+    answer = await adjust(shop)
+
+    expected = {"delta": -2, "on_hand": 3, "reserved": 0, "available": 3}
+    assert answer.status_code == 201
+    assert answer.json() | expected == answer.json()
+    (latest, _) = (await shop.get(f"{V1}/movements?sku=SOAP")).json()["items"]
+    assert (latest["kind"], latest["reference"]) == ("adjustment", answer.json()["id"])
+
+
+async def test_an_adjustment_below_what_is_reserved_names_the_orders(shop, database):
+    await receive(shop, ("SOAP", 5))
+    order = an_order(("SOAP", 4))
+    await database.transact(reserve_orders, [order])
+
+    answer = await adjust(shop)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "below_reserved")
+    assert answer.json()["orders"] == [{"order_id": str(order.order_id), "reserved": 4}]
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"delta": 0}, "/delta"),
+        ({"delta": 1_000_001}, "/delta"),
+        ({"delta": "1"}, "/delta"),
+        ({"reason": ""}, "/reason"),
+        ({"sku": "RUM"}, "/sku"),
+        ({"location": "MOON"}, "/location"),
+    ],
+)
+async def test_an_adjustment_that_cannot_be_is_refused(shop, change, pointer):
+    answer = await adjust(shop, **change)
+
+    assert answer.status_code == 422
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == [pointer]
+
+
 async def test_availability_is_told_for_many_products_at_once(shop):
     await receive(shop, ("SOAP", 5))
 
@@ -245,7 +295,17 @@ async def test_a_cursor_that_is_made_up_is_refused(client):
         assert answer.status_code == 400, cursor
 
 
-WRITES = [("PUT", "/products/SOAP"), ("PUT", "/locations/CORK"), ("POST", "/receipts")]
+WRITES = [
+    ("PUT", "/products/SOAP"),
+    ("PUT", "/locations/CORK"),
+    ("POST", "/receipts"),
+    ("POST", "/shipments"),
+    ("POST", "/return-receipts"),
+    ("POST", "/adjustments"),
+    ("POST", "/holds"),
+    ("GET", f"/holds/{uuid4()}"),
+    ("DELETE", f"/holds/{uuid4()}"),
+]
 READS = [
     ("GET", path)
     for path in (
@@ -255,6 +315,7 @@ READS = [
         "/stock",
         "/availability?sku=SOAP",
         "/movements",
+        "/reservations",
         f"/reservations/{uuid4()}",
     )
 ]
@@ -289,20 +350,32 @@ async def test_the_document_shows_every_route_with_an_example(client):
         "put_location",
         "list_locations",
         "receive_goods",
+        "adjust_stock",
+        "hold_units",
+        "get_hold",
+        "release_hold",
         "list_stock",
         "get_availability",
         "list_movements",
         "get_reservation",
+        "list_reservations",
+        "ship_order",
+        "receive_returned_goods",
     }
     assert all(operation["summary"] for operation in operations)
     schemas = document["components"]["schemas"]
-    for name in ("ProductBody", "LocationBody", "ReceiptBody", "ReservationView"):
+    bodies = [name for name in schemas if name.endswith("Body") and "Line" not in name]
+    for name in (*bodies, "ReservationView", "HoldView", "AdjustmentView"):
         assert schemas[name]["examples"]
 
 
 async def test_a_customers_token_sees_goods_and_not_others_orders(client, issuer):
     customer = issuer.headers("inventory.read", "inventory.write", customer="c-1")
-    others = [f"{V1}/reservations/{uuid4()}", f"{V1}/movements"]
+    others = [
+        f"{V1}/reservations/{uuid4()}",
+        f"{V1}/reservations",
+        f"{V1}/movements",
+    ]
 
     for path in others:
         answer = await client.get(path, headers=customer)

@@ -37,7 +37,7 @@ async def test_what_is_short_counts_as_cancelled(tx, order):
             {"reserved": 1},
             {
                 "movements_make_reserved": [(2, 1)],
-                "reservations_make_reserved": [(2, 1)],
+                "orders_and_holds_make_reserved": [(2, 1)],
             },
         ),
         (reservation_lines, {"reserved": 3}, {"allocations_make_reserved": [(2, 3)]}),
@@ -46,7 +46,7 @@ async def test_what_is_short_counts_as_cancelled(tx, order):
             allocations,
             {"reserved": 1},
             {
-                "reservations_make_reserved": [(1, 2)],
+                "orders_and_holds_make_reserved": [(1, 2)],
                 "allocations_make_reserved": [(1, 2)],
             },
         ),

@@ -1,20 +1,28 @@
 import asyncio
 from collections.abc import Sequence
 from random import Random
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import event, func, select
 
 from chassis import inbox
-from chassis.database import Database
+from chassis.database import Database, Tx
 from contracts.inventory import ReservationChanged, ReservedLine
 from contracts.orders import Policy
 from inventory.commands.products import put_product
 from inventory.commands.stock import receive_goods
 from inventory.domain.reservations import Reservation
-from inventory.handlers import orders as handlers
+from inventory.handlers.orders import follow_orders, router
 from inventory.schema import reservation_lines
-from tests.inventory.factories import a_delivery, a_product, an_order, placed, stocked
+from tests.inventory.factories import (
+    a_delivery,
+    a_product,
+    an_order,
+    cancelled,
+    placed,
+    stocked,
+)
 from tests.inventory.figures import assert_books_agree, quantities
 
 DICE = Random(7)  # the same tests every time
@@ -24,7 +32,7 @@ async def test_a_placed_order_has_its_units_reserved(tx, published):
     await stocked(tx, ("SOAP", 5))
     order = an_order(("SOAP", 2))
 
-    await handlers.reserve_orders(tx, [placed(order)])
+    await follow_orders(tx, [placed(order)])
 
     announced = (await published())[-1]
     assert announced.subject == str(order.order_id)
@@ -58,7 +66,7 @@ async def test_an_order_that_is_too_large_is_served_by_its_policy(
 ):
     await stocked(tx, ("SOAP", 5))
 
-    await handlers.reserve_orders(tx, [placed(an_order(("SOAP", 7), policy=policy))])
+    await follow_orders(tx, [placed(an_order(("SOAP", 7), policy=policy))])
 
     assert (await published())[-1].data.lines == (line,)
     await assert_books_agree(tx)
@@ -68,7 +76,7 @@ async def test_an_order_that_is_too_large_is_served_by_its_policy(
 async def test_an_unknown_product_is_short_under_every_policy(tx, published, policy):
     order = an_order(("NOTHING", 2), policy=policy)
 
-    await handlers.reserve_orders(tx, [placed(order)])
+    await follow_orders(tx, [placed(order)])
 
     assert (await published())[-1].data.lines == (a_reserved_line(requested=2),)
 
@@ -77,7 +85,7 @@ async def test_a_product_that_never_came_in_can_be_waited_for(tx, published):
     await put_product(tx, a_product())
     order = an_order(("SOAP", 2), policy=Policy.ALLOW_BACKORDER)
 
-    await handlers.reserve_orders(tx, [placed(order)])
+    await follow_orders(tx, [placed(order)])
 
     expected = a_reserved_line(requested=2, backordered=2)
     assert (await published())[-1].data.lines == (expected,)
@@ -86,7 +94,7 @@ async def test_a_product_that_never_came_in_can_be_waited_for(tx, published):
 async def test_the_first_receipt_of_a_product_serves_who_waits_for_it(tx, published):
     await put_product(tx, a_product())
     order = an_order(("SOAP", 2), policy=Policy.ALLOW_BACKORDER)
-    await handlers.reserve_orders(tx, [placed(order)])
+    await follow_orders(tx, [placed(order)])
 
     await stocked(tx, ("SOAP", 3))
 
@@ -97,11 +105,11 @@ async def test_the_first_receipt_of_a_product_serves_who_waits_for_it(tx, publis
 async def test_an_order_announced_again_is_answered_as_it_stands(tx, published):
     await stocked(tx, ("SOAP", 5))
     order = an_order(("SOAP", 7), policy=Policy.ALLOW_BACKORDER)
-    await handlers.reserve_orders(tx, [placed(order)])
+    await follow_orders(tx, [placed(order)])
     await receive_goods(tx, a_delivery(("SOAP", 1)), actor="staff")
     moved = await quantities(tx, "movements")
 
-    await handlers.reserve_orders(tx, [placed(order)])
+    await follow_orders(tx, [placed(order)])
 
     *_, before, answer = await published()
     assert answer == before
@@ -113,7 +121,7 @@ async def test_an_order_announced_twice_at_once_is_reserved_once(tx, published):
     await stocked(tx, ("SOAP", 5))
     order = an_order(("SOAP", 2))
 
-    await handlers.reserve_orders(tx, [placed(order), placed(order)])
+    await follow_orders(tx, [placed(order), placed(order)])
 
     assert [a.subject for a in await published()].count(str(order.order_id)) == 1
     await assert_books_agree(tx)
@@ -122,9 +130,9 @@ async def test_an_order_announced_twice_at_once_is_reserved_once(tx, published):
 async def test_new_and_known_orders_of_a_batch_are_all_answered(tx, published):
     await stocked(tx, ("SOAP", 5))
     known, new = an_order(("SOAP", 2)), an_order(("SOAP", 2))
-    await handlers.reserve_orders(tx, [placed(known)])
+    await follow_orders(tx, [placed(known)])
 
-    await handlers.reserve_orders(tx, [placed(new), placed(known)])
+    await follow_orders(tx, [placed(new), placed(known)])
 
     answered = {a.subject: a.data.version for a in (await published())[-2:]}
     assert answered == {str(known.order_id): 1, str(new.order_id): 1}
@@ -134,11 +142,22 @@ async def test_orders_are_served_in_the_order_in_which_they_were_placed(tx):
     await stocked(tx, ("SOAP", 1))
     late, early = an_order(("SOAP", 1), placed_after_s=9), an_order(("SOAP", 1))
 
-    await handlers.reserve_orders(tx, [placed(late), placed(early)])
+    await follow_orders(tx, [placed(late), placed(early)])
 
     rows = await quantities(tx, "reservation_lines")
     reserved = {row["order_id"]: row["reserved"] for row in rows}
     assert reserved == {early.order_id: 1, late.order_id: 0}
+
+
+def statements_of(tx: Tx) -> list[str]:
+    """What the transaction asks the database from now on."""
+    statements: list[str] = []
+    event.listen(
+        tx.sync_connection,
+        "before_cursor_execute",
+        lambda *seen: statements.append(seen[2]),
+    )
+    return statements
 
 
 async def test_the_statements_of_a_batch_do_not_grow_with_it(database):
@@ -148,16 +167,28 @@ async def test_the_statements_of_a_batch_do_not_grow_with_it(database):
     for size in (2, 200):
         batch = [placed(an_order(("SOAP", 1), ("RUM", 1))) for _ in range(size)]
         async with database.begin() as tx:
-            statements: list[str] = []
-            event.listen(
-                tx.sync_connection,
-                "before_cursor_execute",
-                lambda *seen, to=statements: to.append(seen[2]),
-            )
-            await handlers.reserve_orders(tx, batch)
+            statements = statements_of(tx)
+            await follow_orders(tx, batch)
         counts.append(len(statements))
 
     assert counts == [8, 8]
+
+
+async def test_the_statements_of_cancellations_do_not_grow_with_them(database):
+    await database.transact(stocked, ("SOAP", 500), ("RUM", 500))
+    counts = []
+
+    for size in (2, 200):
+        orders = [an_order(("SOAP", 1), ("RUM", 1)) for _ in range(size)]
+        await database.transact(follow_orders, [placed(order) for order in orders])
+        batch = [cancelled(order.order_id, {1: 1, 2: 1}) for order in orders]
+        batch += [cancelled(uuid4(), {1: 1}) for _ in range(size)]
+        async with database.begin() as tx:
+            statements = statements_of(tx)
+            await follow_orders(tx, batch)
+        counts.append(len(statements))
+
+    assert counts[0] == counts[1] < 30
 
 
 async def handle_in_four_processes(
@@ -175,7 +206,7 @@ async def handle_in_four_processes(
         while batches:
             async with database.begin() as tx:  # once: a deadlock would show
                 fresh = await inbox.claim(tx, batches.pop())
-                await handlers.router.dispatch(tx, fresh)
+                await router.dispatch(tx, fresh)
 
     await asyncio.gather(*(process() for _ in range(4)))
 

@@ -19,6 +19,8 @@ async def test_the_migrations_make_the_schema_that_the_code_knows(tx):
         "UPDATE movements SET on_hand_change = 1",
         "DELETE FROM movements",
         "TRUNCATE movements",
+        "UPDATE adjustments SET delta = 1",
+        "DELETE FROM adjustments",
     ],
 )
 async def test_movements_are_never_changed(tx, change):
@@ -26,6 +28,22 @@ async def test_movements_are_never_changed(tx, change):
 
     with pytest.raises(IntegrityError, match="corrected by new rows"):
         await tx.execute(text(change))
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "cancellations",
+        "cancellation_lines",
+        "shipments",
+        "shipment_lines",
+        "return_receipts",
+        "return_receipt_lines",
+    ],
+)
+async def test_what_happened_to_orders_is_never_changed(tx, table):
+    with pytest.raises(IntegrityError, match="corrected by new rows"):
+        await tx.execute(text(f"DELETE FROM {table}"))  # noqa: S608
 
 
 @pytest.mark.parametrize(

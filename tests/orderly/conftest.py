@@ -6,6 +6,7 @@ import psutil
 import pytest
 
 from orderly.stack import postgres
+from orderly.stack.emulator import Emulator
 from orderly.stack.ports import free_port
 from orderly.stack.postgres import Postgres
 
@@ -15,6 +16,12 @@ async def server() -> AsyncIterator[Postgres]:
     """One that tests share, and leave running."""
     async with Postgres.throwaway() as server:
         yield server
+
+
+@pytest.fixture
+async def emulator() -> AsyncIterator[Emulator]:
+    async with Emulator.throwaway() as emulator:
+        yield emulator
 
 
 @pytest.fixture

@@ -1,12 +1,17 @@
 """The command as a person calls it, on a stack of the tests' own."""
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
 
 import httpx
 import psutil
@@ -16,6 +21,7 @@ from orderly.stack import postgres
 from orderly.stack.folder import Folder
 from orderly.stack.ports import PARTS, Ports
 from orderly.stack.processes import Identity
+from orderly.stack.services import LEAVES_WITHIN_S
 from tests.orderly.conftest import listening
 
 
@@ -27,16 +33,48 @@ class Command:
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603
             [sys.executable, "-m", "orderly", *arguments],
-            env=os.environ
-            | {"ORDERLY_FOLDER": str(self.folder.path), "COLUMNS": "100"},
+            env=self.env,
             check=False,
             capture_output=True,
             text=True,
         )
 
     def up(self) -> subprocess.CompletedProcess[str]:
-        options = [f"--{option}={port}" for option, port in self.ports.options()]
-        return self("up", "--detach", *options)
+        return self("up", "--detach", *self.options)
+
+    @contextmanager
+    def at_a_terminal(self, *arguments: str) -> Iterator["Terminal"]:
+        """Run it as from a shell: in the foreground, and a group of its own."""
+        with (
+            self.printed.open("w") as printed,
+            subprocess.Popen(  # noqa: S603
+                [sys.executable, "-m", "orderly", "up", *arguments, *self.options],
+                env=self.env,
+                stdout=printed,
+                stderr=printed,
+                process_group=0,
+            ) as process,
+        ):
+            terminal = Terminal(process, self.printed)
+            terminal.read("A first order, to copy:")
+            yield terminal
+
+    @property
+    def printed(self) -> Path:
+        return self.folder.path / "printed"
+
+    @property
+    def options(self) -> list[str]:
+        return [f"--{option}={port}" for option, port in self.ports.options()]
+
+    @property
+    def env(self) -> dict[str, str]:
+        """No other stack of this machine, and lines of any length."""
+        return os.environ | {
+            "ORDERLY_FOLDER": str(self.folder.path),
+            "COLUMNS": "100",
+            "NO_PROXY": "localhost",
+        }
 
     def pids(self) -> dict[str, int]:
         found = {part: Identity.read(self.folder.run_file(part)) for part in PARTS}
@@ -45,6 +83,25 @@ class Command:
             for part, identity in found.items()
             if identity and identity.process()
         }
+
+
+@dataclass(frozen=True)
+class Terminal:
+    process: subprocess.Popen[bytes]
+    printed: Path
+
+    def read(self, words: str, within_s: float = 120) -> str:
+        """What is printed, once the words are there."""
+        deadline = monotonic() + within_s
+        while words not in (text := self.printed.read_text()):
+            assert self.process.poll() is None, text
+            assert monotonic() < deadline, text
+            sleep(0.1)
+        return text
+
+    def ctrl_c(self) -> None:
+        """All that belong to the terminal's foreground get it, as from a keyboard."""
+        os.killpg(self.process.pid, signal.SIGINT)
 
 
 @pytest.fixture
@@ -86,6 +143,45 @@ def test_a_stack_runs_until_it_is_told_to_end(orderly):
 
     assert orderly("down").returncode == 0
     assert not any(map(psutil.pid_exists, replaced.values()))
+
+
+@pytest.mark.timeout(400)
+def test_ctrl_c_ends_everything_and_fresh_forgets_everything(orderly):
+    with orderly.at_a_terminal() as terminal:
+        order = place_what_is_printed(orderly, terminal.read("}'"))
+        assert order["status"] == "confirmed"
+        parts = orderly.pids()
+        terminal.ctrl_c()
+        assert terminal.process.wait(60) == 0
+    assert "everything has ended; the data is kept" in terminal.printed.read_text()
+    assert not any(map(psutil.pid_exists, parts.values()))
+
+    with orderly.at_a_terminal("--fresh") as terminal:
+        assert "forgot everything" in terminal.printed.read_text()
+        first = place_what_is_printed(orderly, terminal.read("}'"))
+        assert (first["status"], first["number"]) == ("confirmed", order["number"])
+
+        # One that does not listen is not waited for by who presses it twice.
+        parts = orderly.pids()
+        os.kill(parts["inventory"], signal.SIGSTOP)
+        terminal.ctrl_c()
+        terminal.read("leaving")
+        terminal.ctrl_c()
+        assert terminal.process.wait(LEAVES_WITHIN_S - 5) == 0
+    assert not any(map(psutil.pid_exists, parts.values()))
+
+
+def place_what_is_printed(orderly: Command, printed: str) -> Any:
+    """Do with the first order what it is printed for."""
+    (command,) = re.findall(r"^curl .*?}'$", printed, re.MULTILINE | re.DOTALL)
+    placed = subprocess.run(  # noqa: S603
+        ["bash", "-c", command],  # noqa: S607
+        env=orderly.env,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return json.loads(placed.stdout)
 
 
 def started(orderly: Command) -> dict[str, int]:

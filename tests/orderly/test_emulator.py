@@ -1,19 +1,9 @@
 import os
 import signal
-from collections.abc import AsyncIterator
-
-import pytest
 
 from chassis.topology import provision
 from contracts.topology import ORDERS, ORDERS_INTAKE, TOPOLOGY
-from orderly.stack.emulator import Emulator
 from tests.orderly.conftest import listening
-
-
-@pytest.fixture
-async def emulator() -> AsyncIterator[Emulator]:
-    async with Emulator.throwaway() as emulator:
-        yield emulator
 
 
 async def test_it_listens_on_loopback_alone(emulator):

@@ -119,7 +119,11 @@ async def test_one_that_dies_is_started_again(tmp_path, told):
     await sleeper.stop()
 
 
-async def test_one_that_cannot_be_started_is_tried_again(tmp_path, told):
+@pytest.mark.parametrize(
+    "failure",
+    [StackError("not yet"), OSError("not yet"), ExceptionGroup("not yet", [OSError()])],
+)
+async def test_one_that_cannot_be_started_is_tried_again(tmp_path, told, failure):
     sleeper = Sleeper(tmp_path, "")
     await sleeper.start()
     attempts = 0
@@ -128,7 +132,7 @@ async def test_one_that_cannot_be_started_is_tried_again(tmp_path, told):
         nonlocal attempts
         attempts += 1
         if attempts == 1:
-            raise StackError("not yet")
+            raise failure
 
     keeping = asyncio.create_task(keep(sleeper, start_at_the_second_attempt, told))
 

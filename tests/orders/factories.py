@@ -1,6 +1,8 @@
 """Orders and what is said about them: complete, unless the test says otherwise."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,16 +14,22 @@ from contracts.accounting import (
     PaymentStatus,
     RefundRequested,
 )
-from contracts.inventory import ReservationChanged
+from contracts.inventory import Condition, ReservationChanged
 from contracts.inventory import ReservedLine as AnnouncedLine
 from contracts.orders import Channel, PaymentMethod, Policy
-from orders.domain.orders import (
-    Address,
-    Line,
-    Order,
-    Payment,
+from orders.api.bodies import EXAMPLE
+from orders.domain.cancellations import Cancellation, request_cancellation
+from orders.domain.lines import Line, Units
+from orders.domain.orders import Address, Order, Payment, Shipping
+from orders.domain.returns import Return, authorise_return
+from orders.domain.snapshots import (
+    Answer,
+    MovedLine,
+    Receipt,
+    ReleasedLine,
     ReservedLine,
-    Shipping,
+    ReturnedLine,
+    Shipment,
     Snapshot,
 )
 
@@ -99,8 +107,89 @@ def units(requested: int = 2, **where: int) -> ReservedLine:
     return ReservedLine(requested=requested, **(nowhere | where))
 
 
-def a_snapshot(*lines: ReservedLine, version: int = 1) -> Snapshot:
-    return Snapshot(version=version, lines=dict(enumerate(lines, start=1)))
+def a_snapshot(*lines: ReservedLine, version: int = 1, **lists: Any) -> Snapshot:
+    """What has shipped or come back did so at once, unless the lists say otherwise."""
+    by_line = dict(enumerate(lines, start=1))
+    shipped = {n: line.shipped for n, line in by_line.items() if line.shipped}
+    returned = {n: line.returned for n, line in by_line.items() if line.returned}
+    told: dict[str, Any] = {
+        "shipments": (a_shipment(shipped),) if shipped else (),
+        "receipts": (a_receipt(returned),) if returned else (),
+    }
+    return Snapshot(version=version, lines=by_line, **(told | lists))
+
+
+def a_shipment(shipped: Mapping[int, int], **changes: Any) -> Shipment:
+    left: dict[str, Any] = {
+        "shipment_id": uuid4(),
+        "carrier": "DHL",
+        "tracking": "JD014600",
+        "lines": tuple(
+            MovedLine(line=line, quantity=units, cost=units * 690)
+            for line, units in shipped.items()
+        ),
+        "shipped_at": NOW,
+    }
+    return Shipment(**(left | changes))
+
+
+def a_receipt(returned: Mapping[int, int], **changes: Any) -> Receipt:
+    came: dict[str, Any] = {
+        "receipt_id": uuid4(),
+        "return_id": uuid4(),
+        "lines": tuple(
+            ReturnedLine(
+                line=line,
+                quantity=units,
+                cost=units * 690,
+                condition=Condition.RESELLABLE,
+            )
+            for line, units in returned.items()
+        ),
+        "received_at": NOW,
+    }
+    return Receipt(**(came | changes))
+
+
+def an_answer(cancellation: Cancellation, released: Mapping[int, int]) -> Answer:
+    """So many units of what was asked for."""
+    return Answer(
+        cancellation_id=cancellation.id,
+        lines=tuple(
+            ReleasedLine(
+                line=line.line,
+                asked=line.quantity,
+                released=released.get(line.line, 0),
+            )
+            for line in cancellation.lines
+        ),
+    )
+
+
+def some(units: Mapping[int, int]) -> tuple[Units, ...]:
+    return tuple(Units(line=line, quantity=n) for line, n in units.items())
+
+
+def asking(
+    order: Order,
+    units: Mapping[int, int] | None = None,
+    others: Sequence[Cancellation] = (),
+) -> tuple[Order, Cancellation]:
+    """The order with these units, or all, asked to be cancelled."""
+    wanted = None if units is None else some(units)
+    asking, cancellation, _ = request_cancellation(
+        order, wanted, others, id=uuid4(), reason=None, at=LATER
+    )
+    return asking, cancellation
+
+
+def authorising(
+    order: Order, units: Mapping[int, int], others: Sequence[Return] = ()
+) -> tuple[Order, Return]:
+    authorising, authorised, _ = authorise_return(
+        order, some(units), others, id=uuid4(), reason=None, at=LATER
+    )
+    return authorising, authorised
 
 
 def arrived(*events: Event) -> list[Envelope[Any]]:
@@ -137,18 +226,28 @@ def on_the_wire(*events: Event) -> str:
 
 
 def reservation_changed(
-    order_id: UUID, *lines: ReservedLine, version: int = 1
+    order_id: UUID, *lines: ReservedLine, version: int = 1, **lists: Any
 ) -> ReservationChanged:
-    return ReservationChanged(
-        order_id=order_id,
-        version=version,
-        cause="order_placed",
-        lines=tuple(_announced(lines)),
+    return announced(order_id, a_snapshot(*lines, version=version, **lists))
+
+
+def announced(order_id: UUID, snapshot: Snapshot) -> ReservationChanged:
+    """The snapshot as Inventory announces it."""
+    return ReservationChanged.model_validate(
+        {
+            "order_id": order_id,
+            "version": snapshot.version,
+            "cause": "order_placed",
+            "lines": tuple(_announced(snapshot.lines.items())),
+            "cancellations": tuple(map(asdict, snapshot.answers)),
+            "shipments": tuple(map(asdict, snapshot.shipments)),
+            "returns": tuple(map(asdict, snapshot.receipts)),
+        }
     )
 
 
-def _announced(lines: Iterable[ReservedLine]) -> Iterable[AnnouncedLine]:
-    for number, line in enumerate(lines, start=1):
+def _announced(lines: Iterable[tuple[int, ReservedLine]]) -> Iterable[AnnouncedLine]:
+    for number, line in lines:
         yield AnnouncedLine(
             line=number,
             requested=line.requested,
@@ -193,35 +292,6 @@ def refund_requested(
 
 def a_body(**changes: Any) -> dict[str, Any]:
     """What a storefront sends."""
-    return {
-        "channel": "web",
-        "customer_id": "c-42",
-        "reference": "cart-9f",
-        "currency": "EUR",
-        "policy": "all_or_nothing",
-        "lines": [
-            {
-                "sku": "SOAP-5L",
-                "quantity": 2,
-                "unit_price": 1250,
-                "discount": 0,
-                "tax": 475,
-            }
-        ],
-        "shipping": {"price": 490, "tax": 93},
-        "ship_to": {
-            "name": "Ada Byron",
-            "line1": "1 Quay St",
-            "city": "Cork",
-            "postal_code": "T12",
-            "country": "IE",
-        },
-        "payment": {
-            "method": "prepaid",
-            "provider": "acme-pay",
-            "reference": uuid4().hex,
-            "captured": 3558,
-        },
-        "hold_id": None,
-        "total": 3558,
-    } | changes
+    body: dict[str, Any] = deepcopy(EXAMPLE)
+    body["payment"]["reference"] = uuid4().hex
+    return body | changes

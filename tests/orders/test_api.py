@@ -1,5 +1,7 @@
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -7,6 +9,7 @@ import httpx
 import pytest
 from pydantic import TypeAdapter
 from sqlalchemy import Text, func, select
+from sqlalchemy import text as sql
 
 from chassis.bodies import parse
 from chassis.database import Database, Tx
@@ -16,6 +19,7 @@ from chassis.queues import transportable
 from chassis.testing import eventually
 from orders.api.bodies import OrderBody
 from orders.domain.orders import MAX_AMOUNT
+from orders.domain.settling import settle
 from orders.handlers.reservations import settle_orders
 from orders.schema import orders
 from orders.store import orders as store
@@ -63,7 +67,7 @@ async def stored(database: Database) -> int:
         return (await tx.execute(select(func.count()).select_from(orders))).scalar_one()
 
 
-async def settle(database: Database, order_id: str, reserved: int) -> None:
+async def have_settled(database: Database, order_id: str, reserved: int) -> None:
     snapshot = reservation_changed(UUID(order_id), units(2, reserved=reserved))
     await database.transact(settle_orders, arrived(snapshot))
 
@@ -147,7 +151,7 @@ async def test_the_same_sku_may_be_on_two_lines(client):
 async def test_a_retry_is_the_same_order_as_it_is_now(client, database):
     body, key = a_body(), uuid4().hex
     placed = (await post(client, body, key=key)).json()
-    await settle(database, placed["id"], reserved=2)
+    await have_settled(database, placed["id"], reserved=2)
 
     answer = await post(client, dict(reversed(body.items())), key=key)
 
@@ -398,7 +402,7 @@ async def test_who_prefers_to_wait_gets_the_order_decided(client, database):
     retrying = asyncio.create_task(post(client, body, key=key, **wait))
     answered, _ = await asyncio.wait({looking, retrying}, timeout=0.3)
     assert not answered
-    await settle(database, placed["id"], reserved=0)
+    await have_settled(database, placed["id"], reserved=0)
 
     for answer in await asyncio.gather(looking, retrying):
         assert answer.headers["preference-applied"] == "wait=15"
@@ -412,7 +416,7 @@ async def test_a_decision_of_another_process_ends_the_wait_too(client, database)
     async def settle_elsewhere(tx: Tx) -> None:
         """Nothing is announced here, so nothing wakes who waits here."""
         order = (await store.get_for_update(tx, {UUID(placed["id"])})).popitem()[1]
-        settled, _ = order.settle(a_snapshot(units(2, reserved=2)), LATER)
+        settled = settle(order, a_snapshot(units(2, reserved=2)), LATER).order
         await store.save(tx, [settled])
 
     looking = asyncio.create_task(client.get(path, headers=wait))
@@ -430,7 +434,7 @@ async def test_waiting_ends_with_the_time_preferred(client):
 
 async def test_nobody_waits_longer_than_the_most(client, database):
     placed = await post(client, a_body())
-    await settle(database, placed.json()["id"], reserved=2)
+    await have_settled(database, placed.json()["id"], reserved=2)
 
     answer = await client.get(
         placed.headers["location"], headers={"Prefer": "wait=3600"}
@@ -464,6 +468,43 @@ async def test_who_waits_is_answered_when_the_process_leaves(client):
     async with asyncio.timeout(5):
         answer = await waiting
     assert (answer.status_code, answer.json()["status"]) == (201, "placed")
+
+
+async def test_who_waits_gets_what_is_known_when_the_database_goes_away(
+    client, database, postgres_url
+):
+    app = client._transport.app  # noqa: SLF001
+    placing = asyncio.create_task(post(client, a_body(), prefer="wait=2"))
+
+    async def is_waiting() -> bool:
+        return bool(app.state.waiters._waiting)  # noqa: SLF001
+
+    await eventually(is_waiting)
+
+    async with away(database, postgres_url):
+        answer = await placing
+
+    assert (answer.status_code, answer.json()["status"]) == (201, "placed")
+
+
+@asynccontextmanager
+async def away(database: Database, admin_url: str) -> AsyncIterator[None]:
+    """It takes no connection meanwhile, and has lost those that were there."""
+    async with database.begin() as tx:
+        name = (await tx.execute(select(func.current_database()))).scalar_one()
+
+    async def none_left() -> bool:
+        await database.let_go()
+        return not database.in_use()
+
+    admin = Database(admin_url, application_name="tests")
+    async with admin.begin() as tx:
+        await tx.execute(sql(f'ALTER DATABASE "{name}" CONNECTION LIMIT 0'))
+    await eventually(none_left)
+    yield
+    async with admin.begin() as tx:
+        await tx.execute(sql(f'ALTER DATABASE "{name}" CONNECTION LIMIT -1'))
+    await admin.close()
 
 
 async def test_skus_that_cannot_be_seen_are_refused(client):

@@ -1,23 +1,14 @@
-from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from chassis.errors import Fault
 from contracts.accounting import PaymentStatus
 from contracts.orders import Channel
 from orders.domain.orders import (
     MAX_AMOUNT,
-    Confirmed,
-    Contradiction,
-    DecidedLine,
-    Fact,
     InvalidOrder,
     Order,
-    Rejected,
-    ReservedLine,
     Status,
     order_id,
     place,
@@ -26,11 +17,9 @@ from orders.domain.orders import (
 from tests.orders.factories import (
     LATER,
     a_line,
-    a_snapshot,
     an_order,
     on_terms,
     prepaid,
-    units,
 )
 
 
@@ -121,113 +110,6 @@ def test_the_status_follows_from_where_the_units_are(where, status):
     assert status_of(lines, rejected=True) is Status.REJECTED
 
 
-def test_enough_stock_confirms_an_order():
-    order, facts = an_order().settle(a_snapshot(units(2, reserved=2)), LATER)
-
-    assert order.status is Status.CONFIRMED
-    assert (order.decided_at, order.updated_at, order.version) == (LATER, LATER, 2)
-    assert (order.lines[0].pending, order.lines[0].reserved) == (0, 2)
-    line = DecidedLine(line=1, confirmed=2, short=0)
-    assert facts == {2: Confirmed(order_id=order.id, lines=(line,), decided_at=LATER)}
-    assert order.sequence == 2
-
-
-def test_no_stock_rejects_an_order():
-    order, facts = an_order().settle(a_snapshot(units(2)), LATER)
-
-    assert order.status is Status.REJECTED
-    assert order.lines[0].cancelled == 2
-    assert facts == {2: Rejected(order_id=order.id, decided_at=LATER)}
-
-
-def test_short_units_are_cancelled_and_the_others_confirmed():
-    placed = an_order(a_line(1), a_line(2), a_line(3, quantity=5))
-    snapshot = a_snapshot(
-        units(2, reserved=2), units(2), units(5, reserved=1, backordered=2)
-    )
-
-    order, facts = placed.settle(snapshot, LATER)
-
-    assert [line.cancelled for line in order.lines] == [0, 2, 2]
-    (confirmed,) = facts.values()
-    assert isinstance(confirmed, Confirmed)
-    assert [(line.confirmed, line.short) for line in confirmed.lines] == [
-        (2, 0),
-        (0, 2),
-        (3, 2),
-    ]
-
-
-def test_units_released_before_the_decision_count_as_confirmed():
-    order, facts = an_order().settle(a_snapshot(units(2, released=2)), LATER)
-
-    assert order.status is Status.CANCELLED
-    assert [type(fact) for fact in facts.values()] == [Confirmed]
-
-
-def test_an_older_snapshot_changes_nothing():
-    order, _ = an_order().settle(a_snapshot(units(2, reserved=2), version=3), LATER)
-
-    for version in (1, 2, 3):
-        assert order.settle(a_snapshot(units(2), version=version), LATER) == (order, {})
-
-
-def test_a_later_snapshot_moves_units_and_decides_nothing_again():
-    order, _ = an_order().settle(a_snapshot(units(2, backordered=2)), LATER)
-
-    later, facts = order.settle(a_snapshot(units(2, reserved=2), version=2), LATER)
-
-    assert (later.lines[0].reserved, later.lines[0].backordered) == (2, 0)
-    assert (later.status, facts) == (Status.CONFIRMED, {})
-
-
-def test_what_does_not_cover_the_order_yet_does_not_decide_it():
-    placed = an_order(a_line(1), a_line(2))
-
-    for snapshot in (
-        a_snapshot(),
-        a_snapshot(units(2)),
-        a_snapshot(units(1), units(2)),
-    ):
-        order, facts = placed.settle(snapshot, LATER)
-
-        assert (order.status, order.lines, facts) == (Status.PLACED, placed.lines, {})
-        assert order.reservation_version == 1
-
-
-@pytest.mark.parametrize(
-    "snapshot",
-    [
-        a_snapshot(units(2, reserved=2), units(1, reserved=1)),
-        a_snapshot(units(3, reserved=3)),
-        a_snapshot(units(2, reserved=3)),
-        a_snapshot(units(2, reserved=3, backordered=-1)),
-        a_snapshot(units(2, shipped=1, returned=2)),
-        a_snapshot(units(2, reserved=2, released=1)),
-    ],
-)
-def test_what_cannot_be_true_of_the_order_is_not_taken_over(snapshot):
-    with pytest.raises(Contradiction):
-        an_order().settle(snapshot, LATER)
-
-
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [
-        (units(2), units(2, reserved=1)),
-        (units(2, shipped=2), units(2, shipped=1, reserved=1)),
-        (units(2, shipped=2, returned=2), units(2, shipped=2, returned=1)),
-        (units(2, reserved=1), units(2, reserved=2)),
-        (units(2, reserved=1), units(1, reserved=1)),
-    ],
-)
-def test_a_decided_order_never_goes_back(first, second):
-    order, _ = an_order().settle(a_snapshot(first), LATER)
-
-    with pytest.raises(Contradiction):
-        order.settle(a_snapshot(second, version=2), LATER)
-
-
 def test_accounting_has_the_last_word_on_the_payment():
     order = an_order().account(2, PaymentStatus.REFUND_PENDING, LATER)
 
@@ -235,58 +117,3 @@ def test_accounting_has_the_last_word_on_the_payment():
     assert (order.version, order.updated_at) == (2, LATER)
     assert order.account(1, PaymentStatus.CAPTURED, LATER) is order
     assert order.account(2, PaymentStatus.CAPTURED, LATER) is order
-
-
-@st.composite
-def reserved_lines(draw: st.DrawFn, quantity: int) -> ReservedLine:
-    """Mostly what might be true of a line, now and then what cannot be."""
-    if draw(st.integers(0, 9)) == 0:
-        wild = st.integers(-1, quantity + 1)
-        return ReservedLine(
-            requested=draw(wild),
-            reserved=draw(wild),
-            backordered=draw(wild),
-            shipped=draw(wild),
-            released=draw(wild),
-            returned=draw(wild),
-        )
-    places = st.lists(
-        st.sampled_from(["reserved", "backordered", "shipped", "released"])
-    )
-    where = Counter(draw(places.map(lambda found: found[:quantity])))
-    returned = draw(st.integers(0, where["shipped"]))
-    return units(quantity, **where, returned=returned)
-
-
-snapshots = st.builds(
-    lambda version, *lines: a_snapshot(*lines, version=version),
-    st.integers(1, 8),
-    reserved_lines(3),
-    reserved_lines(2),
-)
-
-
-@given(st.lists(snapshots, max_size=12))
-def test_whatever_is_said_units_add_up_and_an_order_is_decided_once(heard):
-    order = an_order(a_line(1, quantity=3), a_line(2, quantity=2))
-    facts: dict[int, Fact] = {}
-    for snapshot in heard:
-        before = order
-        try:
-            order, news = order.settle(snapshot, LATER)
-        except Contradiction:
-            continue
-        assert not facts.keys() & news.keys()
-        facts |= news
-        assert order.reservation_version >= before.reservation_version
-        if before.status is Status.REJECTED:
-            assert order.status is Status.REJECTED
-        for line in order.lines:
-            assert line.open + line.shipped + line.cancelled == line.quantity
-            assert 0 <= line.returned <= line.shipped
-            assert min(line.pending, line.reserved, line.backordered) >= 0
-            assert line.cancelled >= 0
-
-    assert order.sequence == 1 + len(facts)
-    assert sorted(facts) == list(range(2, order.sequence + 1))
-    assert len(facts) == (order.decided_at is not None)

@@ -10,7 +10,8 @@ from chassis.topology import Topology, provision
 from contracts import topology
 from contracts.accounting import PaymentStatus
 from contracts.orders import DecidedLine, OrderConfirmed, OrderRejected
-from orders.domain.orders import Contradiction, Order, Status
+from orders.domain.orders import Order, Status
+from orders.domain.snapshots import Contradiction
 from orders.handlers import UnknownOrders
 from orders.handlers.payments import update_payments
 from orders.handlers.reservations import router as from_inventory

@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from chassis.database import DatabaseUnavailable, Tx
 from contracts.accounting import PaymentStatus
 from contracts.orders import Channel
+from orders.domain.settling import settle
 from orders.schema import order_lines, orders
 from orders.store import orders as store
 from tests.orders.factories import (
@@ -74,7 +75,7 @@ async def test_orders_are_found_by_their_payment(tx):
 
 async def test_decided_orders_are_found_among_those_waited_for(tx):
     placed, waiting = await store.add(tx, [an_order(), an_order()])
-    decided, _ = placed.settle(a_snapshot(units(2, reserved=2)), LATER)
+    decided = settle(placed, a_snapshot(units(2, reserved=2)), LATER).order
     await store.save(tx, [decided])
 
     found = await store.find_decided(tx, {str(placed.id), str(waiting.id)})
@@ -84,7 +85,7 @@ async def test_decided_orders_are_found_among_those_waited_for(tx):
 
 async def test_what_changes_of_an_order_is_saved(tx):
     placed, bystander = await store.add(tx, [an_order(), an_order()])
-    settled, _ = placed.settle(a_snapshot(units(2, reserved=1)), LATER)
+    settled = settle(placed, a_snapshot(units(2, reserved=1)), LATER).order
     changed = settled.account(4, PaymentStatus.PARTLY_REFUNDED, LATER)
 
     await store.save(tx, [changed])

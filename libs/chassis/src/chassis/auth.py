@@ -47,14 +47,24 @@ class Caller:
     customer_id: str | None
     scopes: frozenset[str]
     expires_at: float
+    issuer: str | None = None  # unless it is the first: one that came later
 
     @property
     def client(self) -> str:
-        """Whose idempotency keys these are: customers of one storefront never meet."""
-        client_id = self.client_id.replace("%", "%25").replace("/", "%2F")
-        return (
-            client_id if self.customer_id is None else f"{client_id}/{self.customer_id}"
-        )
+        """Whose idempotency keys these are.
+
+        Customers of one storefront never meet, nor do clients that two issuers happen
+        to call the same. Those of the first issuer have no prefix: order ids are made
+        of this, and stay what they are when another issuer comes.
+        """
+        client = _escaped(self.client_id)
+        if self.issuer is not None:
+            client = f"/{_escaped(self.issuer)}/{client}"
+        return client if self.customer_id is None else f"{client}/{self.customer_id}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("/", "%2F")
 
 
 class InvalidToken(Unauthenticated):
@@ -130,6 +140,7 @@ class _Keys:
 class Authenticator:
     def __init__(self, issuers: Sequence[Issuer]) -> None:
         self._issuers = {issuer.issuer: issuer for issuer in issuers}
+        self._later = {issuer.issuer for issuer in issuers[1:]}
         self._keys = {issuer.issuer: _Keys(issuer.jwks_url) for issuer in issuers}
         self._verified: OrderedDict[bytes, Caller] = OrderedDict()
 
@@ -159,7 +170,8 @@ class Authenticator:
             raise _rejected("The token is not valid here.") from error
         if issuer.client_ids and claims.client_id not in issuer.client_ids:
             raise _rejected("The token is of a client unknown here.")
-        return _caller(claims)
+        later = issuer.issuer in self._later
+        return _caller(claims, issuer.issuer if later else None)
 
     def _claimed(self, token: str) -> tuple[Issuer, str]:
         """Whose token it says it is: that alone decides which keys may prove it."""
@@ -178,7 +190,7 @@ def _meant_for_us(issuer: Issuer) -> jwt.JWTClaimsRegistry:
     return jwt.JWTClaimsRegistry(None, LEEWAY_S, **required)
 
 
-def _caller(claims: _Claims) -> Caller:
+def _caller(claims: _Claims, issuer: str | None) -> Caller:
     client_id = claims.client_id or claims.sub
     if not client_id:
         raise _rejected("The token does not say whose it is.")
@@ -188,6 +200,7 @@ def _caller(claims: _Claims) -> Caller:
         customer_id=claims.customer_id,
         scopes=frozenset(scope.removeprefix("orderly/") for scope in scopes),
         expires_at=claims.exp,
+        issuer=issuer,
     )
 
 

@@ -194,27 +194,14 @@ class Consumer:
         return len(fresh)
 
     async def _put_aside(self, letter: DeadLetter) -> None:
-        """Send to the dead letters with what is needed to understand and redrive it."""
-        now = datetime.now(UTC).isoformat()
-        attributes = {
-            "queue": self._queue.name,
-            "error": letter.reason[:1000],
-            "stack": letter.stack[-4000:],
-            "first_seen": letter.message.attributes.get("first_seen", now),
-            "last_seen": now,
-        }
-        raw = letter.raw
-        await self._aws.send(
-            self._queue.dead_letters,
-            raw if isinstance(raw, str) else json.dumps([raw], ensure_ascii=False),
-            {
-                name: _NOT_IN_XML.sub("?", value)
-                for name, value in attributes.items()
-                if value
-            },
+        await put_aside(
+            self._aws,
+            self._queue,
+            letter.raw,
+            letter.reason,
+            stack=letter.stack,
+            first_seen=letter.message.attributes.get("first_seen"),
         )
-        metrics.DEAD_LETTERS.add(1)
-        log.error("Event put aside", queue=self._queue.name, error=letter.reason)
 
     async def _delete(self, messages: Sequence[Message]) -> None:
         refused: list[NotSent] = []
@@ -265,6 +252,37 @@ class Consumer:
                 await self._or_stop(asyncio.create_task(backoff.wait()))
             else:
                 return
+
+
+async def put_aside(  # noqa: PLR0913 - a dead letter's parts
+    aws: Aws,
+    queue: Queue,
+    raw: Any,
+    reason: str,
+    *,
+    stack: str = "",
+    first_seen: str | None = None,
+) -> None:
+    """Send to the dead letters with what is needed to understand and redrive it."""
+    now = datetime.now(UTC).isoformat()
+    attributes = {
+        "queue": queue.name,
+        "error": reason[:1000],
+        "stack": stack[-4000:],
+        "first_seen": first_seen or now,
+        "last_seen": now,
+    }
+    await aws.send(
+        queue.dead_letters,
+        raw if isinstance(raw, str) else json.dumps([raw], ensure_ascii=False),
+        {
+            name: _NOT_IN_XML.sub("?", value)
+            for name, value in attributes.items()
+            if value
+        },
+    )
+    metrics.DEAD_LETTERS.add(1)
+    log.error("Event put aside", queue=queue.name, error=reason)
 
 
 async def _give_up(item: Delivered, error: Exception) -> DeadLetter:

@@ -66,6 +66,12 @@ class DatabaseTooSlow(DatabaseUnavailable):
     """A statement took too long: the database suffers, or it was asked too much."""
 
 
+class StartOver(Exception):
+    """What was read before it could be locked is not so any more."""
+
+    sqlstate = "40001"
+
+
 class Database:
     def __init__(
         self,
@@ -167,7 +173,9 @@ class Database:
 
     def in_use(self) -> int:
         """Connections that are out of the pool right now."""
-        return int(self._engine.pool.checkedout())  # type: ignore[attr-defined]
+        pool = self._engine.pool
+        # What has a size knows this; the base class of pools does not.
+        return int(pool.checkedout())  # type: ignore[attr-defined]
 
     async def let_go(self) -> None:
         """Close idle connections: a database that nobody uses may pause."""

@@ -106,8 +106,8 @@ async def _look(aws: Aws, queue: Queue, most: int) -> Look:
             if len(taken.in_hand) >= most:
                 break
         messages = list(taken.in_hand.values())[:most]
-        depth = await aws.depth(queue.dead_letters)
-    more = depth.waiting + depth.in_flight > len(messages)
+        there = await aws.depth(queue.dead_letters)
+    more = there > len(messages)
     return Look([_letter(queue, message) for message in messages], more)
 
 
@@ -185,8 +185,8 @@ class _Taken:
                 await self.aws.hide(self.queue, ten, for_s=0)
 
     async def _others_have_some(self) -> bool:
-        depth = await self.aws.depth(self.queue)
-        return depth.in_flight > len(self.in_hand)
+        found = await self.aws.count(self.queue)
+        return found.in_flight > len(self.in_hand)
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -31,8 +31,9 @@ class Fault:
 class Refused(Exception):
     """What was asked for is not done, for a reason the caller can act on."""
 
-    status: ClassVar[HTTPStatus] = HTTPStatus.BAD_REQUEST
-    code: ClassVar[str] = "refused"
+    # Of a kind of refusal; only what the framework refuses has them of its own.
+    status: HTTPStatus = HTTPStatus.BAD_REQUEST
+    code: str = "refused"
 
     def __init__(
         self,
@@ -171,8 +172,8 @@ class _FromStatus(Refused):
 
     def __init__(self, error: HTTPException) -> None:
         super().__init__(str(error.detail), headers=error.headers)
-        self.status = HTTPStatus(error.status_code)  # type: ignore[misc]
-        self.code = self.status.phrase.lower().replace(" ", "_")  # type: ignore[misc]
+        self.status = HTTPStatus(error.status_code)
+        self.code = self.status.phrase.lower().replace(" ", "_")
 
 
 class _Broken(Refused):

@@ -5,7 +5,8 @@ business key for ever, so that they change nothing either.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy import (
     Column,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Table,
     Uuid,
     bindparam,
+    delete,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -64,3 +66,11 @@ async def claim(tx: Tx, events: Sequence[Envelope[Event]]) -> list[Envelope[Even
     claimed = await tx.execute(_CLAIM, {"ids": list(distinct), "days": days})
     fresh = set(claimed.scalars())
     return [event for event in distinct.values() if event.id in fresh]
+
+
+async def release(tx: Tx, event_id: UUID, time: datetime) -> None:
+    """Have an event handled again when it comes again: it was put aside later on."""
+    day = time.astimezone(UTC).date()
+    await tx.execute(
+        delete(inbox).where(inbox.c.day == day, inbox.c.event_id == event_id)
+    )

@@ -19,6 +19,10 @@ MESSAGE_BYTES = 256 * 1024  # what SNS takes, at most
 # What a call raises when AWS does not answer, or will not do it.
 NO_ANSWER = (BotoCoreError, ClientError, OSError, TimeoutError)
 
+_WAITING = "ApproximateNumberOfMessages"
+_IN_FLIGHT = "ApproximateNumberOfMessagesNotVisible"
+_DELAYED = "ApproximateNumberOfMessagesDelayed"
+
 
 def transportable(json: str) -> str:
     """JSON text without the two characters that SQS refuses and JSON need not escape.
@@ -43,11 +47,15 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Depth:
+class Counts:
     """Messages that wait, and those that somebody has in hand. SQS says: about."""
 
     waiting: int
     in_flight: int
+
+    @property
+    def total(self) -> int:
+        return self.waiting + self.in_flight
 
 
 @dataclass(frozen=True)
@@ -114,6 +122,21 @@ class Aws:
             },
         )
 
+    async def count(self, queue: str) -> Counts:
+        answer = await self.sqs.get_queue_attributes(
+            QueueUrl=await self.queue_url(queue),
+            AttributeNames=[_WAITING, _IN_FLIGHT, _DELAYED],
+        )
+        found = answer["Attributes"]
+        return Counts(
+            waiting=int(found.get(_WAITING, 0)) + int(found.get(_DELAYED, 0)),
+            in_flight=int(found.get(_IN_FLIGHT, 0)),
+        )
+
+    async def depth(self, queue: str) -> int:
+        """About how many messages there are, those in flight and delayed too."""
+        return (await self.count(queue)).total
+
     async def receive(
         self, queue: str, *, wait_s: int = LONG_POLL_S, hide_s: int | None = None
     ) -> list[Message]:
@@ -137,20 +160,6 @@ class Aws:
     def waits_since(self, queue: str) -> datetime | None:
         """Nothing in the queue is older, as far as was seen when last received here."""
         return self._nothing_older.get(queue)
-
-    async def depth(self, queue: str) -> Depth:
-        answer = await self.sqs.get_queue_attributes(
-            QueueUrl=await self.queue_url(queue),
-            AttributeNames=[
-                "ApproximateNumberOfMessages",
-                "ApproximateNumberOfMessagesNotVisible",
-            ],
-        )
-        counts = answer["Attributes"]
-        return Depth(
-            waiting=int(counts["ApproximateNumberOfMessages"]),
-            in_flight=int(counts["ApproximateNumberOfMessagesNotVisible"]),
-        )
 
     async def delete(self, queue: str, messages: Sequence[Message]) -> list[NotSent]:
         """Delete at most ten messages."""

@@ -72,7 +72,9 @@ class ServiceSettings(BaseSettings):
     )
 
     issuers: tuple[Issuer, ...] = Field(
-        default=(), description="JSON list of {issuer, jwks_url, audience|client_ids}"
+        default=(),
+        description="JSON list of {issuer, jwks_url, audience|client_ids}; the first"
+        " stays the first, as order ids are made of its plain client ids",
     )
     cors_origins: tuple[str, ...] = Field(
         default=(), description="JSON list of origins that browsers may call from"

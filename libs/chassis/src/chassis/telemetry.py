@@ -31,68 +31,73 @@ def setup(service: str, settings: ServiceSettings) -> None:
     )
 
 
+Processors = list[structlog.typing.Processor]
+
+
 def _setup_logs(service: str, settings: ServiceSettings) -> None:
+    for_machines = settings.log_format == "json"
+    described, rendered = _for_machines(service) if for_machines else _for_people()
+    structlog.configure(
+        processors=[*described, *rendered],
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        cache_logger_on_first_use=True,
+    )
+    _setup_libraries_logs(settings.log_level, described, rendered)
+
+
+def _setup_libraries_logs(
+    level: str, described: Processors, rendered: Processors
+) -> None:
+    """Libraries speak through the standard library; they get the same form."""
+    no_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=described, processors=[no_meta, *rendered]
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
+    # A setting of its own says whether there are any.
+    logging.getLogger("uvicorn.access").setLevel(logging.INFO)
+
+
+def _for_machines(service: str) -> tuple[Processors, Processors]:
+    """How a line is described, and how it is rendered then: as JSON."""
+
     def add_service(
         _: Any, __: str, event: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
         event["service"] = service
         return event
 
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        _add_trace_id,
+    # Without the frames' variables: they hold customers' data, and keys.
+    frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [
+        *_DESCRIBED,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        add_service,
+    ], [
+        structlog.processors.ExceptionRenderer(frames),
+        structlog.processors.EventRenamer("message"),
+        structlog.processors.JSONRenderer(default=str),
     ]
-    last: list[structlog.typing.Processor]
-    if settings.log_format == "json":
-        shared += [
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-            add_service,
-        ]
-        last = [
-            # Without the frames' variables: they hold customers' data, and keys.
-            structlog.processors.ExceptionRenderer(
-                structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-            ),
-            structlog.processors.EventRenamer("message"),
-            structlog.processors.JSONRenderer(default=str),
-        ]
-    else:
-        # People look at one service, today; eight digits tell traces apart.
-        shared += [
-            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False, key="time"),
-            _shorten_trace_id,
-        ]
-        last = [
-            structlog.dev.ConsoleRenderer(
-                timestamp_key="time",
-                pad_event_to=0,
-                exception_formatter=structlog.dev.plain_traceback,
-            )
-        ]
-    structlog.configure(
-        processors=[*shared, *last],
-        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
-        cache_logger_on_first_use=True,
-    )
-    # Libraries speak through the standard library; they get the same form.
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *last,
-            ],
+
+
+def _for_people() -> tuple[Processors, Processors]:
+    """For a terminal: one service, today; eight digits tell traces apart."""
+    return [
+        *_DESCRIBED,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False, key="time"),
+        _shorten_trace_id,
+    ], [
+        structlog.dev.ConsoleRenderer(
+            timestamp_key="time",
+            pad_event_to=0,
+            exception_formatter=structlog.dev.plain_traceback,
         )
-    )
-    root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(
-        max(logging.WARNING, logging.getLevelName(settings.log_level.upper()))
-    )
-    # A setting of its own says whether there are any.
-    logging.getLogger("uvicorn.access").setLevel(logging.INFO)
+    ]
 
 
 def _add_trace_id(
@@ -104,6 +109,13 @@ def _add_trace_id(
     if span.is_valid:
         event["trace_id"] = f"{span.trace_id:032x}"
     return event
+
+
+_DESCRIBED: Processors = [
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    _add_trace_id,
+]
 
 
 def _shorten_trace_id(

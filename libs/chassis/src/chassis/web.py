@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from typing_extensions import override
 
 from chassis import errors, telemetry
 from chassis.bodies import JsonBody
@@ -53,6 +54,12 @@ _PROBLEM: Mapping[str, Any] = {
 }
 
 
+class _App(FastAPI):
+    @override
+    def openapi(self) -> dict[str, Any]:
+        return _openapi(self)
+
+
 def create_app(
     service: str,
     *,
@@ -60,7 +67,7 @@ def create_app(
     routers: Sequence[APIRouter],
     cors_origins: Sequence[str] = (),
 ) -> FastAPI:
-    app = FastAPI(
+    app = _App(
         title=f"Orderly {service}",
         description=description,
         version="1",
@@ -73,7 +80,6 @@ def create_app(
     for router in routers:
         app.include_router(router)
     errors.render_problems(app)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     if cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -1,21 +1,30 @@
 """Accounting's process: what it hears, what it serves, what comes round."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
-from accounting import api, commands
+from accounting import api
+from accounting.commands import gaps
+from accounting.commands.documents import AT_ONCE, number_documents
+from accounting.commands.gaps import Patience
 from accounting.handlers import orders, stock
 from accounting.settings import Settings
 from accounting.store.digest import DIGEST
 from accounting.store.documents import count_unnumbered
-from accounting.store.orders import count_parked
+from accounting.store.parking import count_waiting
+from accounting.store.refunds import count_failed
 from chassis import metrics, web
 from chassis.database import Database
 from chassis.lifecycle import Parts, Runtime, Service
+from chassis.queues import Aws
 from chassis.timers import Timer
+from chassis.topology import Queue
 from contracts import topology
 
 NUMBER_EVERY_S = 15
 WATCH_EVERY_S = 30
+ASK_EVERY_S = 15
+PUT_ASIDE_EVERY_S = 60
 
 UNNUMBERED = metrics.gauge(
     "orderly.documents.unnumbered", "{document}", "Documents without their number"
@@ -23,17 +32,40 @@ UNNUMBERED = metrics.gauge(
 PARKED = metrics.gauge(
     "orderly.facts.parked", "{event}", "Facts of orders that wait for an earlier one"
 )
+MISSING = metrics.gauge(
+    "orderly.facts.missing", "{order}", "Orders with a gap that does not heal"
+)
+REFUSED = metrics.gauge(
+    "orderly.facts.refused", "{event}", "Parked facts that cannot be entered"
+)
+FAILED_REFUNDS = metrics.gauge(
+    "orderly.refunds.failed", "{refund}", "Refunds that did not get through"
+)
 
 
 def build(runtime: Runtime[Settings]) -> Parts:
+    settings = runtime.settings
     app = web.create_app(
         "accounting",
-        description="The books: accounts, entries, invoices, refunds.",
+        description="The books: accounts, entries, invoices, refunds, payments.",
         routers=api.ROUTERS,
-        cors_origins=runtime.settings.cors_origins,
+        cors_origins=settings.cors_origins,
     )
-    database = runtime.database
-    timers = (numberer(database), watch(database))
+    app.state.gateway_secrets = [
+        secret.get_secret_value() for secret in settings.gateway_secrets
+    ]
+    patience = Patience(
+        asks_after=timedelta(seconds=settings.gap_asked_after_s),
+        alarms_after=timedelta(seconds=settings.gap_alarm_after_s),
+    )
+    database, aws = runtime.database, runtime.aws
+    queue = topology.ACCOUNTING_FROM_ORDERS
+    timers = (
+        numberer(database),
+        watch(database, patience),
+        asker(database, aws, queue, patience),
+        clerk(database, aws, queue),
+    )
     return Parts(app=app, timers=timers, digest=DIGEST)
 
 
@@ -41,7 +73,7 @@ def numberer(database: Database) -> Timer:
     """Numbers documents as soon as they are committed, and what a crash left."""
 
     async def work() -> bool:
-        while await database.transact(commands.number_documents) == commands.AT_ONCE:
+        while await database.transact(number_documents) == AT_ONCE:
             pass
         return False
 
@@ -54,17 +86,48 @@ def numberer(database: Database) -> Timer:
     return timer
 
 
-def watch(database: Database) -> Timer:
+def watch(database: Database, patience: Patience) -> Timer:
     """Shows what is left over, for as long as something is."""
 
     async def work() -> bool:
-        parked = await database.transact(count_parked)
+        waiting = await database.transact(count_waiting, patience.alarms_after)
         unnumbered = await database.transact(count_unnumbered)
-        PARKED.set(parked)
+        PARKED.set(waiting.parked)
+        REFUSED.set(waiting.refused)
+        MISSING.set(waiting.overdue)
         UNNUMBERED.set(unnumbered)
-        return parked + unnumbered > 0
+        FAILED_REFUNDS.set(await database.transact(count_failed))
+        return waiting.parked + unnumbered > 0
 
     return Timer(name="watch", every_s=WATCH_EVERY_S, work=work)
+
+
+def asker(database: Database, aws: Aws, queue: Queue, patience: Patience) -> Timer:
+    """Asks for facts that do not come, for as long as others wait for them."""
+
+    async def work() -> bool:
+        waiting = await database.transact(count_waiting, patience.asks_after)
+        if waiting.overdue:
+            await gaps.ask_for_missing(database, aws, queue, patience)
+        return waiting.parked > 0
+
+    every_s = min(ASK_EVERY_S, patience.asks_after.total_seconds())
+    return Timer(name="asker", every_s=every_s, work=work)
+
+
+def clerk(database: Database, aws: Aws, queue: Queue) -> Timer:
+    """Puts refused facts among the dead letters, as soon as they are refused."""
+
+    async def work() -> bool:
+        return await gaps.put_refused_aside(database, aws, queue) > 0
+
+    def nudge(subjects: Sequence[str]) -> None:
+        if orders.REFUSED in subjects:
+            timer.nudge()
+
+    timer = Timer(name="clerk", every_s=PUT_ASIDE_EVERY_S, work=work)
+    database.on_announced(nudge)
+    return timer
 
 
 SERVICE = Service(

@@ -9,6 +9,7 @@ from sqlalchemy import (
     DateTime,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
@@ -29,7 +30,8 @@ order_cursors = Table(
     Column("applied", BigInteger, nullable=False, server_default="0"),
 )
 
-# Facts that came before their turn.
+# Facts that came before their turn, and, with its reason, one that cannot be entered
+# now that its turn has come: its message is long gone, so it is put aside from here.
 parked_facts = Table(
     "parked_facts",
     metadata,
@@ -45,7 +47,21 @@ parked_facts = Table(
         nullable=False,
         server_default=text("now()"),
     ),
+    Column("traceparent", Text),
+    Column("refused", Text),
+    Column("put_aside_at", DateTime(timezone=True)),
     PrimaryKeyConstraint("order_id", "sequence"),
+)
+
+# Orders whose next fact did not arrive, and how often Orders was asked for it.
+gaps = Table(
+    "gaps",
+    metadata,
+    Column("order_id", Uuid, primary_key=True),
+    Column("from_sequence", BigInteger, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False),
+    Column("asked", Integer, nullable=False),
+    Column("asked_at", DateTime(timezone=True), nullable=False),
 )
 
 orders = Table(
@@ -67,6 +83,12 @@ orders = Table(
     Column("placed_on", Date, nullable=False),
     Column("payment_version", Integer, nullable=False),
     Column("payment_status", Text, nullable=False),
+    Column("stage", Text, nullable=False, server_default="placed"),
+    Column("invoiced", BigInteger, nullable=False, server_default="0"),
+    Column("credited", BigInteger, nullable=False, server_default="0"),
+    Column("paid", BigInteger, nullable=False, server_default="0"),
+    Column("to_refund", BigInteger, nullable=False, server_default="0"),
+    Column("refunded", BigInteger, nullable=False, server_default="0"),
 )
 
 order_lines = Table(
@@ -84,6 +106,7 @@ order_lines = Table(
     Column("shipped", Integer, nullable=False),
     Column("cancelled", Integer, nullable=False),
     Column("returned", Integer, nullable=False),
+    Column("shipped_runs", JSON, nullable=False, server_default="[]"),
     PrimaryKeyConstraint("order_id", "line"),
     CheckConstraint(
         "least(short, shipped, cancelled) >= 0"
@@ -147,8 +170,14 @@ documents = Table(
     Column("tax", BigInteger, nullable=False),
     Column("total", BigInteger, nullable=False),
     Column("paid", BigInteger, nullable=False),
+    # Of an invoice: by credit notes. Of a credit note: on invoices of its order.
+    Column("credited", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("number", name="documents_number"),
     CheckConstraint("net + tax = total", name="documents_add_up"),
+    CheckConstraint(
+        "least(paid, credited) >= 0 AND paid + credited <= total",
+        name="documents_settled",
+    ),
     Index("documents_unnumbered", "id", postgresql_where=text("number IS NULL")),
     Index("documents_of_order", "order_id"),
     Index("documents_of_customer", "customer_id", "id"),
@@ -180,10 +209,57 @@ refunds = Table(
         nullable=False,
         server_default=text("now()"),
     ),
+    Column("settled_at", DateTime(timezone=True)),
+    Column("failure", Text),
     CheckConstraint("amount > 0", name="refunds_amount"),
     CheckConstraint(
         "status IN ('requested', 'settled', 'failed')", name="refunds_status"
     ),
     Index("refunds_of_order", "order_id"),
     Index("refunds_open", "id", postgresql_where=text("status = 'requested'")),
+)
+
+# What the gateway reported, for ever: it may report a thing twice, however late.
+gateway_events = Table(
+    "gateway_events",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("occurred_at", DateTime(timezone=True), nullable=False),
+    Column("data", JSON, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column(
+        "received_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=text("now()"),
+    ),
+)
+
+# Of customers on terms. What is not allocated to an invoice stays to their credit.
+payments = Table(
+    "payments",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("customer_id", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("received_on", Date, nullable=False),
+    Column("unallocated", BigInteger, nullable=False),
+    CheckConstraint(
+        "amount > 0 AND unallocated BETWEEN 0 AND amount", name="payments_amount"
+    ),
+    Index("payments_of_customer", "customer_id", "id"),
+)
+
+payment_allocations = Table(
+    "payment_allocations",
+    metadata,
+    Column("payment_id", Uuid, nullable=False),
+    Column("document_id", Uuid, nullable=False),
+    Column("place", SmallInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    PrimaryKeyConstraint("payment_id", "document_id"),
+    CheckConstraint("amount >= 0", name="payment_allocations_amount"),
 )

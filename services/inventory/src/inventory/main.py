@@ -7,6 +7,7 @@ from inventory import api
 from inventory.handlers import orders
 from inventory.settings import Settings
 from inventory.store.digest import DIGEST
+from inventory.sweeping import Sweeper
 
 DESCRIPTION = "Owns stock, reservations, shipments and physical returns."
 
@@ -18,7 +19,8 @@ def build(runtime: Runtime[Settings]) -> Parts:
         routers=api.ROUTERS,
         cors_origins=runtime.settings.cors_origins,
     )
-    return Parts(app=app, digest=DIGEST)
+    sweeper = Sweeper(runtime.database, runtime.aws, topology.INVENTORY_FROM_ORDERS)
+    return Parts(app=app, timers=(sweeper.timer,), digest=DIGEST)
 
 
 SERVICE = Service(

@@ -8,6 +8,8 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -23,14 +25,21 @@ from sqlalchemy import (
 
 from contracts.accounting import PaymentStatus
 from contracts.orders import Channel, PaymentMethod, Policy
+from orders.domain.cancellations import CancellationStatus
 from orders.domain.orders import Attention, Status
 
 metadata = MetaData()
 
 
-def _one_of(column: str, words: Iterable[str]) -> CheckConstraint:
+def _one_of(
+    column: str, words: Iterable[str], *, table: str = "orders"
+) -> CheckConstraint:
     listed = ", ".join(f"'{word}'" for word in words)
-    return CheckConstraint(f"{column} IN ({listed})", name=f"orders_{column}")
+    return CheckConstraint(f"{column} IN ({listed})", name=f"{table}_{column}")
+
+
+def _counter(column: str) -> Column[int]:
+    return Column(column, Integer, nullable=False, server_default="0")
 
 
 order_number = Sequence("order_number", start=1_000_001, metadata=metadata)
@@ -75,6 +84,11 @@ orders = Table(
     Column("placed_at", DateTime(timezone=True), nullable=False),
     Column("decided_at", DateTime(timezone=True)),
     Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("rescue_at", DateTime(timezone=True)),
+    # How many of what Inventory lists were announced: its lists only grow.
+    _counter("answers_announced"),
+    _counter("shipments_announced"),
+    _counter("receipts_announced"),
     _one_of("channel", Channel),
     _one_of("policy", Policy),
     _one_of("status", Status),
@@ -95,6 +109,14 @@ orders = Table(
     CheckConstraint(
         f"(status = '{Status.PLACED}') = (decided_at IS NULL)", name="orders_decided"
     ),
+    CheckConstraint(
+        "answers_announced >= 0 AND shipments_announced >= 0"
+        " AND receipts_announced >= 0",
+        name="orders_announced",
+    ),
+    CheckConstraint(
+        "rescue_at IS NULL OR decided_at IS NULL", name="orders_rescue_undecided"
+    ),
 )
 
 # One payment, one order.
@@ -106,6 +128,28 @@ Index(
     postgresql_where=text("payment_provider IS NOT NULL"),
 )
 
+# What is listed is listed newest first: each filter's index ends in that order, so that
+# a page costs what is on it, however many orders there are.
+_NEWEST = (orders.c.placed_at, orders.c.id)
+Index("orders_newest", *_NEWEST)
+Index("orders_by_status", orders.c.status, *_NEWEST)
+Index("orders_by_channel", orders.c.channel, *_NEWEST)
+Index("orders_by_customer", orders.c.customer_id, *_NEWEST)
+Index(
+    "orders_by_reference",
+    orders.c.reference,
+    *_NEWEST,
+    postgresql_where=text("reference IS NOT NULL"),
+)
+
+# The watchdog's: small, for nearly every order is decided.
+Index(
+    "orders_undecided",
+    orders.c.rescue_at,
+    orders.c.placed_at,
+    postgresql_where=text("decided_at IS NULL"),
+)
+
 # No foreign key to orders: both are written by one transaction and never deleted, and
 # checking it again would make placing 1.4 times as expensive.
 order_lines = Table(
@@ -113,6 +157,13 @@ order_lines = Table(
     metadata,
     Column("order_id", Uuid, nullable=False),
     Column("line", SmallInteger, nullable=False),
+    # The order's: here too, so that the orders with a SKU are listed by an index.
+    Column(
+        "placed_at",
+        DateTime(timezone=True),
+        server_default=text("now()"),
+        nullable=False,
+    ),
     Column("sku", Text, nullable=False),
     Column("quantity", Integer, nullable=False),
     Column("unit_price", BigInteger, nullable=False),
@@ -138,5 +189,93 @@ order_lines = Table(
         "unit_price >= 0 AND tax >= 0"
         " AND discount BETWEEN 0 AND quantity::numeric * unit_price",
         name="order_lines_amounts",
+    ),
+)
+
+Index(
+    "order_lines_by_sku",
+    order_lines.c.sku,
+    order_lines.c.placed_at,
+    order_lines.c.order_id,
+)
+
+cancellations = Table(
+    "cancellations",
+    metadata,
+    Column("order_id", Uuid, ForeignKey("orders.id"), nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("reason", Text),
+    Column("requested_at", DateTime(timezone=True), nullable=False),
+    Column("decided_at", DateTime(timezone=True)),
+    Column("rescue_at", DateTime(timezone=True)),
+    PrimaryKeyConstraint("order_id", "id"),
+    _one_of("status", CancellationStatus, table="cancellations"),
+    CheckConstraint(
+        f"(status = '{CancellationStatus.REQUESTED}') = (decided_at IS NULL)",
+        name="cancellations_decided",
+    ),
+    CheckConstraint(
+        "rescue_at IS NULL OR decided_at IS NULL", name="cancellations_rescue_open"
+    ),
+)
+Index(
+    "cancellations_open",
+    cancellations.c.rescue_at,
+    cancellations.c.requested_at,
+    postgresql_where=text("decided_at IS NULL"),
+)
+
+cancellation_lines = Table(
+    "cancellation_lines",
+    metadata,
+    Column("order_id", Uuid, nullable=False),
+    Column("cancellation_id", Uuid, nullable=False),
+    Column("line", SmallInteger, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("cancelled", Integer, nullable=False),
+    PrimaryKeyConstraint("order_id", "cancellation_id", "line"),
+    ForeignKeyConstraint(
+        ("order_id", "cancellation_id"), ("cancellations.order_id", "cancellations.id")
+    ),
+    CheckConstraint("quantity >= 1", name="cancellation_lines_quantity"),
+    CheckConstraint(
+        "cancelled BETWEEN 0 AND quantity", name="cancellation_lines_cancelled"
+    ),
+)
+
+# What was never authorised has come all the same: then only `received_at` is known.
+returns = Table(
+    "returns",
+    metadata,
+    Column("order_id", Uuid, ForeignKey("orders.id"), nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("reason", Text),
+    Column("authorised_at", DateTime(timezone=True)),
+    Column("expires_at", DateTime(timezone=True)),
+    Column("received_at", DateTime(timezone=True)),
+    PrimaryKeyConstraint("order_id", "id"),
+    CheckConstraint(
+        "CASE WHEN authorised_at IS NULL"
+        " THEN expires_at IS NULL AND received_at IS NOT NULL"
+        " ELSE expires_at IS NOT NULL AND expires_at > authorised_at END",
+        name="returns_authorised",
+    ),
+)
+
+return_lines = Table(
+    "return_lines",
+    metadata,
+    Column("order_id", Uuid, nullable=False),
+    Column("return_id", Uuid, nullable=False),
+    Column("line", SmallInteger, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("received", Integer, nullable=False),
+    PrimaryKeyConstraint("order_id", "return_id", "line"),
+    ForeignKeyConstraint(("order_id", "return_id"), ("returns.order_id", "returns.id")),
+    CheckConstraint(
+        "quantity >= 0 AND received >= 0 AND quantity + received >= 1",
+        name="return_lines_units",
     ),
 )

@@ -57,8 +57,8 @@ async def list_queues(request: Request) -> Response:
 async def _look(aws: Aws, queue: Queue) -> QueueView:
     try:
         async with asyncio.timeout(ANSWERS_WITHIN_S):
-            depth, dead = await asyncio.gather(
-                aws.depth(queue.name), aws.depth(queue.dead_letters)
+            found, dead = await asyncio.gather(
+                aws.count(queue.name), aws.depth(queue.dead_letters)
             )
     except NO_ANSWER as error:
         return QueueView(
@@ -71,10 +71,10 @@ async def _look(aws: Aws, queue: Queue) -> QueueView:
         )
     return QueueView(
         name=queue.name,
-        depth=depth.waiting,
-        in_flight=depth.in_flight,
-        age=_age(aws, queue) if depth.waiting + depth.in_flight else 0,
-        dead_letters=dead.waiting + dead.in_flight,  # in flight: somebody looks
+        depth=found.waiting,
+        in_flight=found.in_flight,
+        age=_age(aws, queue) if found.total else 0,
+        dead_letters=dead,  # in flight: somebody looks
         error=None,
     )
 

@@ -180,7 +180,7 @@ class Postgres(Part):
             cwd="/",
             **(self.account.popen_options if self.account else {}),
         ).stdout
-        return re.search(r"\d+", printed)[0]  # type: ignore[index]
+        return str(re.findall(r"\d+", printed)[0])
 
     async def _make_data(self) -> None:
         """Make it under another name, so that it is there whole or not at all."""

@@ -18,6 +18,8 @@ NAMES = ("orders", "inventory", "accounting")
 SERVES_WITHIN_S = 60.0
 # What the platform gives a service between SIGTERM and SIGKILL, less a little.
 LEAVES_WITHIN_S = 25.0
+# What stands in for a payment gateway here signs with it; a real one has its own.
+GATEWAY_SECRET = "local"  # noqa: S105
 PYTHON = Path(sys.prefix) / "bin" / "python"
 
 
@@ -82,6 +84,7 @@ def shared_environment(issuer: str, aws: Mapping[str, str]) -> dict[str, str]:
         "audience": tokens.AUDIENCE,
     }
     return {
+        "ACCOUNTING_GATEWAY_SECRETS": json.dumps([GATEWAY_SECRET]),
         **given,
         **aws,
         "ORDERLY_ISSUERS": json.dumps([accepted]),

@@ -13,18 +13,16 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
-from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy.exc import ProgrammingError
 
 from chassis import migrations
 from chassis.database import Database
-from chassis.queues import Aws
 from chassis.topology import provision
-from contracts.topology import ORDERS_INTAKE, TOPOLOGY
+from contracts.topology import TOPOLOGY
 from orderly import demo
 from orderly.errors import StackError
 from orderly.republish import republish
-from orderly.stack import postgres, services
+from orderly.stack import intake, postgres, services
 from orderly.stack.emulator import Emulator
 from orderly.stack.folder import Folder, State
 from orderly.stack.gateway import Gateway
@@ -36,7 +34,6 @@ from orderly.stack.services import Service
 from orderly.tokens import Signer, load_key
 
 READY_WITHIN_S = 60.0
-INTAKE_DRAINED_WITHIN_S = 20.0
 LEAVES_WITHIN_S = 25.0
 # After the services; who needs others goes before them.
 ORDER_OF_LEAVING = ("gateway", "emulator", "postgres")
@@ -127,7 +124,7 @@ class Stack:
         """End everything; nothing of it runs when this returns."""
         self._note(ready=False)
         if self._keepers:
-            await self._drain_intake()
+            await self._stop_taking_orders()
         for keeper in self._keepers.values():
             keeper.cancel()
         self._keepers = {}
@@ -262,24 +259,12 @@ class Stack:
         else:
             await self._start_part(part)
 
-    async def _drain_intake(self) -> None:
-        """See that no order is left where it would be forgotten."""
-        deadline = monotonic() + INTAKE_DRAINED_WITHIN_S
-        told = False
-        try:
-            async with self.emulator.connect() as aws:
-                while waiting := await _depth(aws, ORDERS_INTAKE.name):
-                    if self._hurried or monotonic() > deadline:
-                        self._say(
-                            "emulator", f"forgets {waiting} orders not yet placed"
-                        )
-                        return
-                    if not told:
-                        self._say("orders", f"{waiting} orders are still to be placed")
-                        told = True
-                    await asyncio.sleep(0.2)
-        except (BotoCoreError, ClientError) as error:
-            self._say("emulator", f"does not tell what is in its queues: {error}")
+    async def _stop_taking_orders(self) -> None:
+        """Nothing more comes in; what came is placed while all the rest still runs."""
+        if keeper := self._keepers.pop("gateway", None):
+            keeper.cancel()
+        await self._stop(self.gateway)
+        await intake.drain(self.emulator, self._say, hurried=lambda: self._hurried)
 
     def _others_to_stop(self) -> list[Part]:
         return [getattr(self, name) for name in ORDER_OF_LEAVING if hasattr(self, name)]
@@ -319,11 +304,3 @@ async def _stop_leftover(folder: Folder, name: str, say: Say) -> None:
         )
         say(name, f"(pid {identity.pid}) was left from an earlier run: ended it")
     run_file.unlink(missing_ok=True)
-
-
-async def _depth(aws: Aws, queue: str) -> int:
-    counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-    answer = await aws.sqs.get_queue_attributes(
-        QueueUrl=await aws.queue_url(queue), AttributeNames=list(counts)
-    )
-    return sum(int(answer["Attributes"][count]) for count in counts)

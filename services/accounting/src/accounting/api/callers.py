@@ -6,3 +6,4 @@ from chassis.auth import Caller, needs, needs_staff
 
 Reader = Annotated[Caller, needs("accounting.read")]
 BOOKKEEPERS = needs_staff("accounting.read")
+Writer = Annotated[Caller, needs_staff("accounting.write")]

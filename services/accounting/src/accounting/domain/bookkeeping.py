@@ -1,17 +1,18 @@
 """Facts turned into books: the rules applied to what happened."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
+from typing import cast
 from uuid import UUID
 
-from accounting.domain.documents import Document, Refund, invoice
+from accounting.domain.documents import Document, Refund, Series, document
 from accounting.domain.ledger import Entry, net
-from accounting.domain.orders import Fact, Inconsistent, Order, become
-from accounting.domain.rules import ORDER_RULES, OrderRule, StockRule
+from accounting.domain.money import Money
+from accounting.domain.orders import Fact, Order, become
+from accounting.domain.rules import ORDER_RULES, Effect, OrderRule, Rule
 from accounting.domain.shares import Share
-from accounting.domain.stock import Received, Revalued
-from contracts.accounting import PaymentStatus
+from accounting.domain.stock import Adjusted, Received, Revalued
 
 
 @dataclass
@@ -23,7 +24,10 @@ class Books:
     refunds: list[Refund] = field(default_factory=list)
 
     def enter(self, order: Order | None, fact: Fact) -> Order:
-        """Do what the rules say of this fact; answer the order after it."""
+        """Do what the rules say of this fact; answer the order after it.
+
+        A fact that cannot be true leaves the books as they are.
+        """
         order, shares = become(order, fact.what)
         for rule in ORDER_RULES[type(fact.what)]:
             share = shares[rule.units]
@@ -31,19 +35,20 @@ class Books:
                 order = self._follow(rule, order, fact, share)
         return order
 
-    def enter_stock(
+    def enter_moved(
         self,
-        rule: StockRule,
-        moved: Sequence[Received] | Sequence[Revalued],
+        rule: Rule,
+        moved: Sequence[Received | Revalued | Adjusted | Money],
         *,
         event_id: UUID,
         happened_on: date,
+        order_id: UUID | None = None,
     ) -> None:
         changes = [leg.change(one, one.currency) for one in moved for leg in rule.legs]
         self._post(
             Entry(
                 rule=rule.name,
-                order_id=None,
+                order_id=order_id,
                 source_event_id=event_id,
                 effective_on=happened_on,
                 postings=net(changes),
@@ -63,12 +68,10 @@ class Books:
             )
         )
         if effect.document:
-            self.documents.append(invoice(order, fact, share))
+            self.documents.append(document(effect.document, order, fact, share))
         if effect.refund and share.total:
             self.refunds.append(_refund(order, fact, share.total))
-            position = order.position.become(PaymentStatus.REFUND_PENDING)
-            return replace(order, position=position)
-        return order
+        return _reckoned(order, effect, share.total)
 
     def _post(self, entry: Entry) -> None:
         # A free order moves no money, so there is nothing to post.
@@ -76,15 +79,21 @@ class Books:
             self.entries.append(entry)
 
 
+def _reckoned(order: Order, effect: Effect, total: int) -> Order:
+    return order.reckon(
+        invoiced=total if effect.document is Series.INVOICE else 0,
+        credited=total if effect.document is Series.CREDIT_NOTE else 0,
+        to_refund=total if effect.refund else 0,
+    )
+
+
 def _refund(order: Order, fact: Fact, amount: int) -> Refund:
-    payment = order.payment
-    if payment.provider is None or payment.reference is None:
-        raise Inconsistent(f"order {order.id} is prepaid, and nobody says how")
     return Refund(
         order_id=order.id,
         source_event_id=fact.event_id,
         amount=amount,
         currency=order.currency,
-        provider=payment.provider,
-        reference=payment.reference,
+        # Who placed a prepaid order said both.
+        provider=cast("str", order.payment.provider),
+        reference=cast("str", order.payment.reference),
     )

@@ -15,6 +15,7 @@ class Series(StrEnum):
     """Each is numbered on its own, from 1 every year."""
 
     INVOICE = "INV"
+    CREDIT_NOTE = "CRN"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,10 @@ class TaxOfRate:
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """What a customer is given. It gets its number after it is stored."""
+    """What a customer is given. It gets its number after it is stored.
+
+    `paid` of a credit note is what was given back: a prepaid one's money goes back.
+    """
 
     series: Series
     order_id: UUID
@@ -56,17 +60,18 @@ class Document:
     paid: int
 
 
-def invoice(order: Order, fact: Fact, share: Share) -> Document:
+def document(series: Series, order: Order, fact: Fact, share: Share) -> Document:
     """Dated as it is posted, so that a document and its entry are of one period."""
     payment = order.payment
+    days = payment.net_days or 0 if series is Series.INVOICE else 0
     return Document(
-        series=Series.INVOICE,
+        series=series,
         order_id=order.id,
         source_event_id=fact.event_id,
         customer_id=order.customer_id,
         currency=order.currency,
         issued_on=fact.happened_on,
-        due_on=fact.happened_on + timedelta(days=payment.net_days or 0),
+        due_on=fact.happened_on + timedelta(days=days),
         lines=_lines(share),
         taxes=_taxes(share),
         net=share.net_and_shipping,

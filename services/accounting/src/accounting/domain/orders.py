@@ -1,52 +1,17 @@
 """An order as the books know it, the facts about it, and what each moves."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from typing import Any, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
-from accounting.domain.shares import Item, Share, share
-from contracts.accounting import PaymentStatus
+from accounting.domain.lines import Inconsistent, Line
+from accounting.domain.positions import NOTHING_YET, Position, Tally
+from accounting.domain.shares import Item, Share
 from contracts.orders import Channel, PaymentMethod
-
-
-class Inconsistent(Exception):
-    """A fact that cannot be true of the order as the books know it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """`discount` and `tax` are of all units. Short units are the last ones."""
-
-    line: int
-    sku: str
-    quantity: int
-    unit_price: int
-    discount: int
-    tax: int
-    tax_rate: str | None
-    short: int = 0
-    shipped: int = 0
-    cancelled: int = 0
-    returned: int = 0
-
-    def units(self, first: int, count: int) -> Item:
-        """The `count` units that follow the `first` ones."""
-        return Item(
-            line=self.line,
-            sku=self.sku,
-            quantity=count,
-            unit_price=self.unit_price,
-            discount=self._share(self.discount, first, count),
-            tax=self._share(self.tax, first, count),
-            tax_rate=self.tax_rate,
-        )
-
-    def _share(self, whole: int, first: int, count: int) -> int:
-        return share(whole, quantity=self.quantity, first=first, units=count)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,21 +22,10 @@ class Payment:
     net_days: int | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Position:
-    """How far an order is paid or refunded; each change has a higher version."""
-
-    version: int
-    status: PaymentStatus
-
-    def become(self, status: PaymentStatus) -> "Position":
-        return Position(version=self.version + 1, status=status)
-
-
-OPENING = {
-    PaymentMethod.PREPAID: Position(version=1, status=PaymentStatus.CAPTURED),
-    PaymentMethod.TERMS: Position(version=1, status=PaymentStatus.DUE),
-}
+class Stage(StrEnum):
+    PLACED = "placed"
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +41,8 @@ class Order:
     ship_to: Mapping[str, Any]
     placed_on: date
     position: Position
+    stage: Stage = Stage.PLACED
+    tally: Tally = NOTHING_YET
 
     @property
     def ordered(self) -> Share:
@@ -97,20 +53,30 @@ class Order:
     def confirmed(self) -> Share:
         """The units that will be delivered. The first of them carry the shipping."""
         goods = tuple(
-            line.units(0, line.quantity - line.short)
-            for line in self.lines
-            if line.short < line.quantity
+            line.units(0, line.confirmed) for line in self.lines if line.confirmed
         )
         return Share(goods=goods, delivery=self.shipping)
 
     @property
     def short(self) -> Share:
         goods = tuple(
-            line.units(line.quantity - line.short, line.short)
-            for line in self.lines
-            if line.short
+            line.units(line.confirmed, line.short) for line in self.lines if line.short
         )
         return Share(goods=goods)
+
+    @property
+    def nothing_shipped(self) -> bool:
+        return not any(line.shipped for line in self.lines)
+
+    @property
+    def nothing_open(self) -> bool:
+        return not any(line.open for line in self.lines)
+
+    def reckon(self, **amounts: int) -> "Order":
+        """The order with these amounts more, and its position after them."""
+        tally = self.tally.plus(**amounts)
+        position = self.position.become(tally.status(self.payment.method))
+        return replace(self, tally=tally, position=position)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +98,30 @@ class Rejected:
     pass
 
 
-What: TypeAlias = Placed | Confirmed | Rejected
+@dataclass(frozen=True, kw_only=True)
+class Shipped:
+    """The units of each line that left, and what all of them are worth."""
+
+    units: Mapping[int, int]
+    cost: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancelled:
+    units: Mapping[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Returned:
+    """The units of each line that came back; `scrapped` is the part of their cost
+    that is lost."""
+
+    units: Mapping[int, int]
+    cost: int
+    scrapped: int
+
+
+What: TypeAlias = Placed | Confirmed | Rejected | Shipped | Cancelled | Returned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +139,9 @@ class Units(Enum):
     ORDERED = auto()
     CONFIRMED = auto()
     SHORT = auto()
+    SHIPPED = auto()
+    CANCELLED = auto()
+    RETURNED = auto()
 
 
 Shares: TypeAlias = Mapping[Units, Share]
@@ -161,9 +153,23 @@ def become(order: Order | None, what: What) -> tuple[Order, Shares]:
         case Placed():
             return _placed(order, what)
         case Confirmed():
-            return _confirmed(_known(order), what)
+            return _confirmed(_at(Stage.PLACED, order), what)
         case Rejected():
-            return _rejected(_known(order))
+            return _rejected(_at(Stage.PLACED, order))
+        case Shipped():
+            return _shipped(_at(Stage.CONFIRMED, order), what)
+        case Cancelled():
+            return _cancelled(_at(Stage.CONFIRMED, order), what)
+        case Returned():
+            return _returned(_at(Stage.CONFIRMED, order), what)
+
+
+def _at(stage: Stage, order: Order | None) -> Order:
+    if order is None:
+        raise Inconsistent("an order's first fact is not that it was placed")
+    if order.stage is not stage:
+        raise Inconsistent(f"order {order.id} is {order.stage}, not {stage}")
+    return order
 
 
 def _placed(earlier: Order | None, placed: Placed) -> tuple[Order, Shares]:
@@ -176,31 +182,69 @@ def _placed(earlier: Order | None, placed: Placed) -> tuple[Order, Shares]:
             f"order {order.id}: its parts come to {ordered.total},"
             f" its total is {placed.total}"
         )
-    return order, {Units.ORDERED: ordered}
+    if order.payment.method is PaymentMethod.TERMS:
+        return order, {Units.ORDERED: ordered}
+    if order.payment.provider is None or order.payment.reference is None:
+        raise Inconsistent(f"order {order.id} is prepaid, and nobody says how")
+    return order.reckon(paid=ordered.total), {Units.ORDERED: ordered}
 
 
 def _confirmed(order: Order, confirmed: Confirmed) -> tuple[Order, Shares]:
     decided = Counter(confirmed.confirmed) + Counter(confirmed.short)
     if decided != {line.line: line.quantity for line in order.lines}:
         raise Inconsistent(f"order {order.id} is confirmed with other quantities")
-    order = _with_short(order, confirmed.short)
+    if not any(confirmed.confirmed.values()):
+        raise Inconsistent(f"order {order.id} is confirmed without any unit")
+    order = _decided(order, Stage.CONFIRMED, confirmed.short)
     return order, {Units.CONFIRMED: order.confirmed, Units.SHORT: order.short}
 
 
 def _rejected(order: Order) -> tuple[Order, Shares]:
-    order = _with_short(order, {line.line: line.quantity for line in order.lines})
+    everything = {line.line: line.quantity for line in order.lines}
+    order = _decided(order, Stage.REJECTED, everything)
     return order, {Units.ORDERED: order.ordered}
 
 
-def _with_short(order: Order, short: Mapping[int, int]) -> Order:
-    lines = tuple(replace(line, short=short[line.line]) for line in order.lines)
-    return replace(order, lines=lines)
+def _decided(order: Order, stage: Stage, short: Mapping[int, int]) -> Order:
+    lines = tuple(replace(line, short=short.get(line.line, 0)) for line in order.lines)
+    return replace(order, stage=stage, lines=lines)
 
 
-def _known(order: Order | None) -> Order:
-    if order is None:
-        raise Inconsistent("an order's first fact is not that it was placed")
-    return order
+def _shipped(order: Order, shipped: Shipped) -> tuple[Order, Shares]:
+    after, goods = _move(order, shipped.units, Line.ship)
+    # Shipping is earned with the first shipment, whatever is in it.
+    delivery = order.shipping if order.nothing_shipped else None
+    share = Share(goods=goods, delivery=delivery, cost=shipped.cost)
+    return after, {Units.SHIPPED: share}
+
+
+def _cancelled(order: Order, cancelled: Cancelled) -> tuple[Order, Shares]:
+    after, goods = _move(order, cancelled.units, Line.cancel)
+    nothing_comes = after.nothing_open and after.nothing_shipped
+    delivery = order.shipping if nothing_comes else None
+    return after, {Units.CANCELLED: Share(goods=goods, delivery=delivery)}
+
+
+def _returned(order: Order, returned: Returned) -> tuple[Order, Shares]:
+    after, goods = _move(order, returned.units, Line.take_back)
+    share = Share(goods=goods, cost=returned.cost, scrapped=returned.scrapped)
+    return after, {Units.RETURNED: share}
+
+
+def _move(
+    order: Order,
+    units: Mapping[int, int],
+    move: Callable[[Line, int], tuple[Line, Item]],
+) -> tuple[Order, tuple[Item, ...]]:
+    """Move units of some lines; what moves, in the order of the lines."""
+    lines = {line.line: line for line in order.lines}
+    if not units or not units.keys() <= lines.keys():
+        raise Inconsistent(f"order {order.id} has no such lines: {sorted(units)}")
+    goods: list[Item] = []
+    for number in sorted(units):
+        lines[number], item = move(lines[number], units[number])
+        goods.append(item)
+    return replace(order, lines=tuple(lines.values())), tuple(goods)
 
 
 class Numbered(Protocol):

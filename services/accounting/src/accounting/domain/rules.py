@@ -9,37 +9,55 @@ from typing import Literal, TypeAlias
 
 from accounting.domain.documents import Series
 from accounting.domain.ledger import Account, Change
+from accounting.domain.money import Money
 from accounting.domain.orders import (
+    Cancelled,
     Confirmed,
     Placed,
     Rejected,
+    Returned,
+    Shipped,
     Units,
     What,
 )
 from accounting.domain.shares import Share
-from accounting.domain.stock import Received, Revalued
+from accounting.domain.stock import Adjusted, Received, Revalued
 from contracts.orders import PaymentMethod
 
-OrderAmount: TypeAlias = Literal["net_and_shipping", "tax", "total"]
+OrderAmount: TypeAlias = Literal[
+    "gross",
+    "discount",
+    "net",
+    "shipping",
+    "net_and_shipping",
+    "tax",
+    "total",
+    "cost",
+    "restocked",
+    "scrapped",
+]
 StockAmount: TypeAlias = Literal["value", "paid", "variance", "gain"]
+MoneyAmount: TypeAlias = Literal["amount", "fee", "less_fee"]
+Amount: TypeAlias = OrderAmount | StockAmount | MoneyAmount
+Moved: TypeAlias = Share | Received | Revalued | Adjusted | Money
 
 
 @dataclass(frozen=True)
 class Leg:
     account: Account
-    amount: OrderAmount | StockAmount
+    amount: Amount
     sign: Literal[1, -1]
 
-    def change(self, moved: Share | Received | Revalued, currency: str) -> Change:
+    def change(self, moved: Moved, currency: str) -> Change:
         amount: int = getattr(moved, self.amount)
         return Change(self.account, self.sign * amount, currency)
 
 
-def debit(account: Account, amount: OrderAmount | StockAmount) -> Leg:
+def debit(account: Account, amount: Amount) -> Leg:
     return Leg(account, amount, 1)
 
 
-def credit(account: Account, amount: OrderAmount | StockAmount) -> Leg:
+def credit(account: Account, amount: Amount) -> Leg:
     return Leg(account, amount, -1)
 
 
@@ -67,6 +85,14 @@ def refund(*legs: Leg) -> Effect:
     return Effect(legs, refund=True)
 
 
+def credit_note(*legs: Leg) -> Effect:
+    return Effect(legs, document=Series.CREDIT_NOTE)
+
+
+def credit_note_and_refund(*legs: Leg) -> Effect:
+    return Effect(legs, document=Series.CREDIT_NOTE, refund=True)
+
+
 @dataclass(frozen=True, kw_only=True)
 class OrderRule:
     name: str
@@ -79,7 +105,9 @@ class OrderRule:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StockRule:
+class Rule:
+    """Of what concerns goods or money alone, and no units of an order."""
+
     name: str
     legs: tuple[Leg, ...]
 
@@ -128,9 +156,66 @@ ORDER_RULES: Mapping[type[What], tuple[OrderRule, ...]] = {
             terms=NOTHING,
         ),
     ),
+    Shipped: (
+        OrderRule(
+            name="order_shipped",
+            units=Units.SHIPPED,
+            prepaid=post(
+                debit(Account.DEFERRED_REVENUE, "net_and_shipping"),
+                debit(Account.DISCOUNTS, "discount"),
+                credit(Account.SALES, "gross"),
+                credit(Account.SHIPPING_INCOME, "shipping"),
+                debit(Account.COST_OF_SALES, "cost"),
+                credit(Account.INVENTORY, "cost"),
+            ),
+            terms=invoice(
+                debit(Account.RECEIVABLES, "total"),
+                debit(Account.DISCOUNTS, "discount"),
+                credit(Account.SALES, "gross"),
+                credit(Account.SHIPPING_INCOME, "shipping"),
+                credit(Account.TAX_PAYABLE, "tax"),
+                debit(Account.COST_OF_SALES, "cost"),
+                credit(Account.INVENTORY, "cost"),
+            ),
+        ),
+    ),
+    Cancelled: (
+        OrderRule(
+            name="order_cancelled",
+            units=Units.CANCELLED,
+            prepaid=credit_note_and_refund(
+                debit(Account.DEFERRED_REVENUE, "net_and_shipping"),
+                debit(Account.TAX_PAYABLE, "tax"),
+                credit(Account.REFUNDS_PAYABLE, "total"),
+            ),
+            terms=NOTHING,
+        ),
+    ),
+    Returned: (
+        OrderRule(
+            name="order_returned",
+            units=Units.RETURNED,
+            prepaid=credit_note_and_refund(
+                debit(Account.RETURNS, "net"),
+                debit(Account.TAX_PAYABLE, "tax"),
+                credit(Account.REFUNDS_PAYABLE, "total"),
+                debit(Account.INVENTORY, "restocked"),
+                debit(Account.STOCK_LOSS, "scrapped"),
+                credit(Account.COST_OF_SALES, "cost"),
+            ),
+            terms=credit_note(
+                debit(Account.RETURNS, "net"),
+                debit(Account.TAX_PAYABLE, "tax"),
+                credit(Account.RECEIVABLES, "total"),
+                debit(Account.INVENTORY, "restocked"),
+                debit(Account.STOCK_LOSS, "scrapped"),
+                credit(Account.COST_OF_SALES, "cost"),
+            ),
+        ),
+    ),
 }
 
-STOCK_RECEIVED = StockRule(
+STOCK_RECEIVED = Rule(
     name="stock_received",
     legs=(
         debit(Account.INVENTORY, "value"),
@@ -139,10 +224,44 @@ STOCK_RECEIVED = StockRule(
     ),
 )
 
-STOCK_REVALUED = StockRule(
+STOCK_REVALUED = Rule(
     name="stock_revalued",
     legs=(
         debit(Account.INVENTORY, "gain"),
         credit(Account.PRICE_VARIANCE, "gain"),
+    ),
+)
+
+# Of a gain; a loss is a gain below nothing.
+STOCK_ADJUSTED = Rule(
+    name="stock_adjusted",
+    legs=(
+        debit(Account.INVENTORY, "gain"),
+        credit(Account.STOCK_LOSS, "gain"),
+    ),
+)
+
+REFUND_SETTLED = Rule(
+    name="refund_settled",
+    legs=(
+        debit(Account.REFUNDS_PAYABLE, "amount"),
+        credit(Account.GATEWAY_CLEARING, "amount"),
+    ),
+)
+
+GATEWAY_PAID_OUT = Rule(
+    name="gateway_paid_out",
+    legs=(
+        debit(Account.BANK, "less_fee"),
+        debit(Account.GATEWAY_FEES, "fee"),
+        credit(Account.GATEWAY_CLEARING, "amount"),
+    ),
+)
+
+PAYMENT_RECEIVED = Rule(
+    name="payment_received",
+    legs=(
+        debit(Account.BANK, "amount"),
+        credit(Account.RECEIVABLES, "amount"),
     ),
 )

@@ -49,11 +49,14 @@ def shipping(price: int, tax: int, tax_rate: str | None) -> Item | None:
 class Share:
     """The part of an order that a rule is about: units of its lines, and shipping.
 
-    `gross` and `net` are of the goods alone, `tax` is the shipping's too.
+    `gross` and `net` are of the goods alone, `tax` is the shipping's too. `cost` is
+    what moved goods are worth, `scrapped` of it what came back and cannot be sold.
     """
 
     goods: tuple[Item, ...]
     delivery: Item | None = None
+    cost: int = 0
+    scrapped: int = 0
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -86,3 +89,7 @@ class Share:
     @property
     def total(self) -> int:
         return self.net_and_shipping + self.tax
+
+    @property
+    def restocked(self) -> int:
+        return self.cost - self.scrapped

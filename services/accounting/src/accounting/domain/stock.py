@@ -1,4 +1,4 @@
-"""Goods as the books see them: what came in, and what became dearer or cheaper."""
+"""Goods as the books see them: what came in, was found or missed, or revalued."""
 
 from dataclasses import dataclass
 
@@ -37,3 +37,16 @@ class Revalued:
     @property
     def gain(self) -> int:
         return self.on_hand * (self.unit_cost - self.previous_unit_cost)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adjusted:
+    """Goods that were found (or are missing, if `delta` is negative)."""
+
+    delta: int
+    standard_cost: int
+    currency: str
+
+    @property
+    def gain(self) -> int:
+        return self.delta * self.standard_cost

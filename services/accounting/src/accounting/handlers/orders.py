@@ -1,34 +1,65 @@
 """The facts of orders, posted in the sequence in which they happened."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
+from accounting.commands.announcing import refund_requested
 from accounting.domain.bookkeeping import Books
-from accounting.domain.orders import (
-    OPENING,
-    Confirmed,
-    Fact,
-    Line,
-    Order,
-    Payment,
-    Placed,
-    Rejected,
-    What,
-    in_turn,
-)
-from accounting.domain.shares import shipping
-from accounting.store import documents, journal, orders, refunds
+from accounting.domain.documents import Document, Series
+from accounting.domain.lines import Inconsistent
+from accounting.domain.money import spread
+from accounting.domain.orders import Order, in_turn
+from accounting.handlers.facts import read_fact
+from accounting.store import documents, journal, orders, parking, receivables, refunds
+from accounting.store.parking import Refusal
 from chassis import outbox
 from chassis.database import Tx, announce
-from chassis.events import Announcement, Envelope, Event, Router
-from contracts.accounting import PaymentPosition, RefundRequested
-from contracts.orders import EVENTS, OrderConfirmed, OrderPlaced, OrderRejected
+from chassis.events import Envelope, Event, Router
+from contracts.orders import EVENTS, PaymentMethod
 
 router = Router()
 
-UNNUMBERED = "unnumbered documents"  # told to who listens to commits: the numberer
+# Told to who listens to commits: the timers that see to them.
+UNNUMBERED = "unnumbered documents"
+REFUSED = "refused facts"
+
+
+@dataclass
+class _Turns:
+    """What comes of the facts at hand: how far orders get, and what is left over."""
+
+    orders: dict[UUID, Order]
+    arrived: Collection[UUID]
+    books: Books = field(default_factory=Books)
+    reached: dict[UUID, int] = field(default_factory=dict)
+    early: list[Envelope[Event]] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+
+    def take(self, due: Sequence[Envelope[Event]]) -> None:
+        """Enter an order's facts up to the first that cannot be entered.
+
+        If that one has just arrived, its own message carries it to the dead letters,
+        without its neighbours. If it was parked, its message is long gone, and those
+        that released it are not to blame: it is refused, and what follows it waits.
+        """
+        for place, event in enumerate(due):
+            try:
+                self._enter(event)
+            except Inconsistent as wrong:
+                if event.id in self.arrived:
+                    raise
+                self.refusals.append(Refusal(event, str(wrong)))
+                self.early += due[place + 1 :]
+                return
+
+    def _enter(self, event: Envelope[Event]) -> None:
+        order_id = _order_id(event)
+        fact = read_fact(event)
+        if fact:
+            self.orders[order_id] = self.books.enter(self.orders.get(order_id), fact)
+        self.reached[order_id] = event.sequence or 0
 
 
 # All of Orders' facts in one function, also those no rule is about: they are applied in
@@ -36,108 +67,90 @@ UNNUMBERED = "unnumbered documents"  # told to who listens to commits: the numbe
 @router.on(*EVENTS)
 async def post_orders(tx: Tx, events: list[Envelope[Event]]) -> None:
     applied = await orders.hold(tx, {_order_id(event) for event in events})
-    parked = await orders.take_parked(tx, applied)
-    turns = _turns(applied, [*parked, *events])
-    await orders.park(tx, [event for _, early in turns.values() for event in early])
+    waiting = await parking.find(tx, applied)
+    due, early = _in_turn(applied, waiting, events)
 
-    due = {order_id: facts for order_id, (facts, _) in turns.items() if facts}
-    await orders.move_cursors(tx, {id_: applied[id_] + len(due[id_]) for id_ in due})
-    await _post(tx, due, begun={id_ for id_ in due if applied[id_]})
+    before = await orders.get(tx, {id_ for id_ in due if applied[id_]})
+    arrived = {event.id for event in events}
+    turns = _Turns(orders=dict(before), arrived=arrived, early=early)
+    for facts in due.values():
+        turns.take(facts)
+
+    await _note_turns(tx, turns, waiting)
+    await orders.save(tx, before, turns.orders.values())
+    await _keep(tx, turns.books, turns.orders)
 
 
 def _order_id(event: Envelope[Event]) -> UUID:
     return UUID(event.subject)
 
 
-def _turns(
-    applied: Mapping[UUID, int], events: Iterable[Envelope[Event]]
-) -> dict[UUID, tuple[list[Envelope[Event]], list[Envelope[Event]]]]:
-    """Per order the facts whose turn it is, and those that are early."""
-    of_order: defaultdict[UUID, list[Envelope[Event]]] = defaultdict(list)
+def _in_turn(
+    applied: Mapping[UUID, int],
+    waiting: Mapping[UUID, Collection[Envelope[Event]]],
+    events: Iterable[Envelope[Event]],
+) -> tuple[dict[UUID, list[Envelope[Event]]], list[Envelope[Event]]]:
+    """Per order the facts whose turn it is, and the early ones of all."""
+    of_order = defaultdict(list, {id_: list(facts) for id_, facts in waiting.items()})
     for event in events:
         of_order[_order_id(event)].append(event)
-    return {
-        order_id: in_turn(applied[order_id], facts)
-        for order_id, facts in of_order.items()
-    }
+    due: dict[UUID, list[Envelope[Event]]] = {}
+    all_early: list[Envelope[Event]] = []
+    for order_id, facts in of_order.items():
+        now, early = in_turn(applied[order_id], facts)
+        if now:
+            due[order_id] = now
+        all_early += early
+    return due, all_early
 
 
-async def _post(
-    tx: Tx, due: Mapping[UUID, list[Envelope[Event]]], begun: set[UUID]
+async def _note_turns(
+    tx: Tx,
+    turns: _Turns,
+    waiting: Mapping[UUID, Collection[Envelope[Event]]],
 ) -> None:
-    before = await orders.get(tx, begun)
-    books, after = Books(), dict(before)
-    for order_id, events in due.items():
-        for fact in filter(None, map(read_fact, events)):
-            after[order_id] = books.enter(after.get(order_id), fact)
-    await orders.save(tx, before, after.values())
+    await orders.move_cursors(tx, turns.reached)
+    await parking.forget(
+        tx, {id_: turns.reached[id_] for id_ in waiting if id_ in turns.reached}
+    )
+    await parking.park(tx, [one for one in turns.early if one.id in turns.arrived])
+    await parking.refuse(tx, turns.refusals)
+    if turns.refusals:
+        announce(tx, [REFUSED])
+
+
+async def _keep(tx: Tx, books: Books, after: Mapping[UUID, Order]) -> None:
+    """Write down what the facts brought forth, and announce the refunds."""
     await journal.add(tx, books.entries)
     await documents.add(tx, books.documents)
+    await _credit(tx, books.documents, after)
     requested = await refunds.add(tx, books.refunds)
     await outbox.publish(
-        tx, [_announced(one, after[one.refund.order_id]) for one in requested]
+        tx,
+        [refund_requested(one, after[one.refund.order_id]) for one in requested],
     )
     if books.documents:
         announce(tx, [UNNUMBERED])
 
 
-def _announced(requested: refunds.Requested, order: Order) -> Announcement:
-    refund, position = requested.refund, order.position
-    return Announcement(
-        RefundRequested(
-            order_id=refund.order_id,
-            refund_id=requested.id,
-            amount=refund.amount,
-            currency=refund.currency,
-            provider=refund.provider,
-            reference=refund.reference,
-            payment=PaymentPosition(version=position.version, status=position.status),
-        ),
-        subject=str(refund.order_id),
-    )
-
-
-def read_fact(event: Envelope[Event]) -> Fact | None:
-    """What the rules make of an event; None if they make nothing of it."""
-    match event.data:
-        case OrderPlaced() as placed:
-            what = Placed(order=read_order(placed), total=placed.total)
-            return _on(placed.placed_at, event, what)
-        case OrderConfirmed() as decided:
-            return _on(decided.decided_at, event, _confirmed(decided))
-        case OrderRejected() as decided:
-            return _on(decided.decided_at, event, Rejected())
-        case _:
-            return None
-
-
-def _on(moment: datetime, event: Envelope[Event], what: What) -> Fact:
-    return Fact(event_id=event.id, happened_on=moment.astimezone(UTC).date(), what=what)
-
-
-def _confirmed(decided: OrderConfirmed) -> Confirmed:
-    return Confirmed(
-        confirmed={line.line: line.confirmed for line in decided.lines},
-        short={line.line: line.short for line in decided.lines},
-    )
-
-
-def read_order(placed: OrderPlaced) -> Order:
-    return Order(
-        id=placed.order_id,
-        number=placed.number,
-        channel=placed.channel,
-        customer_id=placed.customer_id,
-        currency=placed.currency,
-        lines=tuple(Line(**line.model_dump()) for line in placed.lines),
-        shipping=shipping(**placed.shipping.model_dump()),
-        payment=Payment(
-            method=placed.payment.method,
-            provider=placed.payment.provider,
-            reference=placed.payment.reference,
-            net_days=placed.payment.net_days,
-        ),
-        ship_to=placed.ship_to.model_dump(),
-        placed_on=placed.placed_at.astimezone(UTC).date(),
-        position=OPENING[placed.payment.method],
-    )
+async def _credit(
+    tx: Tx, issued: Iterable[Document], after: Mapping[UUID, Order]
+) -> None:
+    """Have credit notes lessen what is open of their orders' invoices."""
+    on_terms = {
+        one.order_id
+        for one in issued
+        if one.series is Series.CREDIT_NOTE
+        and after[one.order_id].payment.method is PaymentMethod.TERMS
+    }
+    if not on_terms:
+        return
+    amounts: dict[UUID, int] = {}
+    for found in (await receivables.find_open(tx, on_terms)).values():
+        invoices = [one for one in found if one.series is Series.INVOICE]
+        notes = [one for one in found if one.series is Series.CREDIT_NOTE]
+        for these, those in ((invoices, notes), (notes, invoices)):
+            most = sum(one.open for one in those)
+            shares = spread(most, [one.open for one in these])
+            amounts |= {one.id: n for one, n in zip(these, shares, strict=True) if n}
+    await receivables.credit(tx, amounts)

@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping, func, select, text
 from uuid_utils.compat import uuid7
 
 from accounting.domain.documents import Document, DocumentLine, Series, TaxOfRate
-from accounting.domain.orders import Position
+from accounting.domain.positions import Position
 from accounting.schema import documents
 from accounting.store.orders import position
 from chassis.database import Tx, columns_of, insert_many
@@ -58,8 +58,9 @@ _NUMBER = text(
         || lpad(serial, greatest(6, length(serial)), '0')
     FROM given, orders
     WHERE documents.id = given.id AND orders.id = documents.order_id
-    RETURNING documents.number, documents.order_id, documents.customer_id,
-        documents.currency, documents.total, documents.issued_on, documents.due_on,
+    RETURNING documents.series, documents.number, documents.order_id,
+        documents.customer_id, documents.currency, documents.total,
+        documents.issued_on, documents.due_on,
         orders.payment_version, orders.payment_status
     """
 )
@@ -72,6 +73,7 @@ _COUNT_UNNUMBERED = (
 class Numbered:
     """A document that has just got its number, and how far its order is paid."""
 
+    series: Series
     number: str
     order_id: UUID
     customer_id: str
@@ -118,6 +120,7 @@ async def number(tx: Tx, most: int) -> list[Numbered]:
 
 def _numbered(row: RowMapping) -> Numbered:
     return Numbered(
+        series=Series(row["series"]),
         number=row["number"],
         order_id=row["order_id"],
         customer_id=row["customer_id"],

@@ -1,4 +1,4 @@
-"""Orders as the books know them, how far their facts are applied, and who waits."""
+"""Orders as the books know them, and how far their facts are applied."""
 
 import json
 from collections import defaultdict
@@ -6,28 +6,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    BigInteger,
-    RowMapping,
-    Uuid,
-    any_,
-    bindparam,
-    delete,
-    func,
-    select,
-    update,
-)
+from sqlalchemy import BigInteger, RowMapping, Uuid, any_, bindparam, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from accounting.domain.orders import Line, Order, Payment, Position
+from accounting.domain.lines import Line
+from accounting.domain.orders import Order, Payment, Stage
+from accounting.domain.positions import Position, Tally
 from accounting.domain.shares import shipping
-from accounting.schema import order_cursors, order_lines, orders, parked_facts
+from accounting.schema import order_cursors, order_lines, orders
 from chassis.database import Tx, columns_of, insert_many, rows_from_arrays
-from chassis.events import Envelope, Event
 from contracts.accounting import PaymentStatus
-from contracts.orders import EVENTS, Channel, PaymentMethod
+from contracts.orders import Channel, PaymentMethod
 
-_TYPES = {event.type: event for event in EVENTS}
 _GIVEN = any_(bindparam("ids", type_=ARRAY(Uuid)))
 
 _ADD_CURSORS = insert_many(order_cursors, "order_id").on_conflict_do_nothing()
@@ -63,54 +53,7 @@ async def move_cursors(tx: Tx, applied: Mapping[UUID, int]) -> None:
         await tx.execute(_MOVE_CURSORS, reached)
 
 
-_PARKED = ("order_id", "sequence", "event_id", "type", "time", "data")
-_PARK = insert_many(parked_facts, *_PARKED)
-_TAKE_PARKED = (
-    delete(parked_facts)
-    .where(parked_facts.c.order_id == _GIVEN)
-    .returning(*(parked_facts.c[name] for name in _PARKED))
-)
-
-
-async def park(tx: Tx, facts: Iterable[Envelope[Event]]) -> None:
-    rows = [
-        {
-            "order_id": UUID(fact.subject),
-            "sequence": fact.sequence,
-            "event_id": fact.id,
-            "type": fact.data.type,
-            "time": fact.time,
-            "data": fact.data.model_dump_json(),
-        }
-        for fact in facts
-    ]
-    if rows:
-        await tx.execute(_PARK, columns_of(rows, _PARKED))
-
-
-async def take_parked(tx: Tx, ids: Collection[UUID]) -> list[Envelope[Event]]:
-    """The parked facts of these orders; those still early have to be parked again."""
-    rows = await tx.execute(_TAKE_PARKED, {"ids": list(ids)})
-    return [_parked(row) for row in rows.mappings()]
-
-
-def _parked(row: RowMapping) -> Envelope[Event]:
-    return Envelope(
-        id=row["event_id"],
-        source="orderly/orders",
-        subject=str(row["order_id"]),
-        time=row["time"],
-        sequence=row["sequence"],
-        traceparent=None,
-        data=_TYPES[row["type"]].model_validate(row["data"]),
-    )
-
-
-async def count_parked(tx: Tx) -> int:
-    counted = await tx.execute(select(func.count()).select_from(parked_facts))
-    return counted.scalar_one()
-
-
+_SUMS = ("invoiced", "credited", "paid", "to_refund", "refunded")
 _ORDER = tuple(column.name for column in orders.c)
 _LINE = tuple(column.name for column in order_lines.c)
 _add_orders = insert_many(orders, *_ORDER)
@@ -118,7 +61,7 @@ _SAVE_ORDERS = _add_orders.on_conflict_do_update(
     index_elements=["id"],
     set_={
         name: _add_orders.excluded[name]
-        for name in ("payment_version", "payment_status")
+        for name in ("stage", "payment_version", "payment_status", *_SUMS)
     },
 )
 _add_lines = insert_many(order_lines, *_LINE)
@@ -126,7 +69,7 @@ _SAVE_LINES = _add_lines.on_conflict_do_update(
     index_elements=["order_id", "line"],
     set_={
         name: _add_lines.excluded[name]
-        for name in ("short", "shipped", "cancelled", "returned")
+        for name in ("short", "shipped", "cancelled", "returned", "shipped_runs")
     },
 )
 _GET_ORDERS = select(orders).where(orders.c.id == _GIVEN)
@@ -149,12 +92,12 @@ async def get(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Order]:
 
 
 async def save(tx: Tx, before: Mapping[UUID, Order], after: Iterable[Order]) -> None:
-    """Write what is new or has changed; only positions and units ever do."""
+    """Write what is new or has changed: never what was ordered."""
     changed: list[dict[str, Any]] = []
     changed_lines: list[dict[str, Any]] = []
     for order in after:
         known = before.get(order.id)
-        if known is None or known.position != order.position:
+        if known is None or _changing(known) != _changing(order):
             changed.append(_order_row(order))
         lines_before = set(known.lines) if known else set()
         changed_lines += [
@@ -166,6 +109,10 @@ async def save(tx: Tx, before: Mapping[UUID, Order], after: Iterable[Order]) -> 
         await tx.execute(_SAVE_ORDERS, columns_of(changed, _ORDER))
     if changed_lines:
         await tx.execute(_SAVE_LINES, columns_of(changed_lines, _LINE))
+
+
+def _changing(order: Order) -> tuple[Stage, Position, Tally]:
+    return order.stage, order.position, order.tally
 
 
 def _order_row(order: Order) -> dict[str, Any]:
@@ -187,6 +134,8 @@ def _order_row(order: Order) -> dict[str, Any]:
         "placed_on": order.placed_on,
         "payment_version": order.position.version,
         "payment_status": order.position.status,
+        "stage": order.stage,
+        **vars(order.tally),
     }
 
 
@@ -210,6 +159,8 @@ def _order(row: RowMapping, lines: Sequence[Line]) -> Order:
         ship_to=row["ship_to"],
         placed_on=row["placed_on"],
         position=position(row),
+        stage=Stage(row["stage"]),
+        tally=Tally(**{name: row[name] for name in _SUMS}),
     )
 
 
@@ -220,8 +171,11 @@ def position(row: RowMapping) -> Position:
 
 
 def _line_row(order_id: UUID, line: Line) -> dict[str, Any]:
-    return {"order_id": order_id, **vars(line)}
+    runs = json.dumps(line.shipped_runs)
+    return {"order_id": order_id, **vars(line), "shipped_runs": runs}
 
 
 def _line(row: RowMapping) -> Line:
-    return Line(**{name: row[name] for name in _LINE if name != "order_id"})
+    runs = tuple((first, end) for first, end in row["shipped_runs"])
+    content = {name: row[name] for name in _LINE if name != "order_id"}
+    return Line(**content | {"shipped_runs": runs})

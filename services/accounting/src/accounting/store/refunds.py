@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select, update
 from uuid_utils.compat import uuid7
 
 from accounting.domain.documents import Refund, RefundStatus
@@ -33,6 +34,7 @@ class Requested:
     id: UUID
     status: RefundStatus
     refund: Refund
+    settled_at: datetime | None = None
 
 
 async def add(tx: Tx, batch: Sequence[Refund]) -> list[Requested]:
@@ -47,6 +49,33 @@ async def add(tx: Tx, batch: Sequence[Refund]) -> list[Requested]:
         ]
         await tx.execute(_ADD, columns_of(rows, _REFUND))
     return requested
+
+
+async def get(tx: Tx, id: UUID) -> Requested | None:
+    row = (await tx.execute(select(refunds).where(refunds.c.id == id))).one_or_none()
+    return _requested(row) if row else None
+
+
+async def settle(tx: Tx, id: UUID, at: datetime) -> None:
+    await tx.execute(
+        update(refunds)
+        .where(refunds.c.id == id)
+        .values(status=RefundStatus.SETTLED, settled_at=at, failure=None)
+    )
+
+
+async def fail(tx: Tx, id: UUID, reason: str) -> None:
+    await tx.execute(
+        update(refunds)
+        .where(refunds.c.id == id)
+        .values(status=RefundStatus.FAILED, failure=reason)
+    )
+
+
+async def count_failed(tx: Tx) -> int:
+    failed = refunds.c.status == RefundStatus.FAILED
+    counted = await tx.execute(select(func.count()).select_from(refunds).where(failed))
+    return counted.scalar_one()
 
 
 async def find(
@@ -81,4 +110,5 @@ def _requested(row: Row[Any]) -> Requested:
             provider=row.provider,
             reference=row.reference,
         ),
+        settled_at=row.settled_at,
     )

@@ -8,3 +8,5 @@ Reader = Annotated[Caller, needs("inventory.read")]
 # Orders' reservations and the movements they caused are not told to other customers.
 StaffReader = Annotated[Caller, needs_staff("inventory.read")]
 Writer = Annotated[Caller, needs_staff("inventory.write")]
+# A checkout's token need not be able to do anything else.
+Holder = Annotated[Caller, needs("inventory.hold", "inventory.write")]

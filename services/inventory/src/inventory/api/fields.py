@@ -10,6 +10,8 @@ MAX_UNITS = 1_000_000
 MAX_COST = 1_000_000_000  # with the units of a receipt, the books can hold it
 
 Code = Sku
+LineNumber = Annotated[int, Field(ge=1, le=500)]
+Units = Annotated[int, Field(ge=1, le=MAX_UNITS)]
 Cost = Annotated[int, Field(ge=0, le=MAX_COST, description="in minor units")]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from uuid_utils.compat import uuid7
 
 from chassis.bodies import RequestBody, reads, text
@@ -17,7 +17,7 @@ from contracts.inventory import Sku
 from inventory.api.callers import Reader, StaffReader, Writer
 from inventory.api.fields import MAX_UNITS, Code, Cost, example
 from inventory.commands import stock as commands
-from inventory.domain.stock import DeliveredLine, Delivery, MovementKind
+from inventory.domain.stock import Adjustment, DeliveredLine, Delivery, MovementKind
 from inventory.store import stock as store
 
 Reference = Annotated[str, text(128)]
@@ -88,6 +88,77 @@ async def receive_goods(
     async def work(tx: Tx) -> Answer:
         receipt = await commands.receive_goods(tx, delivery, actor=caller.client)
         return Answer(201, ReceiptView.model_validate(receipt))
+
+    return await once.answer(body, work)
+
+
+class AdjustmentBody(RequestBody):
+    model_config = example(
+        location="CORK", sku="SOAP-5L", delta=-3, reason="broken bottles"
+    )
+
+    location: Code
+    sku: Sku
+    delta: Annotated[int, Field(ge=-MAX_UNITS, le=MAX_UNITS)]
+    reason: Annotated[str, text(500)]
+
+    @field_validator("delta")
+    @classmethod
+    def _changes_something(cls, delta: int) -> int:
+        if not delta:
+            raise ValueError("an adjustment by 0 adjusts nothing")
+        return delta
+
+
+class AdjustmentView(BaseModel):
+    model_config = example(
+        id="019aa5a0-7c5a-7d3e-9f1c-1c6f2a1b3c4d",
+        location="CORK",
+        sku="SOAP-5L",
+        delta=-3,
+        reason="broken bottles",
+        on_hand=97,
+        reserved=2,
+        available=95,
+        adjusted_at="2026-11-21T09:30:00Z",
+    )
+
+    id: UUID
+    location: str
+    sku: str
+    delta: int
+    reason: str
+    on_hand: int
+    reserved: int
+    available: int
+    adjusted_at: datetime
+
+
+@router.post(
+    "/adjustments",
+    status_code=201,
+    response_model=AdjustmentView,
+    responses={
+        409: {"description": "`below_reserved`, with the figures and the last `orders`"}
+    },
+)
+async def adjust_stock(
+    caller: Writer, body: Annotated[AdjustmentBody, reads(AdjustmentBody)], once: Once
+) -> Response:
+    """Correct what is at a location to what was counted; what is reserved stays."""
+    adjustment = Adjustment(
+        id=uuid7(), adjusted_at=datetime.now(UTC), **body.model_dump()
+    )
+
+    async def work(tx: Tx) -> Answer:
+        shelf = await commands.adjust_stock(tx, adjustment, actor=caller.client)
+        view = AdjustmentView(
+            **vars(adjustment),
+            on_hand=shelf.on_hand,
+            reserved=shelf.reserved,
+            available=shelf.available,
+        )
+        return Answer(201, view)
 
     return await once.answer(body, work)
 

@@ -3,15 +3,15 @@
 from chassis import outbox
 from chassis.database import Tx
 from chassis.events import Announcement
-from contracts.inventory import (
-    ProductChanged,
-)
+from contracts.inventory import ProductChanged
+from inventory.commands.levels import watch_levels
 from inventory.domain.products import (
     CurrencyInUse,
     KnownProduct,
     Location,
     Product,
 )
+from inventory.domain.stock import available
 from inventory.store import products, stock
 
 
@@ -24,7 +24,8 @@ async def put_product(tx: Tx, product: Product) -> tuple[KnownProduct, bool]:
     known = (await products.hold(tx, [product.sku]))[product.sku]
     if known.product == product:
         return known, False
-    on_hand = sum(s.on_hand for s in await stock.get(tx, [product.sku]))
+    shelves = await stock.get(tx, [product.sku])
+    on_hand = sum(shelf.on_hand for shelf in shelves)
     if on_hand and known.product.currency != product.currency:
         raise CurrencyInUse(
             f"{on_hand} units on hand are valued in {known.product.currency}.",
@@ -34,6 +35,7 @@ async def put_product(tx: Tx, product: Product) -> tuple[KnownProduct, bool]:
     await outbox.publish(
         tx, [_product_changed(saved, previous=known.product.unit_cost, on_hand=on_hand)]
     )
+    await watch_levels(tx, {product.sku: saved}, available(shelves))
     return saved, False
 
 

@@ -1,21 +1,35 @@
 """Give stock to orders, and take it back."""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
+from uuid import UUID
 
 import structlog
+from pydantic import BaseModel
 
 from chassis import metrics, outbox
 from chassis.database import Tx, after_commit
 from chassis.events import Announcement
 from contracts.inventory import (
+    AnsweredCancellation,
+    ReceivedReturn,
     ReservationChanged,
     ReservedLine,
+    Shipment,
 )
-from inventory.domain.reservations import Reservation, Served, State, fill, reserve
-from inventory.domain.stock import available
-from inventory.store import products, reservations, stock
+from inventory.commands.levels import watch_levels
+from inventory.domain.allocation import Served, fill, reserve
+from inventory.domain.cancellations import Tombstone
+from inventory.domain.holds import Hold, HoldStatus
+from inventory.domain.products import KnownProduct
+from inventory.domain.reservations import Reservation, State
+from inventory.domain.stock import Movement, available, left
+from inventory.store import history, holds, products, reservations, stock
+
+M = TypeVar("M", bound=BaseModel)
 
 log = structlog.get_logger(__name__)
 
@@ -34,45 +48,98 @@ ORDERS_SHORT = metrics.counter(
 
 async def reserve_orders(tx: Tx, placed: Sequence[Reservation]) -> None:
     """Decide new orders together; answer known ones with how they stand."""
-    skus = await products.hold(
-        tx, {line.sku for order in placed for line in order.lines}
-    )
-    held = await reservations.hold(tx, [order.order_id for order in placed])
+    named = {order.hold_id for order in placed if order.hold_id}
+    wanted = {line.sku for order in placed for line in order.lines}
+    known = await products.hold(tx, wanted | await holds.find_skus(tx, named))
+    locked = await reservations.hold(tx, [order.order_id for order in placed])
     new = [
-        replace(order, version=held[order.order_id].version)
+        replace(order, version=locked[order.order_id].version)
         for order in placed
-        if held[order.order_id].state is State.AWAITED
+        if locked[order.order_id].state is State.AWAITED
     ]
-    known = held.keys() - {order.order_id for order in new}
-    served = reserve(new, skus, await stock.get(tx, skus))
-    await _keep(tx, served, actor=ORDERS)
+    served, filled = await _serve(tx, await _without_cancelled(tx, new), known)
     decided = [order.reservation for order in served]
-    answers = [*await reservations.get(tx, known), *decided]
+    repeated = locked.keys() - {order.order_id for order in new}
+    answers = [*await reservations.get(tx, repeated), *decided, *filled]
     await outbox.publish(tx, [snapshot(reservation) for reservation in answers])
     after_commit(tx, partial(_count, decided))
 
 
+async def _without_cancelled(tx: Tx, new: Sequence[Reservation]) -> list[Reservation]:
+    """Leave out what was cancelled before its order came: what has a version then."""
+    overtaken = await history.get(tx, [o.order_id for o in new if o.version])
+    return [
+        order.overtaken_by(overtaken[order.order_id].cancellations) for order in new
+    ]
+
+
+async def _serve(
+    tx: Tx, new: Sequence[Reservation], known: Mapping[str, KnownProduct]
+) -> tuple[list[Served], list[Reservation]]:
+    """Give new orders their units, and what their holds leave over to who waits."""
+    named = await _named_holds(tx, new, known)
+    shelves = await stock.get(tx, known)
+    waiting = await _waiting_for(tx, named.values())
+    served = reserve(new, known, shelves, named, waiting)
+    moves = await _keep(tx, served, actor=ORDERS)
+    if any(order.took_over for order in served):
+        return served, await fill_backorders(tx, known, actor=ORDERS)
+    await watch_levels(tx, known, left(shelves, moves))
+    return served, []
+
+
+async def _named_holds(
+    tx: Tx, new: Sequence[Reservation], known: Mapping[str, KnownProduct]
+) -> dict[UUID, Hold]:
+    found = await holds.get(tx, {order.hold_id for order in new if order.hold_id})
+    # One that was not there yet when we asked for its products is not ours to change.
+    return {
+        hold.id: hold
+        for hold in found.values()
+        if hold.quantities.keys() <= known.keys()
+    }
+
+
+async def _waiting_for(tx: Tx, named: Iterable[Hold]) -> dict[str, int]:
+    """How much of what the holds may leave over is others' already."""
+    units = Counter[str]()
+    for held in (held for hold in named for held in hold.units):
+        units[held.sku] += held.reserved
+    return await reservations.count_waiting(tx, units) if units else {}
+
+
 async def fill_backorders(
-    tx: Tx, skus: Collection[str], *, actor: str
+    tx: Tx, known: Mapping[str, KnownProduct], *, actor: str
 ) -> list[Reservation]:
-    """Give what is free of held products to those who wait for it, oldest first."""
-    shelves = await stock.get(tx, skus)
+    """Give what is free of held products to those who wait for it, oldest first.
+
+    Every command that changes what is free ends with it: it also notices what has run
+    low.
+    """
+    shelves = await stock.get(tx, known)
     reached = await reservations.find_first_in_line(tx, available(shelves))
-    if not reached:
-        return []
     await reservations.hold(tx, reached)
-    served = fill(await reservations.get(tx, reached), skus, shelves)
-    await _keep(tx, served, actor=actor)
+    served = fill(await reservations.get(tx, reached), known, shelves)
+    moves = await _keep(tx, served, actor=actor)
+    await watch_levels(tx, known, left(shelves, moves))
     return [order.reservation for order in served]
 
 
-async def _keep(tx: Tx, served: Sequence[Served], *, actor: str) -> None:
+async def _keep(tx: Tx, served: Sequence[Served], *, actor: str) -> list[Movement]:
+    moves = [movement for order in served for movement in order.movements]
     kept = [units for order in served for units in order.allocations]
-    await stock.move(tx, [units.movement for units in kept], actor=actor)
+    await stock.move(tx, moves, actor=actor)
     await reservations.allocate(tx, kept)
     await reservations.save(tx, [order.reservation for order in served])
+    took_over = {
+        order.took_over.id: order.reservation.order_id
+        for order in served
+        if order.took_over
+    }
+    await holds.end(tx, took_over, HoldStatus.CONSUMED, orders=took_over)
     units = sum(allocation.reserved for allocation in kept)
     after_commit(tx, partial(UNITS_RESERVED.add, units))
+    return moves
 
 
 def _count(decided: Sequence[Reservation]) -> None:
@@ -82,7 +149,8 @@ def _count(decided: Sequence[Reservation]) -> None:
     log.info("Orders served", orders=len(decided), short=len(short))
 
 
-def snapshot(reservation: Reservation) -> Announcement:
+def snapshot(reservation: Reservation | Tombstone) -> Announcement:
+    past = reservation.history
     event = ReservationChanged(
         order_id=reservation.order_id,
         version=reservation.version,
@@ -101,5 +169,12 @@ def snapshot(reservation: Reservation) -> Announcement:
             )
             for line in reservation.lines
         ),
+        cancellations=_told(AnsweredCancellation, past.cancellations),
+        shipments=_told(Shipment, past.shipments),
+        returns=_told(ReceivedReturn, past.returns),
     )
     return Announcement(event, subject=str(reservation.order_id))
+
+
+def _told(model: type[M], facts: Sequence[object]) -> tuple[M, ...]:
+    return tuple(model.model_validate(fact, from_attributes=True) for fact in facts)

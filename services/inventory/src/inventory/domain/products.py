@@ -39,11 +39,16 @@ class Product:
 
 @dataclass(frozen=True, kw_only=True)
 class KnownProduct:
-    """A product as it is stored."""
+    """A product as it is stored; `low`: it was at its reorder point when last seen."""
 
     product: Product
     version: int
     changed_at: datetime
+    low: bool = False
+
+    def runs_low(self, available: int) -> bool:
+        point = self.product.reorder_point
+        return point is not None and available <= point
 
 
 @dataclass(frozen=True, kw_only=True)

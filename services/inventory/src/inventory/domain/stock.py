@@ -7,13 +7,20 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from chassis.errors import Fault
+from chassis.errors import Conflict, Fault
 from inventory.domain.products import KnownProduct, Product, UnknownProduct
 
 
 class MovementKind(StrEnum):
     RECEIPT = "receipt"
     RESERVATION = "reservation"
+    RELEASE = "release"
+    SHIPMENT = "shipment"
+    RETURN = "return"
+    SCRAP = "scrap"
+    ADJUSTMENT = "adjustment"
+    HOLD = "hold"
+    HOLD_ENDED = "hold_ended"  # expired, released, or taken over by an order
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +55,42 @@ def available(shelves: Iterable[Shelf]) -> dict[str, int]:
     for shelf in shelves:
         free[shelf.sku] += shelf.available
     return dict(free)
+
+
+def left(shelves: Iterable[Shelf], moves: Iterable[Movement]) -> dict[str, int]:
+    """What is free of each SKU when this has moved."""
+    free = defaultdict(int, available(shelves))
+    for movement in moves:
+        free[movement.sku] += movement.on_hand_change - movement.reserved_change
+    return dict(free)
+
+
+class BelowReserved(Conflict):
+    """What is kept for orders and holds must be there."""
+
+    code = "below_reserved"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adjustment:
+    """What somebody counted: more, or less, than was known."""
+
+    id: UUID
+    location: str
+    sku: str
+    delta: int
+    reason: str
+    adjusted_at: datetime
+
+    @property
+    def movement(self) -> Movement:
+        return Movement(
+            location=self.location,
+            sku=self.sku,
+            on_hand_change=self.delta,
+            kind=MovementKind.ADJUSTMENT,
+            reference=str(self.id),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

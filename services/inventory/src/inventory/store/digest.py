@@ -80,7 +80,7 @@ def _movements_make(figure: str) -> Check:
     )
 
 
-def _reservations_make_reserved() -> Select[str, str, int, int]:
+def _orders_and_holds_make_reserved() -> Select[str, str, int, int]:
     kept = cast(func.coalesce(_kept_there.c.reserved, 0), BigInteger)
     return (
         select(
@@ -143,9 +143,9 @@ DIGEST = Digest(
         _movements_make("on_hand"),
         _movements_make("reserved"),
         Check(
-            name="reservations_make_reserved",
-            says="what is reserved of each product is what is kept for orders",
-            offenders=_reservations_make_reserved(),
+            name="orders_and_holds_make_reserved",
+            says="what is reserved of each product is what orders and holds keep",
+            offenders=_orders_and_holds_make_reserved(),
         ),
         _allocations_make("reserved"),
         _allocations_make("shipped"),

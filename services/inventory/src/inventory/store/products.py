@@ -1,12 +1,13 @@
 """Products and locations."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from datetime import datetime
 
 from sqlalchemy import RowMapping, Text, any_, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from chassis.database import Tx
+from chassis.database import Tx, changes_of, update_many
 from chassis.pages import Window
 from inventory.domain.products import KnownProduct, Location, Product
 from inventory.schema import locations, products
@@ -18,13 +19,17 @@ _HOLD = (
     # Foreign keys to a product may still be checked meanwhile.
     .with_for_update(key_share=True)
 )
+_SAVE_LOW = update_many(products, ["sku"], ["low"]).returning(func.now())
 
 
 async def add(tx: Tx, product: Product) -> KnownProduct | None:
-    """None: the SKU is a product already."""
+    """None: the SKU is a product already.
+
+    There is nothing of a new one, but it has not run low: it was never higher.
+    """
     added = await tx.execute(
         insert(products)
-        .values(asdict(product))
+        .values(**asdict(product), low=product.reorder_point is not None)
         .on_conflict_do_nothing()
         .returning(products)
     )
@@ -48,6 +53,13 @@ async def save(tx: Tx, product: Product) -> KnownProduct:
         .returning(products)
     )
     return _known(saved.mappings().one())
+
+
+async def save_low(tx: Tx, low: Mapping[str, bool]) -> datetime:
+    """Remember which held products are low now; answers when that was."""
+    rows = [{"sku": sku, "low": is_low} for sku, is_low in low.items()]
+    saved = await tx.execute(_SAVE_LOW, changes_of(rows, ("sku", "low")))
+    return saved.scalars().all()[0]
 
 
 async def get(tx: Tx, sku: str) -> KnownProduct | None:
@@ -78,6 +90,7 @@ def _known(row: RowMapping) -> KnownProduct:
         ),
         version=row["version"],
         changed_at=row["changed_at"],
+        low=row["low"],
     )
 
 

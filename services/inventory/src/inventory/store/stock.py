@@ -19,8 +19,15 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from chassis.database import Tx, columns_of, insert_many
 from chassis.pages import Window
-from inventory.domain.stock import Movement, Receipt, Shelf
-from inventory.schema import locations, movements, receipt_lines, receipts, stock
+from inventory.domain.stock import Adjustment, Movement, Receipt, Shelf
+from inventory.schema import (
+    adjustments,
+    locations,
+    movements,
+    receipt_lines,
+    receipts,
+    stock,
+)
 
 _SKUS = any_(bindparam("skus", type_=ARRAY(Text)))
 _BY_PREFERENCE = (
@@ -67,6 +74,17 @@ async def get(tx: Tx, skus: Iterable[str]) -> list[Shelf]:
     """All there is of the SKUs, at the preferred locations first."""
     found = await tx.execute(_BY_PREFERENCE, {"skus": list(skus)})
     return [Shelf(**row) for row in found.mappings()]
+
+
+async def get_at(tx: Tx, sku: str, location: str) -> Shelf:
+    """Of what was never there, there is nothing."""
+    found = await tx.execute(select(stock).filter_by(sku=sku, location=location))
+    row = found.mappings().one_or_none()
+    return (
+        Shelf(**row)
+        if row
+        else Shelf(sku=sku, location=location, on_hand=0, reserved=0)
+    )
 
 
 async def get_available(tx: Tx, skus: Iterable[str]) -> dict[str, int]:
@@ -129,6 +147,16 @@ async def add_receipt(tx: Tx, receipt: Receipt, *, actor: str) -> None:
     )
     rows = [vars(line) | {"receipt_id": receipt.id} for line in receipt.lines]
     await tx.execute(_ADD_RECEIPT_LINES, columns_of(rows, _RECEIPT_LINE))
+
+
+async def add_adjustment(
+    tx: Tx, adjustment: Adjustment, *, standard_cost: int, actor: str
+) -> None:
+    await tx.execute(
+        insert(adjustments).values(
+            **vars(adjustment), standard_cost=standard_cost, actor=actor
+        )
+    )
 
 
 def _is(table: Table, **wanted: str | None) -> list[ColumnElement[bool]]:

@@ -1,5 +1,11 @@
 """The routes under `/v1/orders`: they translate, and decide nothing."""
 
-from orders.api import orders
+from orders.api import cancellations, listing, orders, returns, timeline
 
-ROUTERS = (orders.router,)
+ROUTERS = (
+    listing.router,
+    orders.router,
+    timeline.router,
+    cancellations.router,
+    returns.router,
+)

@@ -11,7 +11,8 @@ from contracts.inventory import Sku
 from contracts.orders import Channel, PaymentMethod, Policy
 from orders.domain.orders import MAX_AMOUNT
 
-_EXAMPLE: JsonDict = {
+# The order that documents, tests and `orderly up` show.
+EXAMPLE: JsonDict = {
     "channel": "web",
     "customer_id": "c-42",
     "reference": "cart-9f",
@@ -88,7 +89,7 @@ class TermsBody(RequestBody):
 
 
 class OrderBody(RequestBody):
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     channel: Channel
     customer_id: Annotated[str, text(64)]

@@ -9,29 +9,20 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from chassis.auth import Caller, MissingScope, needs
 from chassis.bodies import reads
-from chassis.errors import Forbidden, NotFound, Refused, Unavailable
+from chassis.errors import Refused, Unavailable
 from chassis.idempotency import fingerprint, key_of
 from chassis.waiting import Waiters, preferred_wait_s
 from chassis.web import database_of, respond
 from orders.api.bodies import OrderBody
+from orders.api.callers import Reader, Writer, check_may_place, may_see
 from orders.api.views import OrderView
 from orders.domain import orders as domain
-from orders.domain.orders import Order
+from orders.domain.lines import Line
+from orders.domain.orders import Order, OrderNotFound
 from orders.store import orders as store
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"])
-
-NO_SUCH_ORDER = "There is no such order."
-
-
-class OrderNotFound(NotFound):
-    code = "order_not_found"
-
-
-class OtherCustomer(Forbidden):
-    code = "other_customer"
 
 
 @router.post(
@@ -42,11 +33,9 @@ class OtherCustomer(Forbidden):
     summary="Place an order",
 )
 async def place_order(
-    caller: Annotated[Caller, needs("orders.write")],
-    body: Annotated[OrderBody, reads(OrderBody)],
-    request: Request,
+    caller: Writer, body: Annotated[OrderBody, reads(OrderBody)], request: Request
 ) -> Response:
-    _check_may_place(caller, body)
+    check_may_place(caller, body)
     order = domain.place(_order(body, caller.client, key_of(request)))
     answer = await request.app.state.intake.submit(order)
     if isinstance(answer, Refused):
@@ -60,24 +49,11 @@ async def place_order(
 
 
 @router.get("/{order_id}", response_model=OrderView, summary="Look at an order")
-async def get_order(
-    caller: Annotated[Caller, needs("orders.read")], order_id: UUID, request: Request
-) -> Response:
+async def get_order(caller: Reader, order_id: UUID, request: Request) -> Response:
     order = await _find(request, order_id)
-    if not _may_see(caller, order.customer_id):
-        raise OrderNotFound(NO_SUCH_ORDER)
+    if not may_see(caller, order.customer_id):
+        raise OrderNotFound
     return await _respond(request, order)
-
-
-def _check_may_place(caller: Caller, body: OrderBody) -> None:
-    if f"channel.{body.channel}" not in caller.scopes:
-        raise MissingScope(f"The token lacks the scope channel.{body.channel}.")
-    if not _may_see(caller, body.customer_id):
-        raise OtherCustomer("The token is for the orders of another customer.")
-
-
-def _may_see(caller: Caller, customer_id: str) -> bool:
-    return caller.customer_id in {None, customer_id}
 
 
 def _order(body: OrderBody, client: str, key: str) -> Order:
@@ -92,7 +68,7 @@ def _order(body: OrderBody, client: str, key: str) -> Order:
         currency=body.currency,
         policy=body.policy or domain.DEFAULT_POLICY[body.channel],
         lines=tuple(
-            domain.Line(line=number, pending=line.quantity, **vars(line))
+            Line(line=number, pending=line.quantity, **vars(line))
             for number, line in enumerate(body.lines, start=1)
         ),
         shipping=domain.Shipping(**vars(body.shipping)),
@@ -111,7 +87,7 @@ def _order(body: OrderBody, client: str, key: str) -> Order:
 async def _find(request: Request, id: UUID) -> Order:
     order = await database_of(request).transact(store.get, id)
     if order is None:
-        raise OrderNotFound(NO_SUCH_ORDER)
+        raise OrderNotFound
     return order
 
 

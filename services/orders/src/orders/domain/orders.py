@@ -7,9 +7,11 @@ from enum import StrEnum
 from typing import Any, Self, TypeAlias
 from uuid import UUID, uuid5
 
-from chassis.errors import Fault, Unprocessable
+from chassis.errors import Conflict, Fault, NotFound, Unprocessable
 from contracts.accounting import PaymentStatus
 from contracts.orders import Channel, PaymentMethod, Policy
+from orders.domain.facts import Fact, Numbered
+from orders.domain.lines import Line, Units
 
 # In minor units, of each amount and of an order: far above any order, and far enough
 # below 64 bits that the books can add up millions of them.
@@ -36,8 +38,23 @@ class InvalidOrder(Unprocessable):
     code = "invalid_order"
 
 
-class Contradiction(Exception):
-    """Inventory says what cannot be true of this order."""
+class OrderNotFound(NotFound):
+    """Said in the same words of an order that is somebody else's."""
+
+    code = "order_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such order.")
+
+
+class OrderRejected(Conflict):
+    code = "order_rejected"
+
+
+class InvalidLines(Unprocessable):
+    """They are not lines of this order, or one of them is named twice."""
+
+    code = "invalid_lines"
 
 
 class Status(StrEnum):
@@ -49,6 +66,19 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
+# Where an order may go from here. Whatever is decided never goes back.
+FOLLOWS: Mapping[Status, frozenset[Status]] = {
+    Status.PLACED: frozenset(Status) - {Status.PLACED},
+    Status.CONFIRMED: frozenset(
+        {Status.PARTIALLY_SHIPPED, Status.SHIPPED, Status.CANCELLED}
+    ),
+    Status.PARTIALLY_SHIPPED: frozenset({Status.SHIPPED}),
+    Status.SHIPPED: frozenset(),
+    Status.CANCELLED: frozenset(),
+    Status.REJECTED: frozenset(),
+}
+
+
 class Attention(StrEnum):
     """What takes longer than it should."""
 
@@ -56,112 +86,7 @@ class Attention(StrEnum):
     CANCELLATION_OPEN = "cancellation_open"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReservedLine:
-    """Where Inventory says a line's units are."""
-
-    requested: int
-    reserved: int
-    backordered: int
-    shipped: int
-    released: int
-    returned: int
-
-    @property
-    def confirmed(self) -> int:
-        return self.reserved + self.backordered + self.shipped + self.released
-
-    @property
-    def short(self) -> int:
-        return self.requested - self.confirmed
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Snapshot:
-    """An order's reservation as it stood at that version, by line."""
-
-    version: int
-    lines: Mapping[int, ReservedLine]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DecidedLine:
-    line: int
-    confirmed: int
-    short: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Confirmed:
-    """Every line is settled, and some units will be delivered."""
-
-    order_id: UUID
-    lines: tuple[DecidedLine, ...]
-    decided_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rejected:
-    """Every line is settled, and nothing can be delivered."""
-
-    order_id: UUID
-    decided_at: datetime
-
-
 PaymentKey: TypeAlias = tuple[str | None, str | None]
-Fact: TypeAlias = Confirmed | Rejected
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
-    """Its units: pending + reserved + backordered + shipped + cancelled = quantity."""
-
-    line: int
-    sku: str
-    quantity: int
-    unit_price: int
-    discount: int
-    tax: int
-    tax_rate: str | None
-    pending: int
-    reserved: int = 0
-    backordered: int = 0
-    shipped: int = 0
-    cancelled: int = 0
-    returned: int = 0
-
-    @property
-    def gross(self) -> int:
-        return self.quantity * self.unit_price
-
-    @property
-    def open(self) -> int:
-        return self.pending + self.reserved + self.backordered
-
-    def settle(self, now: ReservedLine) -> Self:
-        """Take over where the units are; what is in no other place is cancelled."""
-        kept = now.reserved + now.backordered + now.shipped
-        settled = replace(
-            self,
-            pending=0,
-            reserved=now.reserved,
-            backordered=now.backordered,
-            shipped=now.shipped,
-            cancelled=self.quantity - kept,
-            returned=now.returned,
-        )
-        sound = min(now.reserved, now.backordered, now.released, now.short) >= 0
-        if not sound or not self._may_become(settled):
-            raise Contradiction(f"{self} cannot become {now}")
-        return settled
-
-    def _may_become(self, settled: Self) -> bool:
-        """Goods that have left do not come back but as returns; a "no" stays one."""
-        return (
-            settled.shipped >= self.shipped
-            and settled.cancelled >= self.cancelled
-            and self.returned <= settled.returned <= settled.shipped
-        )
 
 
 def status_of(lines: Sequence[Line], *, rejected: bool) -> Status:
@@ -244,6 +169,11 @@ class Order:
     placed_at: datetime
     decided_at: datetime | None = None
     updated_at: datetime
+    rescue_at: datetime | None = None  # announced again then, if still undecided
+    # How many of what Inventory lists were announced.
+    answers_announced: int = 0
+    shipments_announced: int = 0
+    receipts_announced: int = 0
 
     @property
     def order_id(self) -> UUID:
@@ -254,63 +184,45 @@ class Order:
     def number(self) -> str:
         return f"{NUMBER_PREFIX[self.channel]}-{self.serial}"
 
-    def settle(self, snapshot: Snapshot, at: datetime) -> tuple[Self, dict[int, Fact]]:
-        """The order as Inventory has it; the facts that follow, by their sequence."""
-        if snapshot.version <= self.reservation_version:
-            return self, {}
-        if not self._is_settled_by(snapshot):
-            return self._changed(at, reservation_version=snapshot.version), {}
-        lines = tuple(line.settle(snapshot.lines[line.line]) for line in self.lines)
-        facts = dict(enumerate(self._facts(snapshot, at), start=self.sequence + 1))
-        rejected = self.status is Status.REJECTED or any(
-            isinstance(fact, Rejected) for fact in facts.values()
-        )
-        settled = self._changed(
-            at,
-            lines=lines,
-            status=status_of(lines, rejected=rejected),
-            reservation_version=snapshot.version,
-            sequence=self.sequence + len(facts),
-            decided_at=self.decided_at or at,
-        )
-        return settled, facts
-
     def account(self, version: int, status: PaymentStatus, at: datetime) -> Self:
         """The order with its payment as Accounting has it."""
         if version <= self.payment.version:
             return self
         payment = replace(self.payment, version=version, status=status)
-        return self._changed(at, payment=payment)
+        return self.changed(at, payment=payment)
 
-    def _is_settled_by(self, snapshot: Snapshot) -> bool:
-        asked = {line.line: line.quantity for line in self.lines}
-        requested = {
-            line: reserved.requested for line, reserved in snapshot.lines.items()
-        }
-        if requested == asked:
-            return True
-        # A cancellation that overtook its order is answered by what Inventory knows.
-        if self.decided_at is None and all(
-            units <= asked.get(line, 0) for line, units in requested.items()
-        ):
-            return False
-        raise Contradiction(f"{asked} units were ordered, and {requested} requested")
+    def announcing(self, fact: Fact, at: datetime) -> tuple[Self, Numbered]:
+        """The order with one more fact announced, and its number."""
+        sequence = self.sequence + 1
+        return self.changed(at, sequence=sequence), (sequence, fact)
 
-    def _facts(self, snapshot: Snapshot, at: datetime) -> Iterator[Fact]:
-        if self.decided_at is None:
-            yield self._decision(snapshot, at)
+    def check_lines(self, wanted: Sequence[Units]) -> None:
+        """Refuse what are not lines of this order, and lines that are named twice."""
+        known = {line.line for line in self.lines}
+        faults: list[Fault] = []
+        for index, units in enumerate(wanted):
+            if units.line not in known:
+                fault = f"There is no line {units.line}, or it was named before."
+                faults.append(Fault(f"/lines/{index}/line", fault))
+            known.discard(units.line)
+        if faults:
+            raise InvalidLines("These are not lines of the order.", faults=faults)
 
-    def _decision(self, snapshot: Snapshot, at: datetime) -> Fact:
-        lines = tuple(
-            DecidedLine(line=line, confirmed=units.confirmed, short=units.short)
-            for line, units in sorted(snapshot.lines.items())
-        )
-        if any(line.confirmed for line in lines):
-            return Confirmed(order_id=self.id, lines=lines, decided_at=at)
-        return Rejected(order_id=self.id, decided_at=at)
-
-    def _changed(self, at: datetime, **changes: Any) -> Self:
+    def changed(self, at: datetime, **changes: Any) -> Self:
         return replace(self, version=self.version + 1, updated_at=at, **changes)
+
+
+def excess(
+    wanted: Sequence[Units], free: Mapping[int, int], what_for: str
+) -> Iterator[Fault]:
+    """Where more units are wanted than are free."""
+    for index, units in enumerate(wanted):
+        left = max(free[units.line], 0)
+        if units.quantity > left:
+            yield Fault(
+                f"/lines/{index}/quantity",
+                f"{left} units of line {units.line} {what_for}.",
+            )
 
 
 def order_id(client: str, key: str) -> UUID:

@@ -1,20 +1,39 @@
-"""How far orders are paid or refunded, as Accounting says."""
+"""What Accounting says: how far orders are paid, and which of their facts it missed."""
 
 from datetime import UTC, datetime
+from typing import TypeAlias
 
+import structlog
+
+from chassis import outbox
 from chassis.database import Tx
-from chassis.events import Envelope, Router
-from contracts.accounting import InvoiceIssued, RefundRequested
-from orders.handlers import hold
+from chassis.events import Announcement, Envelope, Router
+from contracts import orders as contracts
+from contracts.accounting import (
+    CreditNoteIssued,
+    FactsMissing,
+    InvoiceIssued,
+    InvoicePaid,
+    RefundRequested,
+    RefundSettled,
+)
+from orders.handlers import UnknownOrders, hold
 from orders.store import orders as store
+from orders.store import timeline
+
+log = structlog.get_logger(__name__)
+
+PaymentMoved: TypeAlias = (
+    InvoiceIssued | InvoicePaid | CreditNoteIssued | RefundRequested | RefundSettled
+)
+
+EVENTS = {event.type: event for event in contracts.EVENTS}
 
 router = Router()
 
 
-@router.on(InvoiceIssued, RefundRequested)
-async def update_payments(
-    tx: Tx, events: list[Envelope[InvoiceIssued | RefundRequested]]
-) -> None:
+@router.on(InvoiceIssued, InvoicePaid, CreditNoteIssued, RefundRequested, RefundSettled)
+async def update_payments(tx: Tx, events: list[Envelope[PaymentMoved]]) -> None:
     newest = {
         event.order_id: event.payment
         for event in sorted(
@@ -28,3 +47,30 @@ async def update_payments(
         for order in before.values()
     ]
     await store.save(tx, [o for o in accounted if o is not before[o.id]])
+
+
+@router.on(FactsMissing)
+async def announce_again(tx: Tx, events: list[Envelope[FactsMissing]]) -> None:
+    """Under new ids and the old sequences, so that those who have them see no news."""
+    missing = {
+        event.order_id: event.from_sequence
+        for event in sorted(
+            (event.data for event in events),
+            key=lambda e: e.from_sequence,
+            reverse=True,
+        )
+    }
+    told = await timeline.find_from(tx, missing)
+    if unknown := missing.keys() - {fact.order_id for fact in told}:
+        raise UnknownOrders(", ".join(map(str, unknown)))
+    again = [
+        Announcement(
+            EVENTS[fact.type].model_validate(fact.data),
+            str(fact.order_id),
+            fact.sequence,
+            fact.traceparent,
+        )
+        for fact in told
+    ]
+    await outbox.publish(tx, again)
+    log.info("Facts announced again", orders=len(missing), facts=len(again))

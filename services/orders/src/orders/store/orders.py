@@ -29,10 +29,10 @@ from chassis.database import (
 )
 from contracts.accounting import PaymentStatus
 from contracts.orders import Channel, PaymentMethod, Policy
+from orders.domain.lines import Line
 from orders.domain.orders import (
     Address,
     Attention,
-    Line,
     Order,
     Payment,
     PaymentKey,
@@ -44,9 +44,15 @@ from orders.schema import order_lines, orders
 _ADDRESS = TypeAdapter(Address)
 
 _IDS = any_(bindparam("ids", type_=ARRAY(Uuid)))
-_ORDER = tuple(column.name for column in orders.c if column.name != "serial")
+# What is placed: the rest is the database's to give, or is not known yet.
+_ORDER = tuple(
+    column.name
+    for column in orders.c
+    if column.server_default is None and column.name != "rescue_at"
+)
 _LINE = tuple(column.name for column in order_lines.c)
-_LINE_FIELDS = _LINE[1:]  # an order's line knows its order by being in it
+# An order's line knows its order, and when it was placed, by being in it.
+_LINE_FIELDS = tuple(name for name in _LINE if name not in {"order_id", "placed_at"})
 
 _ADD_ORDERS = (
     insert_many(orders, *_ORDER)
@@ -58,7 +64,7 @@ _ADD_LINES = insert_many(order_lines, *_LINE)
 _GET = select(orders).where(orders.c.id == _IDS)
 _GET_FOR_UPDATE = _GET.order_by(orders.c.id).with_for_update()
 _GET_LINES = (
-    select(order_lines)
+    select(order_lines.c.order_id, *(order_lines.c[name] for name in _LINE_FIELDS))
     .where(order_lines.c.order_id == _IDS)
     .order_by(order_lines.c.order_id, order_lines.c.line)
 )
@@ -84,6 +90,10 @@ _CHANGING = (
     "payment_version",
     "decided_at",
     "updated_at",
+    "rescue_at",
+    "answers_announced",
+    "shipments_announced",
+    "receipts_announced",
 )
 _SAVE = update_many(orders, ("id",), _CHANGING)
 
@@ -132,6 +142,18 @@ async def find_by_payment(
     return {order.payment.key: order for order in found.values()}
 
 
+async def find(tx: Tx, query: Select[Any]) -> list[Order]:
+    """The orders of these rows, in their order."""
+    rows = (await tx.execute(query)).all()
+    return await _with_lines(tx, rows) if rows else []
+
+
+async def find_customer(tx: Tx, id: UUID) -> str | None:
+    """Whose order it is; none: there is no such order."""
+    found = await tx.execute(select(orders.c.customer_id).where(orders.c.id == id))
+    return found.scalar_one_or_none()
+
+
 async def find_decided(tx: Tx, ids: Iterable[str]) -> set[str]:
     found = await tx.execute(_FIND_DECIDED, {"ids": list(map(UUID, ids))})
     return set(map(str, found.scalars()))
@@ -157,11 +179,15 @@ async def _orders(
     if not any(parameters.values()):
         return {}
     rows = (await tx.execute(query, parameters)).all()
+    return {order.id: order for order in await _with_lines(tx, rows)}
+
+
+async def _with_lines(tx: Tx, rows: Sequence[Row[Any]]) -> list[Order]:
     lines: defaultdict[UUID, list[Line]] = defaultdict(list)
     for row in await tx.execute(_GET_LINES, {"ids": [row.id for row in rows]}):
         order_id, *fields = row
         lines[order_id].append(Line(**dict(zip(_LINE_FIELDS, fields, strict=True))))
-    return {row.id: _order(row, tuple(lines[row.id])) for row in rows}
+    return [_order(row, tuple(lines[row.id])) for row in rows]
 
 
 def _order(row: Row[Any], lines: tuple[Line, ...]) -> Order:
@@ -202,6 +228,10 @@ def _order(row: Row[Any], lines: tuple[Line, ...]) -> Order:
         placed_at=row.placed_at,
         decided_at=row.decided_at,
         updated_at=row.updated_at,
+        rescue_at=row.rescue_at,
+        answers_announced=row.answers_announced,
+        shipments_announced=row.shipments_announced,
+        receipts_announced=row.receipts_announced,
     )
 
 
@@ -238,12 +268,17 @@ def _order_row(order: Order) -> dict[str, Any]:
         "placed_at": order.placed_at,
         "decided_at": order.decided_at,
         "updated_at": order.updated_at,
+        "rescue_at": order.rescue_at,
+        "answers_announced": order.answers_announced,
+        "shipments_announced": order.shipments_announced,
+        "receipts_announced": order.receipts_announced,
     }
 
 
 def _line_rows(placed: Iterable[Order]) -> list[dict[str, Any]]:
     return [
-        {"order_id": order.id} | {name: getattr(line, name) for name in _LINE_FIELDS}
+        {"order_id": order.id, "placed_at": order.placed_at}
+        | {name: getattr(line, name) for name in _LINE_FIELDS}
         for order in placed
         for line in order.lines
     ]

@@ -4,7 +4,7 @@ from alembic import op
 
 from chassis.migrations import create_chassis_tables_2
 
-revision = "0010"
+revision = "0002"
 down_revision = "0001"
 
 

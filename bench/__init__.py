@@ -1,0 +1,1 @@
+"""What things cost, measured on the real thing."""

@@ -1,0 +1,1 @@
+"""What accounting does of its own accord or because somebody asked."""

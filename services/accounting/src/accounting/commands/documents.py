@@ -1,0 +1,15 @@
+"""Documents get their numbers."""
+
+from accounting.commands.announcing import document_issued
+from accounting.store import documents
+from chassis import outbox
+from chassis.database import Tx
+
+AT_ONCE = 1000
+
+
+async def number_documents(tx: Tx) -> int:
+    """Give the next documents their numbers and announce them; how many there were."""
+    numbered = await documents.number(tx, AT_ONCE)
+    await outbox.publish(tx, [document_issued(document) for document in numbered])
+    return len(numbered)

@@ -1,0 +1,69 @@
+"""Facts that do not come are asked for; those that cannot be entered are put aside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from accounting.store import parking
+from accounting.store.parking import Gap, Refused
+from chassis import consumer, inbox, outbox
+from chassis.database import Database, Tx
+from chassis.events import Announcement
+from chassis.queues import Aws
+from chassis.topology import Queue
+from contracts.accounting import FactsMissing
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 100
+BEHIND = 100  # messages: what is missing may be in one of them
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How old a gap is when it is asked about, and when it is an alarm."""
+
+    asks_after: timedelta = timedelta(seconds=60)
+    alarms_after: timedelta = timedelta(minutes=10)
+
+
+async def ask_for_missing(
+    database: Database, aws: Aws, queue: Queue, patience: Patience
+) -> Sequence[Gap]:
+    """Have Orders announce again what has not come, unless it may be on its way."""
+    if await aws.depth(queue.name) > BEHIND:
+        return []
+    return await database.transact(_ask, patience.asks_after)
+
+
+async def _ask(tx: Tx, age: timedelta) -> Sequence[Gap]:
+    gaps = await parking.note_gaps(tx, age=age, most=AT_ONCE)
+    await outbox.publish(tx, [_missing(gap) for gap in gaps])
+    if gaps:
+        log.warning("Facts are missing", orders=len(gaps))
+    return gaps
+
+
+def _missing(gap: Gap) -> Announcement:
+    return Announcement(
+        FactsMissing(order_id=gap.order_id, from_sequence=gap.from_sequence),
+        subject=str(gap.order_id),
+    )
+
+
+async def put_refused_aside(database: Database, aws: Aws, queue: Queue) -> int:
+    """Make dead letters of refused facts, as if their messages had just come."""
+    refused = await database.transact(parking.find_refused, AT_ONCE)
+    for fact in refused:
+        # A crash in between costs a second letter, and never one.
+        await consumer.put_aside(aws, queue, fact.raw, fact.reason)
+        await database.transact(_note_put_aside, fact)
+    return len(refused)
+
+
+async def _note_put_aside(tx: Tx, fact: Refused) -> None:
+    await parking.note_put_aside(tx, fact)
+    # When its letter is redriven, it is to be handled.
+    await inbox.release(tx, fact.event_id, fact.time)

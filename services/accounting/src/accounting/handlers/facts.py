@@ -1,0 +1,106 @@
+"""What the rules make of Orders' events."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC
+
+from accounting.domain.lines import Line
+from accounting.domain.orders import (
+    Cancelled,
+    Confirmed,
+    Fact,
+    Order,
+    Payment,
+    Placed,
+    Rejected,
+    Returned,
+    Shipped,
+    What,
+)
+from accounting.domain.positions import OPENING
+from accounting.domain.shares import shipping
+from chassis.events import Envelope, Event
+from contracts.inventory import Condition
+from contracts.orders import (
+    LineUnits,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderPlaced,
+    OrderRejected,
+    OrderReturned,
+    OrderShipped,
+)
+
+
+def read_fact(event: Envelope[Event]) -> Fact | None:
+    """What the rules make of an event; None if they make nothing of it."""
+    what: What
+    match event.data:
+        case OrderPlaced() as told:
+            what = Placed(order=read_order(told), total=told.total)
+            moment = told.placed_at
+        case OrderConfirmed() as told:
+            what, moment = _confirmed(told), told.decided_at
+        case OrderRejected() as told:
+            what, moment = Rejected(), told.decided_at
+        case OrderShipped() as told:
+            what, moment = _shipped(told), told.shipped_at
+        case OrderCancelled() as told:
+            what, moment = Cancelled(units=_units(told.lines)), told.cancelled_at
+        case OrderReturned() as told:
+            what, moment = _returned(told), told.received_at
+        case _:
+            return None
+    return Fact(event_id=event.id, happened_on=moment.astimezone(UTC).date(), what=what)
+
+
+def _units(lines: Iterable[LineUnits]) -> Mapping[int, int]:
+    """Per line: what comes back in two conditions names its line twice."""
+    units: Counter[int] = Counter()
+    for line in lines:
+        units[line.line] += line.quantity
+    return {number: quantity for number, quantity in units.items() if quantity}
+
+
+def _confirmed(decided: OrderConfirmed) -> Confirmed:
+    return Confirmed(
+        confirmed={line.line: line.confirmed for line in decided.lines},
+        short={line.line: line.short for line in decided.lines},
+    )
+
+
+def _shipped(shipped: OrderShipped) -> Shipped:
+    return Shipped(
+        units=_units(shipped.lines), cost=sum(line.cost for line in shipped.lines)
+    )
+
+
+def _returned(returned: OrderReturned) -> Returned:
+    return Returned(
+        units=_units(returned.lines),
+        cost=sum(line.cost for line in returned.lines),
+        scrapped=sum(
+            line.cost for line in returned.lines if line.condition is Condition.DAMAGED
+        ),
+    )
+
+
+def read_order(placed: OrderPlaced) -> Order:
+    return Order(
+        id=placed.order_id,
+        number=placed.number,
+        channel=placed.channel,
+        customer_id=placed.customer_id,
+        currency=placed.currency,
+        lines=tuple(Line(**line.model_dump()) for line in placed.lines),
+        shipping=shipping(**placed.shipping.model_dump()),
+        payment=Payment(
+            method=placed.payment.method,
+            provider=placed.payment.provider,
+            reference=placed.payment.reference,
+            net_days=placed.payment.net_days,
+        ),
+        ship_to=placed.ship_to.model_dump(),
+        placed_on=placed.placed_at.astimezone(UTC).date(),
+        position=OPENING[placed.payment.method],
+    )

@@ -1,0 +1,95 @@
+"""What happened to an order's units after it asked for them: lists that only grow.
+
+Each snapshot carries them whole, and must fit in a message however long they are. The
+bounds below hold the largest to that; no order that people pack comes near them.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from uuid import UUID
+
+from contracts.inventory import Condition
+
+MOST_CANCELLATIONS = 50
+MOST_CANCELLED_LINES = 700
+MOST_SHIPMENTS = 50
+MOST_SHIPPED_LINES = 900
+MOST_RETURN_RECEIPTS = 50
+MOST_RETURNED_LINES = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleasedLine:
+    """What a cancellation asked for of a line, and what it got."""
+
+    line: int
+    asked: int
+    released: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancellation:
+    cancellation_id: UUID
+    lines: tuple[ReleasedLine, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MovedLine:
+    """`cost` is what the units were worth when they moved."""
+
+    line: int
+    quantity: int
+    cost: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shipment:
+    shipment_id: UUID
+    order_id: UUID
+    carrier: str | None
+    tracking: str | None
+    lines: tuple[MovedLine, ...]
+    shipped_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReturnedLine(MovedLine):
+    condition: Condition
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReturnReceipt:
+    """What came back at one time; a return may come in parts."""
+
+    receipt_id: UUID
+    order_id: UUID
+    return_id: UUID
+    location: str
+    lines: tuple[ReturnedLine, ...]
+    received_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """In the order in which it happened."""
+
+    cancellations: tuple[Cancellation, ...] = ()
+    shipments: tuple[Shipment, ...] = ()
+    returns: tuple[ReturnReceipt, ...] = ()
+
+    @cached_property
+    def released(self) -> Counter[int]:
+        """The units of each line that cancellations got."""
+        units: Counter[int] = Counter()
+        for cancellation in self.cancellations:
+            for line in cancellation.lines:
+                units[line.line] += line.released
+        return units
+
+    def has_answered(self, cancellation_id: UUID) -> bool:
+        return any(c.cancellation_id == cancellation_id for c in self.cancellations)
+
+
+NOTHING_YET = History()

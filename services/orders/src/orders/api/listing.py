@@ -1,0 +1,61 @@
+"""Lists of orders."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import AwareDatetime, BaseModel, Field
+
+from chassis.bodies import text
+from chassis.pages import Page, Paged
+from chassis.web import database_of, respond_page
+from contracts.inventory import Sku
+from contracts.orders import Channel
+from orders.api.callers import Reader
+from orders.api.views import OrderView
+from orders.domain.orders import Status
+from orders.store import listing as store
+from orders.store.listing import Wanted
+
+router = APIRouter(prefix="/v1/orders", tags=["orders"])
+
+# Far from where time zones would lead out of the calendar.
+Moment = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(9000, 1, 1, tzinfo=UTC)),
+]
+
+
+class OrderFilter(BaseModel):
+    status: Status | None = None
+    channel: Channel | None = None
+    customer_id: Annotated[str, text(64)] | None = None
+    reference: Annotated[str, text(255)] | None = None
+    sku: Annotated[Sku | None, Field(description="on any of the lines")] = None
+    placed_from: Annotated[Moment | None, Field(description="then or later")] = None
+    placed_to: Annotated[Moment | None, Field(description="before then")] = None
+
+
+@router.get("", response_model=Page[OrderView], summary="List orders, newest first")
+async def list_orders(
+    caller: Reader,
+    window: Paged,
+    wanted: Annotated[OrderFilter, Query()],
+    request: Request,
+) -> Response:
+    customers = {caller.customer_id, wanted.customer_id} - {None}
+    found = await database_of(request).transact(
+        store.find,
+        window,
+        Wanted(
+            customers=tuple(map(str, customers)),
+            **wanted.model_dump(exclude={"customer_id"}),
+        ),
+    )
+    return respond_page(
+        request,
+        window,
+        found,
+        view=OrderView.model_validate,
+        key=lambda order: (order.placed_at, order.id),
+    )

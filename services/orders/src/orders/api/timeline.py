@@ -1,0 +1,69 @@
+"""An order's timeline: every fact that was announced of it."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ConfigDict, Field
+
+from chassis.database import Tx
+from chassis.pages import Page, Paged
+from chassis.web import database_of, respond_page
+from orders.api.callers import Reader
+from orders.api.problems import problems
+from orders.api.views import View
+from orders.commands import check_may_see
+from orders.domain.orders import OrderNotFound
+from orders.store import timeline as store
+from orders.store.timeline import Told
+
+router = APIRouter(prefix="/v1/orders/{order_id}/timeline", tags=["orders"])
+
+_PATH = "/v1/orders/1b4e28ba-2fa1-51d2-883f-0016d3cca427/timeline"
+
+
+class FactView(View):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "sequence": 2,
+                    "type": "orders.order_confirmed.v1",
+                    "occurred_at": "2026-11-21T09:30:01Z",
+                    "data": {
+                        "order_id": "1b4e28ba-2fa1-51d2-883f-0016d3cca427",
+                        "lines": [{"line": 1, "confirmed": 2, "short": 0}],
+                        "decided_at": "2026-11-21T09:30:01Z",
+                    },
+                }
+            ]
+        }
+    )
+
+    sequence: int
+    type: str = Field(description="as in the events that other services hear")
+    occurred_at: datetime
+    data: dict[str, Any]
+
+
+@router.get(
+    "",
+    response_model=Page[FactView],
+    responses=problems(_PATH, OrderNotFound()),
+    summary="List what has happened to an order",
+)
+async def get_timeline(
+    caller: Reader, order_id: UUID, window: Paged, request: Request
+) -> Response:
+    async def find(tx: Tx) -> list[Told]:
+        await check_may_see(tx, order_id, caller.customer_id)
+        return await store.find_page(tx, window, order_id=order_id)
+
+    return respond_page(
+        request,
+        window,
+        await database_of(request).transact(find),
+        view=FactView.model_validate,
+        key=lambda told: (told.sequence,),
+    )

@@ -1,0 +1,119 @@
+"""The watchdog: what nobody has answered for too long is announced again.
+
+Whoever knows of it already says again how it stands; who does not hears of it now. No
+order that somebody paid for is given up because time has passed.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import structlog
+
+from chassis import metrics, outbox, timers
+from chassis.database import Database, Tx, after_commit
+from orders.commands import announcing
+from orders.domain.orders import Attention
+from orders.domain.rescues import (
+    Patience,
+    is_overdue,
+    rescue_cancellation,
+    rescue_order,
+    with_attention,
+)
+from orders.store import cancellations, rescues
+from orders.store import orders as store
+
+log = structlog.get_logger(__name__)
+
+RESCUES = metrics.counter(
+    "orderly.orders.rescues", "{event}", "Events announced again for want of an answer"
+)
+
+AT_MOST = 500  # in one sweep
+LATE_AFTER = timedelta(seconds=10)  # an event that waits longer shows a relay behind
+
+
+class Watchdog:
+    """Sweeps when its timer says so, and lets an idle database sleep in between."""
+
+    def __init__(
+        self,
+        database: Database,
+        patience: Patience,
+        is_queue_behind: Callable[[], Awaitable[bool]],
+    ) -> None:
+        self._database = database
+        self._patience = patience
+        self._is_queue_behind = is_queue_behind
+        self._next_due: datetime | None = None
+
+    async def sweep(self) -> bool:
+        """Announce again what is due; whether anything will be due some day."""
+        at = datetime.now(UTC)
+        idle = self._database.idle_s() > timers.RESTS_AFTER_S
+        if idle and self._next_due and at < self._next_due:
+            return True
+        transact = self._database.transact
+        self._next_due = await transact(rescues.next_due, self._patience)
+        if self._next_due and self._next_due <= at:
+            # What was not heard yet may be the answer.
+            if not await self._is_queue_behind():
+                await transact(rescue, self._patience, at)
+            self._next_due = await transact(rescues.next_due, self._patience)
+        return self._next_due is not None
+
+
+async def rescue(tx: Tx, patience: Patience, at: datetime) -> int:
+    """Announce again what is due by now; how many events that were."""
+    if await rescues.is_outbox_behind(tx, before=at - LATE_AFTER):
+        return 0
+    undecided = await rescue_orders(tx, patience, at)
+    unanswered = await rescue_cancellations(
+        tx, patience, at, at_most=AT_MOST - undecided
+    )
+    if undecided or unanswered:
+        after_commit(tx, partial(_record, undecided, unanswered))
+    return undecided + unanswered
+
+
+async def rescue_orders(tx: Tx, patience: Patience, at: datetime) -> int:
+    due = await rescues.find_undecided(tx, patience, at, limit=AT_MOST)
+    held = await store.get_for_update(tx, due)
+    # Another process may have been faster than the lock.
+    rescued = [
+        rescue_order(order, patience, at)
+        for order in held.values()
+        if is_overdue(order, patience, at)
+    ]
+    await store.save(tx, rescued)
+    await outbox.publish(tx, [announcing.placed(order) for order in rescued])
+    return len(rescued)
+
+
+async def rescue_cancellations(
+    tx: Tx, patience: Patience, at: datetime, *, at_most: int
+) -> int:
+    due = await rescues.find_unanswered(tx, patience, at, limit=at_most)
+    held = await store.get_for_update(tx, due)
+    asked = await cancellations.find(tx, due)
+    rescued = [
+        rescue_cancellation(cancellation, patience, at)
+        for order_id in held
+        for cancellation in asked[order_id]
+        if is_overdue(cancellation, patience, at)
+    ]
+    shown = [
+        with_attention(held[order_id], Attention.CANCELLATION_OPEN, at)
+        for order_id in {cancellation.order_id for cancellation in rescued}
+    ]
+    await cancellations.save(tx, rescued)
+    await store.save(tx, [order for order in shown if order is not held[order.id]])
+    await announcing.announce(tx, [(c.sequence, c.request) for c in rescued])
+    return len(rescued)
+
+
+def _record(undecided: int, unanswered: int) -> None:
+    RESCUES.add(undecided, {"of": "order"})
+    RESCUES.add(unanswered, {"of": "cancellation"})
+    log.warning("Announced again", orders=undecided, cancellations=unanswered)
