@@ -24,6 +24,11 @@ test: setup ## Run all the tests (ARGS="tests/orders -k cancel" for some)
 test-fast: setup ## Run the tests that need neither PostgreSQL nor SQS
 	@$(BIN)/pytest -m "not postgres and not localstack" $(ARGS)
 
+.PHONY: fuzz
+fuzz: setup ## Send a service what its OpenAPI allows and what not (SERVICE=orders SECONDS=1800)
+	@ORDERLY_FUZZ_SERVICE=$(SERVICE) ORDERLY_FUZZ_SECONDS=$(or $(SECONDS),1800) \
+		$(BIN)/pytest tests/contracts/test_fuzzing.py $(ARGS)
+
 .PHONY: check
 check: setup ## Check format, lint, types and generated files
 	@$(BIN)/ruff format --check .

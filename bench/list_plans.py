@@ -41,8 +41,8 @@ FILL = (
         WHEN n % 1000 = 0 THEN 'rejected' WHEN n % 100 = 0 THEN 'cancelled'
         WHEN n > :orders * 0.99 THEN 'confirmed' ELSE 'shipped' END, 1, 0, 1, placed_at,
         CASE WHEN n <= :orders - 200 THEN placed_at END, placed_at
-    FROM (SELECT n, CAST(:now AS timestamptz)
-        - make_interval(secs => :seconds * (1 - n / :orders)) AS placed_at
+    FROM (SELECT n, CAST(:now AS timestamptz) - make_interval(
+            secs => :seconds * (1 - n / CAST(:orders AS float8))) AS placed_at
         FROM generate_series(1, CAST(:orders AS int)) AS n) AS numbered
     """,
     """

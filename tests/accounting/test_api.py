@@ -21,8 +21,15 @@ from tests.accounting.factories import (
     story,
 )
 
-BOOKS = ["/accounts", "/entries", "/reports/trial-balance"]
-PAPERS = ["/invoices", "/invoices/INV-2026-000001", "/refunds", "/payments"]
+BOOKS = ["/accounts", "/entries", "/reports/trial-balance", "/periods"]
+PAPERS = [
+    "/invoices",
+    "/invoices/INV-2026-000001",
+    "/credit-notes",
+    "/credit-notes/CRN-2026-000001",
+    "/refunds",
+    "/payments",
+]
 
 
 async def get(client, path, *, expect=200, **params):
@@ -62,6 +69,7 @@ async def test_entries_show_what_a_fact_did(client, database):
         "order_id": str(placed.order_id),
         "source_event_id": str(fact.id),
         "effective_on": "2026-03-01",
+        "refers_to": None,
         "postings": [
             {"account": "1000", "debit": 3558, "credit": 0, "currency": "EUR"},
             {"account": "2000", "debit": 0, "credit": 3558, "currency": "EUR"},
@@ -320,13 +328,21 @@ async def test_the_api_describes_itself(passer_by):
         f"/v1/accounting/{path}"
         for path in (
             "accounts",
+            "credit-notes",
+            "credit-notes/{number}",
             "entries",
             "gateway-events",
             "invoices",
             "invoices/{number}",
+            "journal.csv",
             "payments",
             "payments/{payment_id}",
+            "periods",
+            "periods/{period}/close",
             "refunds",
+            "reports/receivables-ageing",
+            "reports/revenue",
+            "reports/tax",
             "reports/trial-balance",
         )
     }

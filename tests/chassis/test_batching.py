@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ class Shouting:
 
 
 @asynccontextmanager
-async def running(write: Write, **bounds: int) -> AsyncIterator[GroupCommit[str, str]]:
+async def running(write: Write, **bounds: Any) -> AsyncIterator[GroupCommit[str, str]]:
     group: GroupCommit[str, str] = GroupCommit(write, **bounds)
     task = asyncio.create_task(group.run())
     yield group
@@ -221,3 +222,38 @@ async def test_halving_finds_exactly_what_cannot_be_done(faulty):
 
     expected = ["ValueError" if item in faulty else "done" for item in range(7)]
     assert await in_halves(range(7), attempt, give_up) == expected
+
+
+async def test_nobody_waits_long_for_a_silent_database():
+    write = Shouting()
+    write.may_go.clear()
+    async with running(write, answers_within_s=0.05) as group:
+        answers = submit_all(group, ["being written"])
+        await asyncio.sleep(0.01)
+        answers += submit_all(group, ["in line"])
+
+        outcomes = await asyncio.gather(*answers, return_exceptions=True)
+        with pytest.raises(DatabaseUnavailable):
+            await asyncio.wait_for(group.submit("late"), 0.04)
+        write.may_go.set()
+        await asyncio.sleep(0.01)
+
+        assert await group.submit("back") == "BACK"
+    assert [type(outcome) for outcome in outcomes] == [DatabaseUnavailable] * 2
+    assert write.batches == [["being written"], ["back"]]
+
+
+async def test_who_stands_in_line_for_an_absent_database_is_told_with_the_others():
+    write = Shouting()
+    write.may_go.clear()
+    async with running(write) as group:
+        answers = submit_all(group, ["away"])
+        await asyncio.sleep(0.01)
+        answers += submit_all(group, ["in line"])
+        await asyncio.sleep(0)
+        write.may_go.set()
+
+        outcomes = await asyncio.gather(*answers, return_exceptions=True)
+
+    assert [type(outcome) for outcome in outcomes] == [DatabaseUnavailable] * 2
+    assert write.batches == [["away"]]

@@ -14,11 +14,12 @@ import pytest
 import sqlalchemy as sa
 
 from chassis.database import Database
+from chassis.lifecycle import Runtime
 from chassis.queues import Aws
 from chassis.testing import TokenIssuer, eventually
 from chassis.topology import provision
 from orderly.stack.postgres import Postgres
-from sample.main import QUEUE, TOPOLOGY
+from sample.main import QUEUE, SERVICE, TOPOLOGY, Settings
 from sample.schema import heard, notes
 
 
@@ -326,3 +327,18 @@ async def test_an_unknown_word_is_told_what_there_is():
 
     assert process.returncode == 1
     assert complaint.decode() == "usage: python -m sample [migrate]\n"
+
+
+async def test_a_replica_serves_the_reads_that_may_be_late():
+    settings = Settings(database_url="postgresql://nobody@localhost/nothing")
+    aws = Aws(None, None, region="us-east-1", account_id="000000000000")
+    database, replica = (
+        Database("postgresql://nobody@localhost/nothing", application_name=name)
+        for name in ("tests", "replica")
+    )
+
+    alone = Runtime(settings=settings, database=database, aws=aws)
+    both = Runtime(settings=settings, database=database, aws=aws, replica=replica)
+
+    assert (alone.reader, both.reader) == (database, replica)
+    assert SERVICE.assemble(both).app.state.reader is replica

@@ -1,7 +1,8 @@
 """Doing together what arrives together, without anybody suffering for a neighbour."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
@@ -9,7 +10,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from chassis import metrics, telemetry
-from chassis.database import DatabaseTooSlow, is_away
+from chassis.database import DatabaseTooSlow, DatabaseUnavailable, is_away
 from chassis.errors import Unavailable
 
 log = structlog.get_logger(__name__)
@@ -18,6 +19,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _LEAVING = "This process is leaving. Try again: another one answers."
+_SILENT = "The database does not answer."
 
 
 async def in_halves(
@@ -69,6 +71,10 @@ class GroupCommit(Generic[T, R]):
 
     Nobody waits for a batch to fill: at rest it is one item, under load it is many,
     and the cost of a commit is shared.
+
+    With `answers_within_s`, nobody waits for a silent database either: everybody is
+    told, and whoever comes is told at once until the batch in hand has ended. That it
+    is not committed, nobody is told: it may still be.
     """
 
     def __init__(
@@ -77,10 +83,13 @@ class GroupCommit(Generic[T, R]):
         *,
         max_batch: int = 256,
         max_waiting: int = 4096,
+        answers_within_s: float | None = None,
     ) -> None:
         self._write = write
         self._max_batch = max_batch
         self._max_waiting = max_waiting
+        self._answers_within_s = answers_within_s
+        self._silent = False
         self._line: dict[_Waiting[T, R], None] = {}  # a queue that one may also leave
         self._arrived = asyncio.Event()
         self._closing = False
@@ -93,6 +102,8 @@ class GroupCommit(Generic[T, R]):
         """The answer for this item, once the batch it travels in is committed."""
         if self._closing:
             raise Leaving(_LEAVING)
+        if self._silent:
+            raise DatabaseUnavailable(_SILENT)
         if len(self._line) >= self._max_waiting:
             metrics.SHED.add(1)
             raise TooManyWaiting("Too many requests are waiting. Try again shortly.")
@@ -117,7 +128,7 @@ class GroupCommit(Generic[T, R]):
         finally:
             self.close()
             for waiting in list(self._line):
-                await _fail(waiting, Leaving(_LEAVING))
+                _refuse(waiting, Leaving(_LEAVING))
 
     def close(self) -> None:
         self._closing = True
@@ -132,19 +143,45 @@ class GroupCommit(Generic[T, R]):
     async def _answer(self, batch: Sequence[_Waiting[T, R]]) -> None:
         metrics.BATCH_SIZE.record(len(batch))
         try:
-            with telemetry.handling(
-                "batch", [waiting.traceparent for waiting in batch]
+            with (
+                telemetry.handling("batch", [waiting.traceparent for waiting in batch]),
+                self._in_time(batch),
             ):
                 await in_halves(batch, self._write_batch, _fail)
         except Exception as error:
-            for waiting in batch:
-                await _fail(waiting, error)
+            self._refuse_all(batch, error)
         except asyncio.CancelledError:
             for waiting in batch:
-                await _fail(waiting, Leaving(_LEAVING))
+                _refuse(waiting, Leaving(_LEAVING))
             raise
 
+    @contextmanager
+    def _in_time(self, batch: Sequence[_Waiting[T, R]]) -> Iterator[None]:
+        if self._answers_within_s is None:
+            yield
+            return
+        alarm = asyncio.get_running_loop().call_later(
+            self._answers_within_s, self._give_up_waiting, batch
+        )
+        try:
+            yield
+        finally:
+            alarm.cancel()
+            self._silent = False
+
+    def _give_up_waiting(self, batch: Sequence[_Waiting[T, R]]) -> None:
+        self._silent = True
+        self._refuse_all(batch, DatabaseUnavailable(_SILENT))
+
+    def _refuse_all(self, batch: Sequence[_Waiting[T, R]], error: Exception) -> None:
+        """Whoever stands in line would only learn the same, and later."""
+        for waiting in (*batch, *self._line):
+            _refuse(waiting, error)
+        self._line.clear()
+
     async def _write_batch(self, batch: Sequence[_Waiting[T, R]]) -> Sequence[None]:
+        if all(waiting.answer.done() for waiting in batch):
+            return [None] * len(batch)  # after a silence, nobody is there to be told
         answers = await self._write([waiting.item for waiting in batch])
         for waiting, answer in zip(batch, answers, strict=True):
             if not waiting.answer.done():
@@ -153,5 +190,9 @@ class GroupCommit(Generic[T, R]):
 
 
 async def _fail(waiting: _Waiting[T, R], error: Exception) -> None:
+    _refuse(waiting, error)
+
+
+def _refuse(waiting: _Waiting[T, R], error: Exception) -> None:
     if not waiting.answer.done():
         waiting.answer.set_exception(error)

@@ -5,11 +5,11 @@ without the other.
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel
@@ -157,11 +157,26 @@ def _response(status: int, body: str, location: str | None) -> Response:
 
 
 # Async: FastAPI takes dependencies that are not to a thread and back.
-async def _idempotent(request: Request) -> Idempotent:
+async def required_key(request: Request) -> str:
+    return key_of(request)
+
+
+Key = Annotated[str, Depends(required_key)]
+
+# What OpenAPI says of it; that it is missing is told with a code of its own.
+KEY_PARAMETER: Mapping[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "Yours to choose; the same one when you try again.",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    "example": "cart-9f-attempt-1",
+}
+
+
+async def _idempotent(request: Request, key: Key) -> Idempotent:
     operation = f"{request.method} {request.url.path}"
-    return Idempotent(
-        request.app.state.database, request.state.caller, operation, key_of(request)
-    )
+    return Idempotent(request.app.state.database, request.state.caller, operation, key)
 
 
 Once = Annotated[Idempotent, Depends(_idempotent)]

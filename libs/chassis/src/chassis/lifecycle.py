@@ -10,12 +10,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from socket import socket
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 import uvicorn
 import uvloop
 from fastapi import FastAPI
+from pydantic import SecretStr
 from typing_extensions import override
 
 from chassis import idempotency, migrations, partitions, queues, telemetry
@@ -33,7 +34,6 @@ from chassis.replays import Replayer
 from chassis.settings import ServiceSettings
 from chassis.timers import Timer
 from chassis.topology import Queue, Topic
-from chassis.waiting import Waiters
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +53,18 @@ class Runtime(Generic[S]):
     settings: S
     database: Database
     aws: Aws
+    replica: Database | None = None
+
+    @property
+    def reader(self) -> Database:
+        """For what may be read a moment late: a replica's, where there is one."""
+        return self.replica or self.database
+
+
+class Closes(Protocol):
+    """What holds answers back, and lets everybody go when the process leaves."""
+
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +73,9 @@ class Parts:
 
     app: FastAPI
     group_commits: Sequence[GroupCommit[Any, Any]] = ()
-    waiters: Sequence[Waiters] = ()
+    waiters: Sequence[Closes] = ()
     timers: Sequence[Timer] = ()
     digest: Digest = field(default_factory=Digest)
-    # What is done wherever events are relayed, whatever the role.
-    relaying: Sequence[Timer] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +115,7 @@ class Service(Generic[S]):
         """The parts, with what every app of ours finds in its state."""
         parts = self.build(runtime)
         parts.app.state.database = runtime.database
+        parts.app.state.reader = runtime.reader
         parts.app.state.authenticator = Authenticator(runtime.settings.issuers)
         desk = Desk(aws=runtime.aws, queues=tuple(self.hears), digest=parts.digest)
         routes.add_to(parts.app, self.name, desk)
@@ -114,7 +125,7 @@ class Service(Generic[S]):
             topic=self.announces.name,
             source=self.source,
         )
-        return replace(parts, relaying=(*parts.relaying, replayer.timer))
+        return replace(parts, timers=(*parts.timers, replayer.timer))
 
 
 @contextlib.contextmanager
@@ -128,22 +139,34 @@ def _death_logged() -> Iterator[None]:
 
 
 async def _serve(service: Service[S], settings: S) -> None:
-    database = Database(
-        settings.database_url.get_secret_value(),
-        application_name=service.name,
-        pool_size=settings.database_pool_size,
-        connect_timeout_s=settings.database_connect_timeout_s,
+    database = _database(service, settings, settings.database_url)
+    replica = (
+        _database(service, settings, settings.database_reader_url)
+        if settings.database_reader_url
+        else None
     )
     async with queues.connect(
         region=settings.aws_region, account_id=settings.aws_account_id
     ) as aws:
-        await _Process(
-            service, Runtime(settings=settings, database=database, aws=aws)
-        ).run()
+        runtime = Runtime(
+            settings=settings, database=database, aws=aws, replica=replica
+        )
+        await _Process(service, runtime).run()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(CLOSES_WITHIN_S):
             await database.close()
+            if replica:
+                await replica.close()
     log.info("Left")
+
+
+def _database(service: Service[S], settings: S, url: SecretStr) -> Database:
+    return Database(
+        url.get_secret_value(),
+        application_name=service.name,
+        pool_size=settings.database_pool_size,
+        connect_timeout_s=settings.database_connect_timeout_s,
+    )
 
 
 class _Server(uvicorn.Server):
@@ -249,8 +272,7 @@ class _Process(Generic[S]):
             Timer(name="sweep", every_s=SWEEP_S, work=self._sweep),
             Timer(name="upkeep", every_s=UPKEEP_S, work=self._keep_up),
             Timer(name="let go", every_s=LETS_GO_AFTER_S, work=self._let_go(database)),
-            *self.parts.relaying,
-            *(self.parts.timers if self._roles != "api" else ()),
+            *(t for t in self.parts.timers if t.in_every_role or self._roles != "api"),
         ]
 
     async def _sweep(self) -> bool:

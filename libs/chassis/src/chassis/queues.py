@@ -70,6 +70,10 @@ class NotSent:
     for_ever: bool = False
 
 
+class QueueAway(ConnectionError):
+    """The queue does not take what it is given."""
+
+
 class Aws:
     def __init__(self, sqs: Any, sns: Any, *, region: str, account_id: str) -> None:
         self.sqs = sqs
@@ -121,6 +125,20 @@ class Aws:
                 for name, value in attributes.items()
             },
         )
+
+    async def send_many(self, queue: str, bodies: Sequence[str]) -> None:
+        """Send at most ten bodies, all of them; some may be sent when it raises."""
+        entries = [
+            {"Id": str(index), "MessageBody": body} for index, body in enumerate(bodies)
+        ]
+        try:
+            answer = await self.sqs.send_message_batch(
+                QueueUrl=await self.queue_url(queue), Entries=entries
+            )
+        except (BotoCoreError, ClientError, OSError) as error:
+            raise QueueAway(f"{queue} does not answer") from error
+        if refused := _not_confirmed(answer, entries):
+            raise QueueAway(f"{queue} did not take all: {refused[0].reason}")
 
     async def count(self, queue: str) -> Counts:
         answer = await self.sqs.get_queue_attributes(

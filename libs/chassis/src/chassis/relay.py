@@ -118,11 +118,14 @@ class Bundle:
 
 
 def bundles(source: str, rows: Iterable[Row[Any]]) -> Iterator[Bundle]:
+    return bundled(_carried(source, row) for row in rows)
+
+
+def bundled(events: Iterable[Carried]) -> Iterator[Bundle]:
     """Fill messages up to the bound; an event larger than that travels alone."""
     waiting: list[Carried] = []
     size = 0
-    for row in rows:
-        event = _carried(source, row)
+    for event in events:
         grown = len(event.json.encode()) + 1
         if waiting and size + grown > BUNDLE_BYTES:
             yield Bundle(waiting)

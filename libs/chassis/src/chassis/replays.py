@@ -134,7 +134,9 @@ class Replayer:
         self._topic = topic
         self._source = source
         self._me = uuid4()
-        self.timer = Timer(name="replays", every_s=LOOK_EVERY_S, work=self.work)
+        self.timer = Timer(
+            name="replays", every_s=LOOK_EVERY_S, work=self.work, in_every_role=True
+        )
         database.on_announced(self._nudge)
 
     async def work(self) -> bool:

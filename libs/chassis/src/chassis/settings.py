@@ -55,6 +55,10 @@ class ServiceSettings(BaseSettings):
     )
 
     database_url: SecretStr = Field(description="postgresql://user:password@host/name")
+    database_reader_url: SecretStr | None = Field(
+        default=None,
+        description="where lists may be read, a little late; as database_url",
+    )
     database_pool_size: PositiveInt = Field(
         default=8, description="connections at most, opened when needed"
     )

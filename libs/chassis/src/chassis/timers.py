@@ -25,6 +25,8 @@ class Timer:
     name: str
     every_s: float
     work: Callable[[], Awaitable[bool]]
+    # What requests of this very process leave to be done later.
+    in_every_role: bool = False
     _nudged: asyncio.Event = field(
         default_factory=asyncio.Event, init=False, repr=False
     )

@@ -16,9 +16,11 @@ from pydantic.json_schema import models_json_schema
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
-from chassis import errors, telemetry
+from chassis import errors, ndjson, telemetry
 from chassis.bodies import JsonBody
 from chassis.database import Database
+from chassis.idempotency import KEY_PARAMETER, required_key
+from chassis.ndjson import NdjsonRows
 from chassis.pages import Page, Window
 
 T = TypeVar("T")
@@ -127,20 +129,23 @@ def respond(
 ) -> Response:
     """The view as JSON with its ETag; 304 when the caller has it already."""
     body = view.model_dump_json().encode()
-    tag = f'"{sha256(body).hexdigest()[:32]}"'
+    tagged = {"ETag": etag(body), **(headers or {})}
+    if status == HTTPStatus.OK and is_known(request, tagged["ETag"]):
+        return Response(status_code=304, headers=tagged)
+    return Response(body, status, tagged, media_type="application/json")
+
+
+def etag(content: bytes) -> str:
+    return f'"{sha256(content).hexdigest()[:32]}"'
+
+
+def is_known(request: Request, tag: str) -> bool:
+    """Whether the caller asks only for something else than what has this ETag."""
     known = {
         item.strip().removeprefix("W/")
         for item in request.headers.get("if-none-match", "").split(",")
     }
-    if (
-        request.method == "GET"
-        and status == HTTPStatus.OK
-        and (tag in known or "*" in known)
-    ):
-        return Response(status_code=304, headers={"ETag": tag})
-    return Response(
-        body, status, {"ETag": tag, **(headers or {})}, media_type="application/json"
-    )
+    return request.method == "GET" and bool(known & {tag, "*"})
 
 
 def respond_page(
@@ -160,6 +165,15 @@ def respond_page(
 def database_of(request: Request) -> Database:
     database: Database = request.app.state.database
     return database
+
+
+def reader_of(request: Request) -> Database:
+    """Where to read what may be a moment old: lists and reports.
+
+    What was just made is not there yet; without a replica it is the database itself.
+    """
+    reader: Database = request.app.state.reader
+    return reader
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
@@ -187,8 +201,10 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
                 schema = references[body.model, "validation"]
                 operation["requestBody"] = {
                     "required": True,
-                    "content": {"application/json": {"schema": schema}},
+                    "content": {_media_type(body): {"schema": schema}},
                 }
+            if _needs_key(route.dependant):
+                operation.setdefault("parameters", []).append(dict(KEY_PARAMETER))
             _describe_problems(operation)
     app.openapi_schema = document
     return document
@@ -218,8 +234,18 @@ def api_routes(app: FastAPI) -> Iterator[RouteContext]:
             yield route
 
 
-def _bodies(dependant: Dependant) -> Iterator[JsonBody[Any]]:
+def _bodies(dependant: Dependant) -> Iterator[JsonBody[Any] | NdjsonRows]:
     for dependency in dependant.dependencies:
-        if isinstance(dependency.call, JsonBody):
+        if isinstance(dependency.call, JsonBody | NdjsonRows):
             yield dependency.call
         yield from _bodies(dependency)
+
+
+def _media_type(body: JsonBody[Any] | NdjsonRows) -> str:
+    return ndjson.MEDIA_TYPE if isinstance(body, NdjsonRows) else "application/json"
+
+
+def _needs_key(dependant: Dependant) -> bool:
+    return dependant.call is required_key or any(
+        map(_needs_key, dependant.dependencies)
+    )

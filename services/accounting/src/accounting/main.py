@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from accounting import api
+from accounting.api.pdf import Printer
 from accounting.commands import gaps
 from accounting.commands.documents import AT_ONCE, number_documents
 from accounting.commands.gaps import Patience
@@ -51,6 +52,8 @@ def build(runtime: Runtime[Settings]) -> Parts:
         routers=api.ROUTERS,
         cors_origins=settings.cors_origins,
     )
+    app.state.printer = Printer(settings.seller)
+    app.state.aws = runtime.aws
     app.state.gateway_secrets = [
         secret.get_secret_value() for secret in settings.gateway_secrets
     ]

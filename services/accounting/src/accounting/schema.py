@@ -126,6 +126,7 @@ entries = Table(
     Column("order_id", Uuid),
     Column("source_event_id", Uuid, nullable=False),
     Column("effective_on", Date, nullable=False),
+    Column("refers_to", Date),  # when it happened, if that period was closed by then
     Column(
         "posted_at",
         DateTime(timezone=True),
@@ -133,6 +134,7 @@ entries = Table(
         server_default=text("now()"),
     ),
     UniqueConstraint("source_event_id", "rule", name="entries_once"),
+    CheckConstraint("refers_to < effective_on", name="entries_refer_back"),
     Index("entries_in_order", "effective_on", "id"),
     Index("entries_of_order", "order_id"),
 )
@@ -181,6 +183,35 @@ documents = Table(
     Index("documents_unnumbered", "id", postgresql_where=text("number IS NULL")),
     Index("documents_of_order", "order_id"),
     Index("documents_of_customer", "customer_id", "id"),
+    Index("documents_in_order", "issued_on", "id"),
+    Index("documents_open", "id", postgresql_where=text("total > paid + credited")),
+)
+
+# Months that take no entries or documents any more: triggers refuse them.
+closed_periods = Table(
+    "closed_periods",
+    metadata,
+    Column("month", Date, primary_key=True),
+    Column(
+        "closed_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=text("now()"),
+    ),
+    Column("closed_by", Text, nullable=False),
+    CheckConstraint("extract(day FROM month) = 1", name="closed_periods_month"),
+)
+
+# What each account came to at the end of a closed month, from the beginning on.
+period_balances = Table(
+    "period_balances",
+    metadata,
+    Column("month", Date, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("debit", BigInteger, nullable=False),
+    Column("credit", BigInteger, nullable=False),
+    PrimaryKeyConstraint("month", "account", "currency"),
 )
 
 document_series = Table(

@@ -1,47 +1,71 @@
 """Orders as a process: its parts, and what they hear and announce."""
 
 from datetime import timedelta
+from functools import partial
 
-from chassis.batching import GroupCommit
+from chassis.feeds import Feed
 from chassis.lifecycle import Parts, Runtime, Service
 from chassis.timers import Timer
 from chassis.waiting import Waiters
 from chassis.web import create_app
 from contracts import topology
 from orders import api
-from orders.commands import placing
+from orders.commands import batches
+from orders.commands.intake import Intake
 from orders.commands.rescuing import Watchdog
-from orders.domain.orders import Order
 from orders.domain.rescues import Patience
+from orders.handlers import intake as spilled
 from orders.handlers import payments, reservations
 from orders.settings import Settings
-from orders.store import digest
+from orders.store import digest, facts
 from orders.store import orders as store
 
 # More than the consumer takes at once; a message may hold a hundred events.
 BEHIND_MESSAGES = 50
+BATCHES_EVERY_S = 15
+BATCH_UPKEEP_S = 3600
 
 
 def build(runtime: Runtime[Settings]) -> Parts:
-    database = runtime.database
-    intake: GroupCommit[Order, placing.Answer] = GroupCommit(
-        lambda asked: database.transact(placing.place_orders, asked)
-    )
+    database, settings = runtime.database, runtime.settings
     app = create_app(
         "orders",
         description="Takes orders from every channel, and knows where each one stands.",
         routers=api.ROUTERS,
-        cors_origins=runtime.settings.cors_origins,
+        cors_origins=settings.cors_origins,
+    )
+    intake = Intake(
+        database,
+        runtime.aws,
+        most_waiting=settings.intake_most_waiting,
+        spill_after_s=settings.spill_after_s,
     )
     waiters = Waiters(database, store.find_decided)
+    feed = Feed(runtime.reader, newest=facts.newest, read=facts.find_after)
+    placing_batches = Timer(
+        name="batches",
+        every_s=BATCHES_EVERY_S,
+        work=partial(batches.place_all, database),
+        in_every_role=True,
+    )
     app.state.intake = intake
     app.state.waiters = waiters
+    app.state.feed = feed
+    app.state.placing_batches = placing_batches
     return Parts(
         app=app,
-        group_commits=[intake],
-        waiters=[waiters],
-        timers=[_watchdog(runtime)],
+        group_commits=[intake.placing, intake.spilling],
+        waiters=[waiters, feed],
         digest=digest.DIGEST,
+        timers=[
+            _watchdog(runtime),
+            placing_batches,
+            Timer(
+                name="batch upkeep",
+                every_s=BATCH_UPKEEP_S,
+                work=partial(batches.keep_up, database),
+            ),
+        ],
     )
 
 
@@ -69,6 +93,7 @@ SERVICE = Service(
     hears={
         topology.ORDERS_FROM_INVENTORY: reservations.router,
         topology.ORDERS_FROM_ACCOUNTING: payments.router,
+        topology.ORDERS_INTAKE: spilled.router,
     },
     build=build,
 )

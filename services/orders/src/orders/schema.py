@@ -20,11 +20,13 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    func,
     text,
 )
 
 from contracts.accounting import PaymentStatus
 from contracts.orders import Channel, PaymentMethod, Policy
+from orders.domain.batches import BatchStatus, RowStatus
 from orders.domain.cancellations import CancellationStatus
 from orders.domain.orders import Attention, Status
 
@@ -277,5 +279,90 @@ return_lines = Table(
     CheckConstraint(
         "quantity >= 0 AND received >= 0 AND quantity + received >= 1",
         name="return_lines_units",
+    ),
+)
+
+# Of orders that were accepted while the database was away, and could not be placed.
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("order_id", Uuid, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    # The payment has placed this order before, with the same content.
+    Column("placed_as", Uuid),
+    Column(
+        "refused_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=func.now(),
+    ),
+    PrimaryKeyConstraint("order_id", "fingerprint"),
+)
+
+# Rows belong to an upload; it becomes a batch when its last row is in.
+batch_uploads = Table(
+    "batch_uploads",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column(
+        "begun_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=func.now(),
+    ),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("upload_id", Uuid, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("customer_id", Text),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("placed", Integer, nullable=False),
+    Column("replayed", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    _one_of("status", BatchStatus, table="batches"),
+    CheckConstraint(
+        "placed >= 0 AND replayed >= 0 AND failed >= 0"
+        " AND placed + replayed + failed <= rows"
+        f" AND (status = '{BatchStatus.COMPLETED}')"
+        " = (placed + replayed + failed = rows)",
+        name="batches_rows",
+    ),
+)
+Index(
+    "batches_running",
+    batches.c.created_at,
+    postgresql_where=text(f"status = '{BatchStatus.RUNNING}'"),
+)
+
+batch_rows = Table(
+    "batch_rows",
+    metadata,
+    Column("upload_id", Uuid, nullable=False),
+    Column("row", Integer, nullable=False),
+    Column("idempotency_key", Text),
+    Column("status", Text, nullable=False),
+    # Until it is placed; then the order itself says more.
+    Column("asked", JSON),
+    Column("order_id", Uuid),
+    Column("problem", JSON),
+    PrimaryKeyConstraint("upload_id", "row"),
+    _one_of("status", RowStatus, table="batch_rows"),
+    CheckConstraint(
+        f"(status = '{RowStatus.WAITING}') = (asked IS NOT NULL)",
+        name="batch_rows_asked",
+    ),
+    CheckConstraint(
+        f"(status = '{RowStatus.FAILED}') = (problem IS NOT NULL)",
+        name="batch_rows_problem",
     ),
 )

@@ -1,6 +1,6 @@
 """What Orders is configured with, besides what every service is."""
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, PositiveInt
 from pydantic_settings import SettingsConfigDict
 
 from chassis.settings import ServiceSettings
@@ -20,4 +20,11 @@ class Settings(ServiceSettings):
     )
     watchdog_every_s: PositiveFloat = Field(
         default=15, description="how often the watchdog looks"
+    )
+    intake_most_waiting: PositiveInt = Field(
+        default=4096, description="orders that wait to be written; more are turned away"
+    )
+    spill_after_s: PositiveFloat = Field(
+        default=2,
+        description="of a silent database, then orders go to the intake queue",
     )

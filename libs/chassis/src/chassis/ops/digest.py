@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from chassis.digest import Bucket, Finding, OrderFigures
 from chassis.ops import desk_of
 from chassis.pages import MAX_LIMIT, Page, Paged
-from chassis.web import database_of, respond, respond_page
+from chassis.web import reader_of, respond, respond_page
 
 router = APIRouter()
 
@@ -139,7 +139,7 @@ async def get_digest(
     ] = None,
 ) -> Response:
     """Figures for the audit: sums by bucket and checks, or the orders of a bucket."""
-    digest, database = desk_of(request).digest, database_of(request)
+    digest, database = desk_of(request).digest, reader_of(request)
     if order_id:
         found = await database.transact(digest.get_orders, order_id)
         items = [OrderFiguresView.model_validate(row) for row in found]
@@ -155,7 +155,7 @@ async def get_digest(
 
 
 async def _whole(request: Request) -> DigestView:
-    desk, database = desk_of(request), database_of(request)
+    desk, database = desk_of(request), reader_of(request)
     async with desk.counting:
         buckets = await desk.digest.sum_up(database)
         findings = await desk.digest.examine(database)

@@ -1,6 +1,14 @@
 """The routes under `/v1/accounting`: they translate, and decide nothing."""
 
-from accounting.api import documents, gateway, journal, payments, refunds
+from accounting.api import (
+    documents,
+    gateway,
+    journal,
+    payments,
+    periods,
+    refunds,
+    reports,
+)
 
 ROUTERS = (
     journal.router,
@@ -8,4 +16,6 @@ ROUTERS = (
     refunds.router,
     payments.router,
     gateway.router,
+    periods.router,
+    reports.router,
 )

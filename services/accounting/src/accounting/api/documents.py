@@ -1,25 +1,40 @@
-"""Invoices, as JSON."""
+"""Invoices and credit notes, as JSON and as PDF."""
 
+from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Self
+from typing import Annotated, NamedTuple, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from accounting.api.callers import Reader
+from accounting.api.formats import JSON, PDF, VARIES, accepted, as_well
+from accounting.api.pdf import Printer
 from accounting.domain.documents import Series
 from accounting.store import documents
 from accounting.store.documents import Issued
+from chassis.auth import Caller
 from chassis.errors import NotFound
-from chassis.pages import Page, Paged
-from chassis.web import database_of, respond, respond_page
+from chassis.pages import Page, Paged, Window
+from chassis.web import database_of, etag, is_known, respond, respond_page
 
 router = APIRouter(prefix="/v1/accounting", tags=["documents"])
 
 
 class InvoiceNotFound(NotFound):
     code = "invoice_not_found"
+
+
+class CreditNoteNotFound(NotFound):
+    code = "credit_note_not_found"
+
+
+_NOT_FOUND = {
+    Series.INVOICE: InvoiceNotFound,
+    Series.CREDIT_NOTE: CreditNoteNotFound,
+}
+_NAMES = {Series.INVOICE: "invoice", Series.CREDIT_NOTE: "credit note"}
 
 
 class DocumentLineView(BaseModel):
@@ -111,21 +126,61 @@ class DocumentView(BaseModel):
         return cls.model_validate({"number": issued.number, **vars(issued.document)})
 
 
-@router.get("/invoices", response_model=Page[DocumentView])
-async def list_invoices(
+class Sought(NamedTuple):
+    """Whose documents are asked for; a customer's own token asks for its own alone."""
+
+    order_id: UUID | None
+    customers: Sequence[str]
+
+
+def _sought(
     caller: Reader,
-    request: Request,
-    window: Paged,
     order_id: UUID | None = None,
     customer_id: Annotated[str | None, Query(max_length=255)] = None,
-) -> Response:
+) -> Sought:
+    customers = [c for c in (caller.customer_id, customer_id) if c is not None]
+    return Sought(order_id, customers)
+
+
+Asked = Annotated[Sought, Depends(_sought)]
+Number = Annotated[str, Path(max_length=40)]
+
+
+@router.get("/invoices", response_model=Page[DocumentView])
+async def list_invoices(asked: Asked, request: Request, window: Paged) -> Response:
     """List invoices, the newest first."""
+    return await _list(request, window, Series.INVOICE, asked)
+
+
+@router.get("/invoices/{number}", response_model=DocumentView, responses=as_well(PDF))
+async def get_invoice(caller: Reader, request: Request, number: Number) -> Response:
+    """Get an invoice by its number, as JSON or as PDF."""
+    return await _show(request, caller, Series.INVOICE, number)
+
+
+@router.get("/credit-notes", response_model=Page[DocumentView])
+async def list_credit_notes(asked: Asked, request: Request, window: Paged) -> Response:
+    """List credit notes, the newest first."""
+    return await _list(request, window, Series.CREDIT_NOTE, asked)
+
+
+@router.get(
+    "/credit-notes/{number}", response_model=DocumentView, responses=as_well(PDF)
+)
+async def get_credit_note(caller: Reader, request: Request, number: Number) -> Response:
+    """Get a credit note by its number, as JSON or as PDF."""
+    return await _show(request, caller, Series.CREDIT_NOTE, number)
+
+
+async def _list(
+    request: Request, window: Window, series: Series, asked: Sought
+) -> Response:
     found = await database_of(request).transact(
         documents.find,
-        Series.INVOICE,
+        series,
         window,
-        order_id=order_id,
-        customers=[c for c in (caller.customer_id, customer_id) if c is not None],
+        order_id=asked.order_id,
+        customers=asked.customers,
     )
     return respond_page(
         request,
@@ -136,12 +191,25 @@ async def list_invoices(
     )
 
 
-@router.get("/invoices/{number}", response_model=DocumentView)
-async def get_invoice(
-    caller: Reader, request: Request, number: Annotated[str, Path(max_length=40)]
+async def _show(
+    request: Request, caller: Caller, series: Series, number: str
 ) -> Response:
-    """Get an invoice by its number."""
-    issued = await database_of(request).transact(documents.get, Series.INVOICE, number)
+    media = accepted(request, JSON, PDF)
+    issued = await database_of(request).transact(documents.get, series, number)
     if issued is None or caller.customer_id not in {None, issued.document.customer_id}:
-        raise InvoiceNotFound(f"There is no invoice {number}.")
-    return respond(request, DocumentView.of(issued))
+        raise _NOT_FOUND[series](f"There is no {_NAMES[series]} {number}.")
+    if media == PDF:
+        return await _print(request, issued)
+    return respond(request, DocumentView.of(issued), headers=VARIES)
+
+
+async def _print(request: Request, issued: Issued) -> Response:
+    document = await database_of(request).transact(documents.get_printable, issued)
+    printer: Printer = request.app.state.printer
+    content = printer.content(document)
+    headers = {"ETag": etag(content), **VARIES}
+    if is_known(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    pdf = await printer.print(content)
+    headers["Content-Disposition"] = f'inline; filename="{issued.number}.pdf"'
+    return Response(pdf, headers=headers, media_type=PDF)

@@ -1,20 +1,41 @@
 """The books: accounts, entries and the trial balance."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy import RowMapping
 
 from accounting.api.callers import BOOKKEEPERS
+from accounting.api.formats import CSV, JSON, accepted, as_well
+from accounting.api.shedding import REPORT
+from accounting.api.sheets import as_csv, header, respond_sheet
 from accounting.domain.ledger import Account
 from accounting.store import journal
-from accounting.store.journal import Balance, Posted, Sought
+from accounting.store.journal import Balance, Extract, Posted, Sought
+from chassis.database import Database
 from chassis.pages import Page, Paged
 from chassis.web import database_of, respond, respond_page
+
+CHUNK = 1000  # entries
+COLUMNS = (
+    "effective_on",
+    "entry_id",
+    "rule",
+    "order_id",
+    "source_event_id",
+    "refers_to",
+    "posted_at",
+    "account",
+    "currency",
+    "debit",
+    "credit",
+)
 
 router = APIRouter(prefix="/v1/accounting", tags=["books"], dependencies=[BOOKKEEPERS])
 
@@ -71,6 +92,9 @@ class EntryView(BaseModel):
     order_id: UUID | None
     source_event_id: UUID
     effective_on: date
+    refers_to: date | None = Field(
+        description="the day it happened on, if that period was closed by then"
+    )
     posted_at: datetime
     postings: list[PostingView]
 
@@ -83,6 +107,7 @@ class EntryView(BaseModel):
                     "order_id": "5f0c5b0e-6d0a-5c55-9c39-3f6d6cf0a0a1",
                     "source_event_id": "0198c5a6-2eaa-7d10-9d4b-0c1d2e3f4a5b",
                     "effective_on": "2026-03-01",
+                    "refers_to": None,
                     "posted_at": "2026-03-01T09:30:00Z",
                     "postings": [
                         {
@@ -164,7 +189,7 @@ class TrialBalanceView(BaseModel):
         )
 
 
-@router.get("/accounts", response_model=Page[AccountView])
+@router.get("/accounts", response_model=Page[AccountView], dependencies=[REPORT])
 async def list_accounts(request: Request, as_of: AsOf = None) -> Response:
     """The chart of accounts with its balances, on one page."""
     balances = await _balances(request, as_of or _today())
@@ -180,11 +205,18 @@ async def list_accounts(request: Request, as_of: AsOf = None) -> Response:
     return respond(request, Page(items=views, next_cursor=None))
 
 
-@router.get("/reports/trial-balance", response_model=TrialBalanceView)
+@router.get(
+    "/reports/trial-balance",
+    response_model=TrialBalanceView,
+    responses=as_well(CSV),
+    dependencies=[REPORT],
+)
 async def trial_balance(request: Request, as_of: AsOf = None) -> Response:
     """The trial balance, per currency."""
+    media = accepted(request, JSON, CSV)
     then = as_of or _today()
-    return respond(request, TrialBalanceView.of(then, await _balances(request, then)))
+    view = TrialBalanceView.of(then, await _balances(request, then))
+    return respond_sheet(request, media, view, TrialBalanceRow, view.rows)
 
 
 def _sought(
@@ -209,6 +241,40 @@ async def list_entries(
         view=EntryView.of,
         key=lambda posted: (posted.entry.effective_on, posted.id),
     )
+
+
+@router.get(
+    "/journal.csv",
+    response_class=StreamingResponse,
+    responses={200: {"content": {CSV: {"schema": {"type": "string"}}}}},
+    dependencies=[REPORT],
+)
+async def export_journal(
+    request: Request,
+    since: Annotated[date, Query(alias="from", description="inclusive")] = date.min,
+    until: Annotated[date, Query(alias="to", description="inclusive")] = date.max,
+) -> Response:
+    """The journal as CSV, a line for each posting, as it stands now."""
+    extract = Extract(since=since, until=until, moment=datetime.now(UTC))
+    database = database_of(request)
+    # Read before the answer begins: a database that is away is then said to be.
+    first = await database.transact(journal.read_on, extract, None, CHUNK)
+    lines = _lines(database, extract, first)
+    return StreamingResponse(
+        lines,
+        headers={"Content-Disposition": 'attachment; filename="journal.csv"'},
+        media_type=CSV,
+    )
+
+
+async def _lines(
+    database: Database, extract: Extract, chunk: Sequence[RowMapping]
+) -> AsyncGenerator[str, None]:
+    """Chunk by chunk, the next one when the last has been taken."""
+    yield header(COLUMNS)
+    while chunk:
+        yield as_csv(COLUMNS, chunk)
+        chunk = await database.transact(journal.read_on, extract, chunk[-1], CHUNK)
 
 
 async def _balances(request: Request, as_of: date) -> list[Balance]:

@@ -57,13 +57,17 @@ class Posting:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What one fact did to the accounts by one rule. It is never edited."""
+    """What one fact did to the accounts by one rule. It is never edited.
+
+    `refers_to` is the day the fact happened on, if that period was closed by then.
+    """
 
     rule: str
     order_id: UUID | None
     source_event_id: UUID
     effective_on: date
     postings: tuple[Posting, ...]
+    refers_to: date | None = None
 
     def __post_init__(self) -> None:
         differences: defaultdict[str, int] = defaultdict(int)

@@ -1,19 +1,21 @@
 """Documents and their numbers."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, func, select, text
+from sqlalchemy import RowMapping, cast, func, insert, select, text, true
 from uuid_utils.compat import uuid7
 
 from accounting.domain.documents import Document, DocumentLine, Series, TaxOfRate
 from accounting.domain.positions import Position
-from accounting.schema import documents
+from accounting.schema import documents, orders
 from accounting.store.orders import position
-from chassis.database import Tx, columns_of, insert_many
+from accounting.store.periods import in_open_period, open_period
+from chassis.database import Tx, columns_of, rows_from_arrays
 from chassis.pages import Window
 
 _DOCUMENT = (
@@ -32,7 +34,20 @@ _DOCUMENT = (
     "total",
     "paid",
 )
-_ADD = insert_many(documents, *_DOCUMENT)
+_new = rows_from_arrays(*((name, documents.c[name].type) for name in _DOCUMENT))
+_issued_on = in_open_period(_new.c.issued_on)
+_ADD = insert(documents).from_select(
+    _DOCUMENT,
+    select(
+        *(
+            {name: cast(_new.c[name], documents.c[name].type) for name in _DOCUMENT}
+            | {
+                "issued_on": _issued_on,
+                "due_on": _new.c.due_on + (_issued_on - _new.c.issued_on),
+            }
+        ).values()
+    ).select_from(_new.join(open_period, true())),
+)
 _ISSUED = select(documents).where(documents.c.number.is_not(None))
 
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('document numbers'))")
@@ -93,7 +108,21 @@ class Issued:
     document: Document
 
 
+@dataclass(frozen=True, kw_only=True)
+class Printable:
+    """A document with what a paper also says: the order, the address, its reason."""
+
+    number: str
+    document: Document
+    order_number: str
+    placed_on: date
+    ship_to: Mapping[str, Any]
+    credited: int
+    corrects: Sequence[str]
+
+
 async def add(tx: Tx, batch: Sequence[Document]) -> None:
+    """Store documents, each as of a day of an open period, as its entry is."""
     if batch:
         rows = [
             {
@@ -158,6 +187,48 @@ async def get(tx: Tx, series: Series, number: str) -> Issued | None:
     query = _ISSUED.where(documents.c.series == series, documents.c.number == number)
     row = (await tx.execute(query)).mappings().one_or_none()
     return _issued(row) if row else None
+
+
+async def get_printable(tx: Tx, issued: Issued) -> Printable:
+    document = issued.document
+    order = (
+        await tx.execute(
+            select(
+                orders.c.number,
+                orders.c.placed_on,
+                orders.c.ship_to,
+                documents.c.credited,
+            )
+            .join(documents, documents.c.order_id == orders.c.id)
+            .where(documents.c.id == issued.id)
+        )
+    ).one()
+    return Printable(
+        number=issued.number,
+        document=document,
+        order_number=order.number,
+        placed_on=order.placed_on,
+        ship_to=order.ship_to,
+        credited=order.credited,
+        corrects=await _corrected(tx, issued),
+    )
+
+
+async def _corrected(tx: Tx, issued: Issued) -> Sequence[str]:
+    """The invoices of the order that a credit note may be about, the oldest first."""
+    if issued.document.series is Series.INVOICE:
+        return ()
+    query = (
+        select(documents.c.number)
+        .where(
+            documents.c.order_id == issued.document.order_id,
+            documents.c.series == Series.INVOICE,
+            documents.c.number.is_not(None),
+            documents.c.id < issued.id,
+        )
+        .order_by(documents.c.id)
+    )
+    return (await tx.execute(query)).scalars().all()
 
 
 def _issued(row: RowMapping) -> Issued:

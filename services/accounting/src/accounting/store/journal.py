@@ -10,28 +10,51 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Row,
+    RowMapping,
     Uuid,
     any_,
     bindparam,
-    func,
+    case,
+    insert,
     select,
+    text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from uuid_utils.compat import uuid7
 
 from accounting.domain.ledger import Account, Entry, Posting
 from accounting.schema import entries, postings
+from accounting.store.periods import in_open_period, open_period
 from chassis import metrics
-from chassis.database import Tx, after_commit, columns_of, insert_many
+from chassis.database import Tx, after_commit, columns_of, insert_many, rows_from_arrays
 from chassis.pages import Window
 
 POSTED = metrics.counter(
     "orderly.entries.posted", "{entry}", "Entries added to the journal"
 )
 
-_ENTRY = ("id", "rule", "order_id", "source_event_id", "effective_on")
+_ENTRY = (
+    "id",
+    "rule",
+    "order_id",
+    "source_event_id",
+    "effective_on",
+)
 _POSTING = ("entry_id", "account", "currency", "debit", "credit")
-_ADD_ENTRIES = insert_many(entries, *_ENTRY)
+_new = rows_from_arrays(*((name, entries.c[name].type) for name in _ENTRY))
+_days = {
+    "effective_on": in_open_period(_new.c.effective_on),
+    "refers_to": case(
+        (_new.c.effective_on < open_period.c.first_day, _new.c.effective_on)
+    ),
+}
+_ADD_ENTRIES = insert(entries).from_select(
+    [*_ENTRY, "refers_to"],
+    select(*({name: _new.c[name] for name in _ENTRY} | _days).values()).select_from(
+        _new.join(open_period, true())
+    ),
+)
 _ADD_POSTINGS = insert_many(postings, *_POSTING)
 
 
@@ -65,6 +88,7 @@ class Balance:
 
 
 async def add(tx: Tx, batch: Sequence[Entry]) -> None:
+    """Post entries; what happened in a closed period, in the first open one."""
     if not batch:
         return
     rows: list[dict[str, Any]] = []
@@ -140,30 +164,46 @@ def _posted(row: Row[Any], of_entry: Sequence[Posting]) -> Posted:
             order_id=row.order_id,
             source_event_id=row.source_event_id,
             effective_on=row.effective_on,
+            refers_to=row.refers_to,
             postings=tuple(of_entry),
         ),
     )
 
 
+_BALANCES = """
+    WITH closed AS (SELECT max(month) AS month FROM closed_periods WHERE {kept})
+    SELECT account, currency, sum(debit) AS debit, sum(credit) AS credit FROM (
+        SELECT account, currency, debit, credit
+        FROM period_balances WHERE month = (SELECT month FROM closed)
+        UNION ALL
+        SELECT account, currency, sum(debit), sum(credit)
+        FROM entries JOIN postings ON entry_id = id
+        WHERE {tail} AND effective_on >= coalesce(
+            (SELECT month + interval '1 month' FROM closed), '-infinity'
+        )
+        GROUP BY account, currency
+    ) AS posted
+    GROUP BY account, currency ORDER BY account, currency
+    """
+# What a closed month came to is kept: only what followed is summed. Whatever is of it
+# was posted before it was closed.
+_AT_THE_END_OF = text(
+    _BALANCES.format(
+        kept="month + interval '1 month' <= CAST(:as_of AS date) + interval '1 day'",
+        tail="effective_on <= CAST(:as_of AS date)",
+    )
+)
+_AT_THE_MOMENT = text(
+    _BALANCES.format(
+        kept="closed_at <= CAST(:as_of AS timestamptz)",
+        tail="posted_at <= CAST(:as_of AS timestamptz)",
+    )
+)
+
+
 async def balances(tx: Tx, as_of: date | datetime) -> list[Balance]:
     """What each account came to at the end of a day, or in the books at a moment."""
-    by_then = (
-        entries.c.posted_at <= as_of
-        if isinstance(as_of, datetime)
-        else entries.c.effective_on <= as_of
-    )
-    query = (
-        select(
-            postings.c.account,
-            postings.c.currency,
-            func.sum(postings.c.debit).label("debit"),
-            func.sum(postings.c.credit).label("credit"),
-        )
-        .join(entries, entries.c.id == postings.c.entry_id)
-        .where(by_then)
-        .group_by(postings.c.account, postings.c.currency)
-        .order_by(postings.c.account, postings.c.currency)
-    )
+    query = _AT_THE_MOMENT if isinstance(as_of, datetime) else _AT_THE_END_OF
     return [
         Balance(
             account=Account(row.account),
@@ -171,5 +211,51 @@ async def balances(tx: Tx, as_of: date | datetime) -> list[Balance]:
             debit=int(row.debit),
             credit=int(row.credit),
         )
-        for row in await tx.execute(query)
+        for row in await tx.execute(query, {"as_of": as_of})
     ]
+
+
+_CHUNK = text(
+    """
+    SELECT effective_on, entry_id, rule, order_id, source_event_id, refers_to,
+        posted_at, account, currency, debit, credit
+    FROM (
+        SELECT * FROM entries
+        WHERE (effective_on, id) > (CAST(:day AS date), CAST(:id AS uuid))
+            AND effective_on <= :until AND posted_at <= :moment
+        ORDER BY effective_on, id LIMIT :most
+    ) AS entries JOIN postings ON entry_id = id
+    ORDER BY effective_on, id, credit > 0, account, currency
+    """
+)
+_BEFORE_ALL = UUID(int=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extract:
+    """Which part of the journal is read: these days, as it was posted by a moment."""
+
+    since: date
+    until: date
+    moment: datetime
+
+
+async def read_on(
+    tx: Tx, extract: Extract, after: RowMapping | None, most: int
+) -> Sequence[RowMapping]:
+    """The postings of the next entries, in the order of the journal.
+
+    Each chunk in a transaction of its own: who reads slowly holds nothing meanwhile,
+    and as the journal only grows, the chunks fit together.
+    """
+    found = await tx.execute(
+        _CHUNK,
+        {
+            "day": after["effective_on"] if after else extract.since,
+            "id": after["entry_id"] if after else _BEFORE_ALL,
+            "until": extract.until,
+            "moment": extract.moment,
+            "most": most,
+        },
+    )
+    return found.mappings().all()

@@ -1,8 +1,19 @@
 """The routes under `/v1/orders`: they translate, and decide nothing."""
 
-from orders.api import cancellations, listing, orders, returns, timeline
+from orders.api import (
+    batches,
+    cancellations,
+    listing,
+    orders,
+    returns,
+    stream,
+    timeline,
+)
 
+# Fixed words before ids: what comes first is asked first.
 ROUTERS = (
+    stream.router,
+    batches.router,
     listing.router,
     orders.router,
     timeline.router,

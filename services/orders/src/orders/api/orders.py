@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from time import monotonic
 from typing import Annotated
 from uuid import UUID
@@ -11,35 +10,48 @@ from fastapi import APIRouter, Request, Response
 
 from chassis.bodies import reads
 from chassis.errors import Refused, Unavailable
-from chassis.idempotency import fingerprint, key_of
+from chassis.idempotency import Key
+from chassis.shedding import at_most
 from chassis.waiting import Waiters, preferred_wait_s
 from chassis.web import database_of, respond
+from orders.api.asking import asked_order
 from orders.api.bodies import OrderBody
-from orders.api.callers import Reader, Writer, check_may_place, may_see
-from orders.api.views import OrderView
-from orders.domain import orders as domain
-from orders.domain.lines import Line
+from orders.api.callers import Reader, Writer, may_see
+from orders.api.views import OrderView, SpilledView
+from orders.commands.intake import Intake, Spilled
+from orders.commands.placing import refused_later
 from orders.domain.orders import Order, OrderNotFound
 from orders.store import orders as store
+from orders.store import refusals
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"])
+
+SPILLED_RETRY_AFTER_S = "5"
+LOOKS_AT_ONCE = 2048  # many wait on purpose; while the database is silent, all do
 
 
 @router.post(
     "",
     status_code=201,
     response_model=OrderView,
-    responses={200: {"model": OrderView, "description": "Placed before: as it is now"}},
+    responses={
+        200: {"model": OrderView, "description": "Placed before: as it is now"},
+        202: {"model": SpilledView, "description": "Accepted: it is placed soon"},
+    },
     summary="Place an order",
 )
 async def place_order(
-    caller: Writer, body: Annotated[OrderBody, reads(OrderBody)], request: Request
+    caller: Writer,
+    body: Annotated[OrderBody, reads(OrderBody)],
+    key: Key,
+    request: Request,
 ) -> Response:
-    check_may_place(caller, body)
-    order = domain.place(_order(body, caller.client, key_of(request)))
-    answer = await request.app.state.intake.submit(order)
+    intake: Intake = request.app.state.intake
+    answer = await intake.take(asked_order(caller, body, key))
     if isinstance(answer, Refused):
         raise answer
+    if isinstance(answer, Spilled):
+        return _spilled(request, answer)
     headers = {"Location": f"/v1/orders/{answer.order.id}"}
     if not answer.is_news:
         headers["Idempotent-Replayed"] = "true"
@@ -48,40 +60,41 @@ async def place_order(
     )
 
 
-@router.get("/{order_id}", response_model=OrderView, summary="Look at an order")
+@router.get(
+    "/{order_id}",
+    response_model=OrderView,
+    dependencies=[at_most(LOOKS_AT_ONCE)],
+    summary="Look at an order",
+)
 async def get_order(caller: Reader, order_id: UUID, request: Request) -> Response:
-    order = await _find(request, order_id)
+    order = await database_of(request).transact(store.get, order_id)
+    if order is None:
+        order = await _placed_instead(request, caller.client, order_id)
     if not may_see(caller, order.customer_id):
         raise OrderNotFound
     return await _respond(request, order)
 
 
-def _order(body: OrderBody, client: str, key: str) -> Order:
-    now = datetime.now(UTC)
-    return Order(
-        id=domain.order_id(client, key),
-        client=client,
-        fingerprint=fingerprint(body),
-        channel=body.channel,
-        customer_id=body.customer_id,
-        reference=body.reference,
-        currency=body.currency,
-        policy=body.policy or domain.DEFAULT_POLICY[body.channel],
-        lines=tuple(
-            Line(line=number, pending=line.quantity, **vars(line))
-            for number, line in enumerate(body.lines, start=1)
-        ),
-        shipping=domain.Shipping(**vars(body.shipping)),
-        ship_to=domain.Address(**vars(body.ship_to)),
-        payment=domain.Payment(
-            status=domain.INITIAL_PAYMENT_STATUS[body.payment.method],
-            **vars(body.payment),
-        ),
-        hold_id=body.hold_id,
-        total=body.total,
-        placed_at=now,
-        updated_at=now,
-    )
+def _spilled(request: Request, spilled: Spilled) -> Response:
+    headers = {
+        "Location": f"/v1/orders/{spilled.order_id}",
+        "Retry-After": SPILLED_RETRY_AFTER_S,
+    }
+    view = SpilledView(id=spilled.order_id)
+    return respond(request, view, status=202, headers=headers)
+
+
+async def _placed_instead(request: Request, client: str, order_id: UUID) -> Order:
+    """What the client is told of an order that it was promised, and that is not there.
+
+    Somebody else's promise is none.
+    """
+    refusal = await database_of(request).transact(refusals.find, order_id, client)
+    if refusal is None:
+        raise OrderNotFound
+    if refusal.placed_as is None:
+        raise refused_later(refusal)
+    return await _find(request, refusal.placed_as)
 
 
 async def _find(request: Request, id: UUID) -> Order:

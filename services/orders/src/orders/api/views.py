@@ -1,12 +1,14 @@
 """What Orders shows over HTTP."""
 
 from datetime import datetime
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.accounting import PaymentStatus
 from contracts.orders import Channel, PaymentMethod, Policy
+from orders.domain.batches import BatchStatus, RowStatus
 from orders.domain.orders import Attention, Status
 
 
@@ -58,6 +60,12 @@ class PaymentView(View):
     status: PaymentStatus
 
 
+class SpilledView(View):
+    """An order that is placed under this id as soon as the database answers."""
+
+    id: UUID
+
+
 class OrderView(View):
     id: UUID
     number: str
@@ -77,3 +85,21 @@ class OrderView(View):
     decided_at: datetime | None
     updated_at: datetime
     attention: Attention | None
+
+
+class BatchView(View):
+    id: UUID
+    status: BatchStatus
+    rows: int
+    placed: int
+    replayed: int
+    failed: int
+    created_at: datetime
+
+
+class BatchResultView(View):
+    row: int
+    idempotency_key: str | None
+    status: Annotated[RowStatus, Field(examples=[RowStatus.PLACED])]
+    order_id: UUID | None
+    problem: dict[str, Any] | None

@@ -16,6 +16,7 @@ from chassis.events import Announcement
 from chassis.idempotency import KeyReused
 from contracts.orders import OrderPlaced
 from orders.domain.orders import Order
+from orders.domain.refusals import Refusal
 from orders.store import orders as store
 
 log = structlog.get_logger(__name__)
@@ -25,6 +26,11 @@ PLACED = metrics.counter("orderly.orders.placed", "{order}", "Orders placed")
 
 class PaymentAlreadyUsed(Conflict):
     code = "payment_already_used"
+
+
+_KINDS: Mapping[str, type[Refused]] = {
+    kind.code: kind for kind in (KeyReused, PaymentAlreadyUsed)
+}
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,11 @@ def _paid_twice(order: Order, earlier: Order) -> Answer:
     return PaymentAlreadyUsed(
         "This payment paid another order. Capture a payment for this one."
     )
+
+
+def refused_later(refusal: Refusal) -> Refused:
+    """What the client would have been told at once, had the database answered."""
+    return _KINDS[refusal.code](refusal.detail)
 
 
 def _order_placed(order: Order) -> Announcement:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from chassis.database import Tx
 from chassis.pages import Window
@@ -35,10 +36,12 @@ def page(window: Window, wanted: Wanted) -> Select[Any]:
         return window.of(query, orders.c.placed_at, orders.c.id, newest_first=True)
     # Walked in the order of the list, so that a popular SKU costs no more than others;
     # an order that has it on several lines is there once.
+    newest = (order_lines.c.placed_at, order_lines.c.order_id)
     having = (
-        select(order_lines.c.placed_at, order_lines.c.order_id)
+        select(*newest)
         .where(order_lines.c.sku == wanted.sku, *_placed(order_lines, wanted))
-        .distinct()
+        .ext(distinct_on(*newest))
+        .order_by(*(column.desc() for column in newest))
         .subquery("having")
     )
     return window.of(

@@ -1,0 +1,109 @@
+"""Order facts as they happen, as server-sent events."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+from fastapi.responses import StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
+from typing_extensions import override
+
+from chassis.auth import Caller
+from chassis.errors import Malformed
+from chassis.feeds import Feed, TooSlow
+from chassis.pages import MAX_BIG_INTEGER
+from orders.api.callers import Reader, may_see
+from orders.store.facts import Fact
+
+router = APIRouter(prefix="/v1/orders/stream", tags=["orders"])
+
+HEARTBEAT_S = 15.0
+TAKEN_WITHIN_S = 20.0  # by a listener, or it is cut off
+_HEARTBEAT = b": still here\n\n"
+
+
+class EventIdMalformed(Malformed):
+    code = "last_event_id_malformed"
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events; a listener who takes nothing any more is let go."""
+
+    media_type = "text/event-stream"
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(TAKEN_WITHIN_S):
+                await send(message)
+
+        with suppress(TimeoutError):
+            await super().__call__(scope, receive, send_in_time)
+
+
+@router.get(
+    "",
+    response_class=EventStream,
+    summary="Follow order facts as they happen",
+    responses={
+        200: {
+            "description": "`id` is the place in the event log, `event` the type,"
+            " `data` the event as subscribers get it",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        }
+    },
+)
+async def stream_orders(
+    caller: Reader,
+    request: Request,
+    last_event_id: Annotated[
+        str | None, Header(description="go on after this one")
+    ] = None,
+) -> EventStream:
+    feed: Feed[Fact] = request.app.state.feed
+    events = _events(feed, caller, _position(last_event_id))
+    first = await anext(events)  # refused here, or it is a stream
+    return EventStream(_after(first, events), headers={"Cache-Control": "no-store"})
+
+
+def _position(last_event_id: str | None) -> int | None:
+    if not last_event_id:
+        return None
+    if last_event_id.isascii() and last_event_id.isdecimal():
+        with suppress(ValueError):  # Python reads no number of thousands of digits
+            if (position := int(last_event_id)) <= MAX_BIG_INTEGER:
+                return position
+    raise EventIdMalformed("Last-Event-ID is not one of ours.")
+
+
+async def _events(
+    feed: Feed[Fact], caller: Caller, after: int | None
+) -> AsyncIterator[bytes]:
+    async with feed.listen(after) as following:
+        yield _HEARTBEAT  # so that the answer begins at once
+        heard = time.monotonic()
+        with suppress(TooSlow):
+            while (left_s := caller.expires_at - time.time()) > 0:
+                quiet_s = time.monotonic() - heard
+                facts = await following.next(
+                    within_s=max(0, min(HEARTBEAT_S - quiet_s, left_s))
+                )
+                if facts is None:
+                    return
+                seen = [f for f in facts if may_see(caller, f.customer_id)]
+                if seen or time.monotonic() - heard >= HEARTBEAT_S:
+                    yield b"".join(map(_encoded, seen)) or _HEARTBEAT
+                    heard = time.monotonic()
+
+
+async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for event in rest:
+        yield event
+
+
+def _encoded(fact: Fact) -> bytes:
+    return (f"id: {fact.position}\nevent: {fact.type}\ndata: {fact.event}\n\n").encode()

@@ -1,0 +1,16 @@
+"""What became of an accepted order that could not be placed under its id."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """`placed_as`: the payment has placed that order before, with the same content."""
+
+    order_id: UUID
+    fingerprint: bytes
+    client: str
+    code: str
+    detail: str
+    placed_as: UUID | None = None

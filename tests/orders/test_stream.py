@@ -1,0 +1,172 @@
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from chassis import feeds
+from chassis.database import Database
+from chassis.queues import Aws
+from chassis.relay import Relay
+from chassis.testing import TokenIssuer, eventually
+from chassis.topology import provision
+from contracts.topology import ORDERS, TOPOLOGY
+from orders.api import stream
+from orders.commands.placing import place_orders
+from orders.main import SERVICE
+from tests.orders.conftest import EVERYTHING
+from tests.orders.factories import an_order
+from tests.orders.test_api import problem
+from tests.served import served
+
+STREAM = "/v1/orders/stream"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch) -> None:
+    monkeypatch.setattr(feeds, "POLL_S", 0.05)
+
+
+@pytest.fixture
+async def shop(
+    database: Database, aws: Aws, issuer: TokenIssuer
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Served over a socket: a stream does not end, as answers in memory have to."""
+    await provision(aws, TOPOLOGY)
+    async with (
+        served(SERVICE, database, aws, [issuer.trusted]) as service,
+        httpx.AsyncClient(base_url=service.url, timeout=10, trust_env=False) as client,
+    ):
+        client.headers.update(issuer.headers(*EVERYTHING))
+        client.feed = service.parts.app.state.feed  # type: ignore[attr-defined]
+        yield client
+
+
+class Listening:
+    def __init__(self, answer: httpx.Response) -> None:
+        self.answer = answer
+        self._lines = answer.aiter_lines()
+
+    async def next(self) -> dict[str, Any]:
+        """The next event; heartbeats are passed over."""
+        event: dict[str, Any] = {}
+        async with asyncio.timeout(10):
+            async for line in self._lines:
+                name, _, value = line.partition(": ")
+                if name:
+                    event[name] = value
+                elif "data" in event:
+                    return event | {"data": json.loads(event["data"])}
+        raise AssertionError("the stream ended")
+
+
+@asynccontextmanager
+async def listening(
+    shop: httpx.AsyncClient, **headers: str
+) -> AsyncIterator[Listening]:
+    async with shop.stream("GET", STREAM, headers=headers) as answer:
+        yield Listening(answer)
+
+
+async def place(database: Database, aws: Aws, **changes: Any) -> str:
+    """An order whose fact has its place in the log."""
+    order = an_order(**changes)
+    await database.transact(place_orders, [order])
+    await Relay(database, aws, topic=ORDERS.name, source="orderly/orders").drain()
+    return str(order.id)
+
+
+async def test_facts_are_told_as_they_happen(shop, database, aws):
+    async with listening(shop) as stream:
+        order_id = await place(database, aws)
+        event = await stream.next()
+
+    assert stream.answer.headers["content-type"].startswith("text/event-stream")
+    assert event["event"] == "orders.order_placed.v1"
+    assert event["data"].items() >= {"subject": order_id, "sequence": 1}.items()
+    assert event["data"]["data"]["order_id"] == order_id
+
+
+async def test_who_comes_again_hears_what_was_missed_once(shop, database, aws):
+    async with listening(shop) as stream:
+        await place(database, aws)
+        last = (await stream.next())["id"]
+    missed = [await place(database, aws) for _ in range(3)]
+
+    async with listening(shop, **{"Last-Event-ID": last}) as stream:
+        missed.append(await place(database, aws))
+        heard = [(await stream.next())["data"]["subject"] for _ in missed]
+
+    assert heard == missed
+
+
+async def test_a_customer_hears_of_the_own_orders_only(shop, database, aws, allowed):
+    async with listening(shop, **allowed(customer="c-1")) as stream:
+        await place(database, aws, customer_id="c-2")
+        own = await place(database, aws, customer_id="c-1")
+
+        assert (await stream.next())["data"]["subject"] == own
+
+
+async def test_silence_is_broken_by_a_heartbeat(shop, monkeypatch):
+    monkeypatch.setattr(stream, "HEARTBEAT_S", 0.1)
+
+    async with listening(shop) as quiet, asyncio.timeout(5):
+        lines = quiet.answer.aiter_lines()
+        beats = [await anext(lines) for _ in range(4)]
+
+    assert beats == [": still here", "", ": still here", ""]
+
+
+async def test_leaving_ends_the_stream(shop):
+    async with listening(shop) as stream, asyncio.timeout(5):
+        shop.feed.close()
+        with pytest.raises(AssertionError, match="ended"):
+            await stream.next()
+
+    assert problem(await shop.get(STREAM)) == (503, "leaving")
+
+
+async def test_a_token_that_expires_ends_the_stream(shop, issuer):
+    soon = issuer.headers("orders.read", exp=int(time.time()) + 1)
+    async with listening(shop, **soon) as stream, asyncio.timeout(10):
+        with pytest.raises(AssertionError, match="ended"):
+            await stream.next()
+
+
+async def test_listeners_are_bounded(shop, monkeypatch):
+    monkeypatch.setattr(feeds, "LISTENERS", 1)
+
+    async with listening(shop):
+        answer = await shop.get(STREAM)
+
+    assert problem(answer) == (503, "too_many_waiting")
+
+
+@pytest.mark.parametrize("made_up", ["-1", "x", "1.5", "9" * 30, "9" * 5000, "²"])
+async def test_an_id_that_is_made_up_is_refused(shop, made_up):
+    headers = {"Last-Event-ID": made_up.encode()}
+
+    answer = await shop.get(STREAM, headers=headers)
+
+    assert problem(answer) == (400, "last_event_id_malformed")
+
+
+async def test_nobody_listening_costs_no_query(shop):
+    async with listening(shop):
+        pass
+
+    async def rests() -> bool:
+        return shop.feed._polling.done()  # noqa: SLF001
+
+    await eventually(rests)
+
+
+async def test_reading_the_stream_needs_its_scope(shop, allowed):
+    answer = await shop.get(STREAM, headers=allowed("orders.write"))
+
+    assert problem(answer) == (403, "missing_scope")
