@@ -7,9 +7,10 @@ import pytest
 
 from chassis.database import Database
 from chassis.queues import Aws
+from chassis.replays import Replayer
 from chassis.testing import TokenIssuer, serving
 from chassis.topology import Queue, Topic, Topology, provision
-from sample.main import QUEUE, SERVICE, TOPIC
+from sample.main import QUEUE, SERVICE, TOPIC, events
 
 
 @pytest.fixture
@@ -36,3 +37,20 @@ async def queue(aws: Aws, topic: Topic) -> Queue:
     queue = replace(QUEUE, name=f"{topic.name}-queue", hears=topic)
     await provision(aws, Topology(topics=(topic,), queues=(queue,)))
     return queue
+
+
+@pytest.fixture
+async def operator(
+    database: Database, aws: Aws, issuer: TokenIssuer, topic: Topic, queue: Queue
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Asks the operations of a service that has the test's own topic and queue."""
+    service = replace(SERVICE, announces=topic, hears={queue: events})
+    async with serving(service, database, aws, [issuer.trusted]) as client:
+        client.headers.update(issuer.headers("ops"))
+        client.base_url = client.base_url.join("/v1/sample/ops/")
+        yield client
+
+
+@pytest.fixture
+def replayer(database: Database, aws: Aws, topic: Topic) -> Replayer:
+    return Replayer(database, aws, topic=topic.name, source="orderly/sample")

@@ -8,7 +8,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from socket import socket
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -24,10 +24,13 @@ from chassis.auth import Authenticator
 from chassis.batching import GroupCommit
 from chassis.consumer import Consumer
 from chassis.database import Database
+from chassis.digest import Digest
 from chassis.events import Router
 from chassis.health import Health
+from chassis.ops import Desk, routes
 from chassis.queues import Aws
 from chassis.relay import Relay
+from chassis.replays import Replayer
 from chassis.settings import ServiceSettings
 from chassis.timers import Timer
 from chassis.topology import Queue, Topic
@@ -72,6 +75,7 @@ class Parts:
     group_commits: Sequence[GroupCommit[Any, Any]] = ()
     waiters: Sequence[Closes] = ()
     timers: Sequence[Timer] = ()
+    digest: Digest = field(default_factory=Digest)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +87,11 @@ class Service(Generic[S]):
     announces: Topic
     hears: Mapping[Queue, Router]
     build: Callable[[Runtime[S]], Parts]
+
+    @property
+    def source(self) -> str:
+        """What its events say they come from."""
+        return f"orderly/{self.name}"
 
     def main(self) -> None:
         match sys.argv[1:]:
@@ -108,7 +117,15 @@ class Service(Generic[S]):
         parts.app.state.database = runtime.database
         parts.app.state.reader = runtime.reader
         parts.app.state.authenticator = Authenticator(runtime.settings.issuers)
-        return parts
+        desk = Desk(aws=runtime.aws, queues=tuple(self.hears), digest=parts.digest)
+        routes.add_to(parts.app, self.name, desk)
+        replayer = Replayer(
+            runtime.database,
+            runtime.aws,
+            topic=self.announces.name,
+            source=self.source,
+        )
+        return replace(parts, timers=(*parts.timers, replayer.timer))
 
 
 @contextlib.contextmanager
@@ -180,7 +197,7 @@ class _Process(Generic[S]):
             runtime.database,
             runtime.aws,
             topic=service.announces.name,
-            source=f"orderly/{service.name}",
+            source=service.source,
         )
         self.consumers = self._consumers()
         self.parts = service.assemble(runtime)

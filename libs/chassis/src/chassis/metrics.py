@@ -67,3 +67,9 @@ HANDLED_TOGETHER = histogram(
 DEAD_LETTERS = counter(
     "orderly.dead_letters", "{event}", "Events put aside with their reason"
 )
+REDRIVEN = counter(
+    "orderly.dead_letters.redriven", "{message}", "Dead letters put back on their queue"
+)
+REPLAYED = counter(
+    "orderly.outbox.replayed", "{event}", "Events announced again on demand"
+)

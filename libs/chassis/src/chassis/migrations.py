@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from chassis import idempotency, inbox, outbox, partitions
+from chassis import idempotency, inbox, outbox, partitions, replays
 from chassis.backoff import Backoff
 from chassis.database import Database, Tx, is_away
 
@@ -135,8 +135,9 @@ async def make_partitions(tx: Tx) -> None:
 
 def add_chassis_tables(metadata: sa.MetaData) -> None:
     """Put the chassis's tables beside a service's own, to compare with the database."""
-    for ours in (outbox.metadata, inbox.metadata, idempotency.metadata):
-        for table in ours.tables.values():
+    ours = (outbox.metadata, inbox.metadata, idempotency.metadata, replays.metadata)
+    for tables in ours:
+        for table in tables.tables.values():
             if table.key not in metadata:
                 table.to_metadata(metadata)
 
@@ -239,6 +240,42 @@ def create_chassis_tables_2(op: Any) -> None:
             nullable=False,
             server_default=sa.func.now(),
         ),
+    )
+
+
+def create_chassis_tables_3(op: Any) -> None:
+    """What operators ask to be announced again."""
+    op.create_table(
+        "replays",
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("since", sa.DateTime(timezone=True)),
+        sa.Column("until", sa.DateTime(timezone=True)),
+        sa.Column("types", sa.ARRAY(sa.Text)),
+        sa.Column("subject", sa.Text),
+        sa.Column("requested_by", sa.Text, nullable=False),
+        sa.Column(
+            "requested_at",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            server_default=sa.func.now(),
+        ),
+        sa.Column("last", sa.BigInteger, nullable=False),
+        sa.Column("reached", sa.BigInteger),
+        sa.Column("published", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("completed_at", sa.DateTime(timezone=True)),
+        sa.Column("holder", sa.Uuid),
+        sa.Column(
+            "leased_until",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            server_default="-infinity",
+        ),
+    )
+    op.create_index(
+        "replays_open",
+        "replays",
+        ["requested_at"],
+        postgresql_where=sa.text("completed_at IS NULL"),
     )
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    cast,
     text,
 )
 from sqlalchemy import (
@@ -61,6 +62,18 @@ outbox = Table(
     Index("outbox_position", "position"),
     Index("outbox_subject", "subject", "sequence"),
     postgresql_partition_by="RANGE (time)",
+)
+
+# What an event's envelope is made of; its data is the text that was stored.
+AS_SENT = (
+    outbox.c.id,
+    outbox.c.type,
+    outbox.c.subject,
+    outbox.c.time,
+    outbox.c.sequence,
+    outbox.c.traceparent,
+    cast(outbox.c.data, Text).label("data"),
+    outbox.c.position,
 )
 
 relay_cursor = Table(

@@ -6,6 +6,7 @@ Clients read the endpoint, region and credentials from the usual AWS_* environme
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from aiobotocore.config import AioConfig
@@ -15,6 +16,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 BATCH_ENTRIES = 10  # what one AWS batch call takes
 LONG_POLL_S = 20
 MESSAGE_BYTES = 256 * 1024  # what SNS takes, at most
+# What a call raises when AWS does not answer, or will not do it.
+NO_ANSWER = (BotoCoreError, ClientError, OSError, TimeoutError)
+
+_WAITING = "ApproximateNumberOfMessages"
+_IN_FLIGHT = "ApproximateNumberOfMessagesNotVisible"
+_DELAYED = "ApproximateNumberOfMessagesDelayed"
 
 
 def transportable(json: str) -> str:
@@ -35,7 +42,20 @@ class Message:
     body: str
     receipt: str
     received_count: int = 1
+    sent_at: datetime | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Messages that wait, and those that somebody has in hand. SQS says: about."""
+
+    waiting: int
+    in_flight: int
+
+    @property
+    def total(self) -> int:
+        return self.waiting + self.in_flight
 
 
 @dataclass(frozen=True)
@@ -61,6 +81,7 @@ class Aws:
         self._region = region
         self._account_id = account_id
         self._urls: dict[str, str] = {}
+        self._nothing_older: dict[str, datetime] = {}
 
     def topic_arn(self, name: str) -> str:
         return f"arn:aws:sns:{self._region}:{self._account_id}:{name}"
@@ -119,27 +140,44 @@ class Aws:
         if refused := _not_confirmed(answer, entries):
             raise QueueAway(f"{queue} did not take all: {refused[0].reason}")
 
+    async def count(self, queue: str) -> Counts:
+        answer = await self.sqs.get_queue_attributes(
+            QueueUrl=await self.queue_url(queue),
+            AttributeNames=[_WAITING, _IN_FLIGHT, _DELAYED],
+        )
+        found = answer["Attributes"]
+        return Counts(
+            waiting=int(found.get(_WAITING, 0)) + int(found.get(_DELAYED, 0)),
+            in_flight=int(found.get(_IN_FLIGHT, 0)),
+        )
+
     async def depth(self, queue: str) -> int:
         """About how many messages there are, those in flight and delayed too."""
-        counts = (
-            "ApproximateNumberOfMessages",
-            "ApproximateNumberOfMessagesNotVisible",
-            "ApproximateNumberOfMessagesDelayed",
-        )
-        answer = await self.sqs.get_queue_attributes(
-            QueueUrl=await self.queue_url(queue), AttributeNames=list(counts)
-        )
-        return sum(int(answer["Attributes"].get(count, 0)) for count in counts)
+        return (await self.count(queue)).total
 
-    async def receive(self, queue: str, *, wait_s: int = LONG_POLL_S) -> list[Message]:
+    async def receive(
+        self, queue: str, *, wait_s: int = LONG_POLL_S, hide_s: int | None = None
+    ) -> list[Message]:
+        """At most ten messages, hidden from others as long as the queue or we say."""
+        began = datetime.now(UTC)
+        hidden = {} if hide_s is None else {"VisibilityTimeout": hide_s}
         answer = await self.sqs.receive_message(
             QueueUrl=await self.queue_url(queue),
             MaxNumberOfMessages=BATCH_ENTRIES,
             WaitTimeSeconds=wait_s,
-            MessageSystemAttributeNames=["ApproximateReceiveCount"],
+            MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
             MessageAttributeNames=["All"],
+            **hidden,
         )
-        return [_message(raw) for raw in answer.get("Messages", ())]
+        messages = [_message(raw) for raw in answer.get("Messages", ())]
+        if messages or wait_s:  # a short poll asks not all of SQS: empty says nothing
+            sent = (message.sent_at for message in messages)
+            self._nothing_older[queue] = min(filter(None, sent), default=began)
+        return messages
+
+    def waits_since(self, queue: str) -> datetime | None:
+        """Nothing in the queue is older, as far as was seen when last received here."""
+        return self._nothing_older.get(queue)
 
     async def delete(self, queue: str, messages: Sequence[Message]) -> list[NotSent]:
         """Delete at most ten messages."""
@@ -171,12 +209,14 @@ class Aws:
 
 
 def _message(raw: Mapping[str, Any]) -> Message:
-    attributes = raw.get("MessageAttributes", {})
+    attributes, of_sqs = raw.get("MessageAttributes", {}), raw.get("Attributes", {})
+    sent_ms = of_sqs.get("SentTimestamp")
     return Message(
         id=raw["MessageId"],
         body=raw["Body"],
         receipt=raw["ReceiptHandle"],
-        received_count=int(raw.get("Attributes", {}).get("ApproximateReceiveCount", 1)),
+        received_count=int(of_sqs.get("ApproximateReceiveCount", 1)),
+        sent_at=datetime.fromtimestamp(int(sent_ms) / 1000, UTC) if sent_ms else None,
         attributes={
             name: value["StringValue"]
             for name, value in attributes.items()

@@ -16,14 +16,13 @@ from uuid import UUID, uuid4
 
 import structlog
 from sqlalchemy import Row, bindparam, func, select, text, update
-from sqlalchemy import Text as TextType
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis import metrics
 from chassis.backoff import Backoff
 from chassis.database import Database, Tx
 from chassis.events import to_wire
-from chassis.outbox import RELAY, outbox, refusals, relay_cursor
+from chassis.outbox import AS_SENT, RELAY, outbox, refusals, relay_cursor
 from chassis.queues import BATCH_ENTRIES, Aws
 
 log = structlog.get_logger(__name__)
@@ -70,16 +69,7 @@ _NUMBER = text(
 )
 
 _NEXT = (
-    select(
-        outbox.c.id,
-        outbox.c.type,
-        outbox.c.subject,
-        outbox.c.time,
-        outbox.c.sequence,
-        outbox.c.traceparent,
-        outbox.c.data.cast(TextType).label("data"),
-        outbox.c.position,
-    )
+    select(*AS_SENT)
     .where(outbox.c.position > bindparam("published"))
     .order_by(outbox.c.position)
     .limit(STEP_EVENTS)

@@ -146,6 +146,90 @@ def republish_() -> None:
     console.print(f"{published:,} events published again.")
 
 
+Url = Annotated[
+    str | None, typer.Option(help="Where the API is; without it, this machine's stack.")
+]
+Token = Annotated[
+    str | None, typer.Option(help="With the scope `ops`; without it, one made here.")
+]
+
+
+@app.command(name="audit")
+def audit_(
+    *,
+    url: Url = None,
+    token: Token = None,
+    patience: Annotated[
+        float, typer.Option(min=0, help="Seconds that orders under way may take.")
+    ] = 30,
+) -> None:
+    """Prove that the three services agree. Exit status 1: they do not."""
+    from orderly import audit, findings, operations  # noqa: PLC0415
+
+    async def look() -> audit.Report:
+        async with operations.connect(*_target(url, token), local=url is None) as asked:
+            with findings.progress() as progress:
+                return await audit.audit(asked, patience_s=patience, progress=progress)
+
+    found = asyncio.run(look())
+    console.print(findings.report(found))
+    if not found.clean:
+        raise typer.Exit(1)
+
+
+@app.command(name="dead-letters")
+def dead_letters_(
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="Which to redrive; without any, all.")
+    ] = None,
+    *,
+    redrive: Annotated[
+        bool, typer.Option("--redrive", help="Put them back on their queues.")
+    ] = False,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Show where it failed.")
+    ] = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Show what could not be handled, or have it handled again."""
+    from orderly import findings, operations  # noqa: PLC0415
+
+    if ids and not redrive:
+        raise StackError("Say --redrive to have these handled again.")
+
+    async def look() -> None:
+        async with operations.connect(*_target(url, token), local=url is None) as asked:
+            if redrive:
+                _tell_redriven(*await operations.redrive(asked, ids or []))
+            else:
+                seen = await operations.find_dead_letters(asked)
+                console.print(findings.dead_letters(seen, trace=trace))
+
+    asyncio.run(look())
+
+
+def _tell_redriven(count: int, nowhere: set[str]) -> None:
+    console.print(f"{count:,} dead letters are on their queues again.")
+    if nowhere:
+        raise StackError(f"Not found: {', '.join(sorted(nowhere))}.")
+
+
+def _target(url: str | None, token: str | None) -> tuple[str, str]:
+    """Where to ask, and with what token: this machine's, unless said otherwise."""
+    if url is not None and token is None:
+        raise StackError(
+            "Say --token: what is made here is good for this machine only."
+        )
+    folder = Folder()
+    state = folder.read_state()
+    here = (state.ports if state else Ports()).url
+    if token is None:
+        folder.open()
+        token = tokens.Signer(tokens.load_key(folder.key), here).token(["ops"])
+    return url or here, token
+
+
 async def _run(ports: Ports, *, fresh: bool, logs: bool) -> None:
     from orderly.stack.stack import Stack  # noqa: PLC0415
 

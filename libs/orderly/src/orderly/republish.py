@@ -13,12 +13,12 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, Text, cast, func, select
+from sqlalchemy import Row, Select, func, select
 
 from chassis.database import Database, Tx, rows_from_arrays
 from chassis.inbox import PARTITIONS, inbox
 from chassis.lifecycle import Service
-from chassis.outbox import RELAY, outbox, relay_cursor
+from chassis.outbox import AS_SENT, RELAY, outbox, relay_cursor
 from chassis.queues import Aws
 from chassis.relay import bundles, publish_bundles
 from chassis.topology import Topic
@@ -160,16 +160,7 @@ async def _publish(
 
 async def _whole(tx: Tx, positions: Sequence[int]) -> Sequence[Row[Any]]:
     query: Select[Any] = (
-        select(
-            outbox.c.id,
-            outbox.c.type,
-            outbox.c.subject,
-            outbox.c.time,
-            outbox.c.sequence,
-            outbox.c.traceparent,
-            cast(outbox.c.data, Text).label("data"),
-            outbox.c.position,
-        )
+        select(*AS_SENT)
         .where(outbox.c.position == func.any(positions))
         .order_by(outbox.c.position)
     )

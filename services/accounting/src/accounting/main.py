@@ -10,6 +10,7 @@ from accounting.commands.documents import AT_ONCE, number_documents
 from accounting.commands.gaps import Patience
 from accounting.handlers import orders, stock
 from accounting.settings import Settings
+from accounting.store.digest import DIGEST
 from accounting.store.documents import count_unnumbered
 from accounting.store.parking import count_waiting
 from accounting.store.refunds import count_failed
@@ -68,7 +69,7 @@ def build(runtime: Runtime[Settings]) -> Parts:
         asker(database, aws, queue, patience),
         clerk(database, aws, queue),
     )
-    return Parts(app=app, timers=timers)
+    return Parts(app=app, timers=timers, digest=DIGEST)
 
 
 def numberer(database: Database) -> Timer:

@@ -6,6 +6,7 @@ from contracts import topology
 from inventory import api
 from inventory.handlers import orders
 from inventory.settings import Settings
+from inventory.store.digest import DIGEST
 from inventory.sweeping import Sweeper
 
 DESCRIPTION = "Owns stock, reservations, shipments and physical returns."
@@ -19,7 +20,7 @@ def build(runtime: Runtime[Settings]) -> Parts:
         cors_origins=runtime.settings.cors_origins,
     )
     sweeper = Sweeper(runtime.database, runtime.aws, topology.INVENTORY_FROM_ORDERS)
-    return Parts(app=app, timers=(sweeper.timer,))
+    return Parts(app=app, timers=(sweeper.timer,), digest=DIGEST)
 
 
 SERVICE = Service(

@@ -17,7 +17,7 @@ from orders.domain.rescues import Patience
 from orders.handlers import intake as spilled
 from orders.handlers import payments, reservations
 from orders.settings import Settings
-from orders.store import facts
+from orders.store import digest, facts
 from orders.store import orders as store
 
 # More than the consumer takes at once; a message may hold a hundred events.
@@ -56,6 +56,7 @@ def build(runtime: Runtime[Settings]) -> Parts:
         app=app,
         group_commits=[intake.placing, intake.spilling],
         waiters=[waiters, feed],
+        digest=digest.DIGEST,
         timers=[
             _watchdog(runtime),
             placing_batches,

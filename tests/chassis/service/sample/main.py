@@ -13,6 +13,7 @@ from chassis.auth import needs
 from chassis.batching import GroupCommit
 from chassis.bodies import RequestBody, reads, text
 from chassis.database import Tx, columns_of, insert_many
+from chassis.digest import Check, Digest, Part
 from chassis.errors import NotFound
 from chassis.events import Announcement, Envelope, Event, Router
 from chassis.idempotency import Answer, Once
@@ -120,12 +121,38 @@ class Crashing(GroupCommit[str, NoteView]):
         raise ValueError("a part that dies")
 
 
+# As if notes were orders, with as many letters, that were heard so many times.
+DIGEST = Digest(
+    parts=(
+        Part(
+            order_id=notes.c.id,
+            figures={"orders": sa.literal(1), "letters": sa.func.length(notes.c.text)},
+        ),
+        Part(order_id=heard.c.note_id, figures={"heard": sa.literal(1)}),
+    ),
+    checks=(
+        Check(
+            name="heard_once",
+            says="no note is heard twice",
+            offenders=sa.select(
+                heard.c.note_id.label("order_id"),
+                sa.literal(1).label("expected"),
+                sa.func.count().label("actual"),
+            )
+            .group_by(heard.c.note_id)
+            .having(sa.func.count() > 1),
+        ),
+    ),
+)
+
+
 def build(runtime: Runtime[Settings]) -> Parts:
     app = web.create_app("sample", description="Notes.", routers=[router])
     part = Crashing if runtime.settings.crash else GroupCommit[str, NoteView]
     return Parts(
         app=app,
         group_commits=[part(lambda texts: runtime.database.transact(take, texts))],
+        digest=DIGEST,
     )
 
 

@@ -1,0 +1,129 @@
+"""What an audit found and what was put aside, as a person reads it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Group, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from orderly import audit
+from orderly.audit import Broken, Disagreement, Figure, Outcome, Report
+from orderly.console import COLOURS, console
+from orderly.operations import JSON
+
+SHOWN = 50
+GOOD, BAD = "green", "bold red"
+
+
+@contextmanager
+def progress() -> Iterator[audit.Progress]:
+    """A bar while something takes long; nothing of it stays."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda doing, done, of: bar.update(
+            task, description=doing, completed=done, total=of
+        )
+
+
+def report(found: Report) -> RenderableType:
+    parts: list[RenderableType] = [_table(found.outcomes)]
+    parts += [_broken(one) for one in found.broken]
+    parts += [_queue(queue) for queue in found.queues]
+    disagreements = [one for outcome in found.outcomes for one in outcome.disagreements]
+    parts += [_disagreement(one) for one in disagreements[:SHOWN]]
+    if len(disagreements) > SHOWN:
+        parts.append(Text(f"… and {len(disagreements) - SHOWN:,} more", style=BAD))
+    parts.append(_verdict(found))
+    return Group(*parts)
+
+
+def dead_letters(services: Sequence[JSON], *, trace: bool) -> RenderableType:
+    parts: list[RenderableType] = []
+    for seen in services:
+        for letter in seen["items"]:
+            parts += _letter(letter, trace=trace)
+        if seen["more"]:
+            parts.append(
+                Text(f"{seen['service']} has more than these.", style="yellow")
+            )
+    return Group(*(parts or [Text("There are no dead letters.", style=GOOD)]))
+
+
+def _table(outcomes: Sequence[Outcome]) -> Table:
+    table = Table("what", "", "", "orders that disagree")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for outcome in outcomes:
+        count = len(outcome.disagreements)
+        comparison = outcome.comparison
+        table.add_row(
+            comparison.what,
+            _sum(comparison.left, outcome.left),
+            _sum(comparison.right, outcome.right),
+            Text(f"{count:,}" if count else "none", style=BAD if count else GOOD),
+        )
+    return table
+
+
+def _sum(figure: Figure, amount: int) -> Text:
+    return Text.assemble((figure.service, COLOURS[figure.service]), f" {amount:,}")
+
+
+def _disagreement(one: Disagreement) -> Text:
+    comparison = one.comparison
+    return Text.assemble(
+        (f"order {one.order_id}", BAD),
+        f": {comparison.what}:"
+        f" {_named(comparison.left)} {one.left:,},"
+        f" {_named(comparison.right)} {one.right:,}",
+    )
+
+
+def _named(figure: Figure) -> str:
+    return f"{figure.service}.{figure.name}"
+
+
+def _broken(one: Broken) -> Text:
+    check = one.check
+    lines = Text.assemble(
+        (f"{one.service}: {check['name']}", BAD), f" does not hold: {check['detail']}"
+    )
+    for offender in check["offenders"]:
+        about = (offender[name] for name in ("order_id", "sku", "what"))
+        lines.append(
+            f"\n  {' '.join(filter(None, about))}:"
+            f" expected {offender['expected']:,}, found {offender['actual']:,}"
+        )
+    return lines.append("\n  … and more") if check["more"] else lines
+
+
+def _queue(queue: JSON) -> Text:
+    problem = (
+        f" does not answer: {queue['error']}"
+        if queue["error"]
+        else f" has {queue['dead_letters']:,} dead letters: `orderly dead-letters`"
+    )
+    return Text.assemble((queue["name"], BAD), problem)
+
+
+def _verdict(found: Report) -> Text:
+    what = f"{found.orders:,} orders, {found.checks} checks"
+    if found.clean:
+        return Text(f"The three services agree: {what}.", style=GOOD)
+    return Text(f"The three services do not agree: {what}.", style=BAD)
+
+
+def _letter(letter: JSON, *, trace: bool) -> Iterator[Text]:
+    event = letter["event"] or {}
+    about = f"{event.get('type')} {event.get('subject')}" if event else "unreadable"
+    yield Text.assemble(
+        (letter["id"], "bold"),
+        f"  {letter['queue']}\n  {about}\n  ",
+        (letter["error"] or "its process died of it", "red"),
+        f"\n  first seen {letter['first_seen']}, last {letter['last_seen']}",
+    )
+    if trace and letter["trace"]:
+        yield Text(letter["trace"], style="dim")

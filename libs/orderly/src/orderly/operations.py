@@ -1,0 +1,111 @@
+"""The operations of a running stack, asked for over its API."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import httpx
+
+from orderly.errors import StackError
+from orderly.stack.services import NAMES
+
+JSON: TypeAlias = dict[str, Any]
+
+PAGE = 200
+ANSWERS_WITHIN_S = 120  # a digest of millions of orders takes its time
+
+
+class Operations:
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def digest(self, service: str) -> JSON:
+        return await self._ask("GET", service, "digest")
+
+    async def orders_in(self, service: str, bucket: str) -> AsyncIterator[JSON]:
+        """The figures of each order of a bucket."""
+        cursor: JSON = {}
+        while True:
+            asked = {"bucket": bucket, "limit": PAGE, **cursor}
+            page = await self._ask("GET", service, "digest", params=asked)
+            for item in page["items"]:
+                yield item
+            if page["next_cursor"] is None:
+                return
+            cursor = {"cursor": page["next_cursor"]}
+
+    async def orders(self, service: str, ids: Sequence[str]) -> list[JSON]:
+        """The figures of at most a page of orders that are known there."""
+        asked = {"order_id": list(ids)}
+        page = await self._ask("GET", service, "digest", params=asked)
+        return list(page["items"])
+
+    async def queues(self, service: str) -> list[JSON]:
+        return list((await self._ask("GET", service, "queues"))["items"])
+
+    async def dead_letters(self, service: str) -> JSON:
+        return await self._ask("GET", service, "dead-letters")
+
+    async def redrive(self, service: str, ids: Sequence[str] | None) -> JSON:
+        return await self._ask(
+            "POST", service, "dead-letters/redrive", json={"ids": ids}
+        )
+
+    async def _ask(self, method: str, service: str, path: str, **asked: Any) -> JSON:
+        try:
+            answer = await self._http.request(
+                method, f"/v1/{service}/ops/{path}", **asked
+            )
+        except httpx.TransportError as error:
+            raise StackError(
+                f"{self._http.base_url} does not answer ({error!r})."
+                " Does it run? `orderly status` shows what runs here."
+            ) from error
+        if not answer.is_success:
+            raise StackError(
+                f"{method} {answer.request.url.path} answered"
+                f" {answer.status_code}: {answer.text}"
+            )
+        document: JSON = answer.json()
+        return document
+
+
+@asynccontextmanager
+async def connect(url: str, token: str, *, local: bool) -> AsyncIterator[Operations]:
+    async with httpx.AsyncClient(
+        base_url=url,
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=ANSWERS_WITHIN_S,
+        trust_env=not local,
+    ) as http:
+        yield Operations(http)
+
+
+async def find_dead_letters(operations: Operations) -> list[JSON]:
+    """What each service has put aside, as far as it shows it, with the service."""
+    found = await asyncio.gather(*map(operations.dead_letters, NAMES))
+    return [{"service": name, **seen} for name, seen in zip(NAMES, found, strict=True)]
+
+
+async def redrive(operations: Operations, ids: Sequence[str]) -> tuple[int, set[str]]:
+    """Redrive these, or all that are there now; how many, and which are nowhere."""
+    if not ids:
+        return sum([await _redrive_all(operations, name) for name in NAMES]), set()
+    answers = await asyncio.gather(
+        *(operations.redrive(name, list(ids)) for name in NAMES)
+    )
+    nowhere = set.intersection(*(set(answer["not_found"]) for answer in answers))
+    return sum(int(answer["redriven"]) for answer in answers), nowhere
+
+
+async def _redrive_all(operations: Operations, service: str) -> int:
+    """Ask until nothing is left, but not for ever: what fails again comes back."""
+    queues = await operations.queues(service)
+    there = sum(int(queue["dead_letters"] or 0) for queue in queues)
+    redriven: int = 0
+    while True:
+        answer = await operations.redrive(service, None)
+        redriven += int(answer["redriven"])
+        if not answer["more"] or redriven >= there:
+            return redriven
