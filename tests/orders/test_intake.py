@@ -146,7 +146,9 @@ async def test_a_spilled_order_is_what_it_would_have_been(shop, database, queue)
         spilled = await post(shop, body, key=key)
     (message,) = await received(queue, ORDERS_INTAKE.name)
     async with database.begin() as tx:
-        await tx.execute(text("TRUNCATE orders, order_lines CASCADE"))  # that commit was lost
+        await tx.execute(
+            text("TRUNCATE orders, order_lines CASCADE")
+        )  # that commit was lost
     (event,) = intake.router.read(message.body)
 
     await database.transact(intake.place_spilled_orders, [event])
