@@ -14,12 +14,13 @@ import psutil
 import pytest
 from sqlalchemy import func, select
 
+from chassis import migrations
 from chassis.database import Database
 from chassis.outbox import outbox
 from chassis.queues import Aws
 from chassis.testing import TokenIssuer, eventually
 from chassis.topology import provision
-from contracts.topology import TOPOLOGY
+from contracts.topology import ORDERS_INTAKE, TOPOLOGY
 from orderly.stack.ports import free_port
 from orderly.stack.postgres import Postgres
 from orders.schema import orders
@@ -28,50 +29,57 @@ from tests.orders.factories import a_body
 from tests.orders.test_api import post
 from tests.orders.test_intake import drained
 
-pytestmark = pytest.mark.timeout(240)  # servers and processes start and end in each
+pytestmark = [
+    pytest.mark.timeout(240),  # servers and processes start and end in each
+    pytest.mark.xdist_group("outage"),  # one server serves them all
+]
 
 BUYERS = 8
 AWAY_S = 4
 
 
+@pytest.fixture(scope="module")
+async def server() -> AsyncIterator[Postgres]:
+    async with Postgres.throwaway() as server:
+        yield server
+
+
+@pytest.fixture
+async def url(server: Postgres) -> str:
+    url = await server.give_database(f"orders_{uuid4().hex[:12]}")
+    await asyncio.to_thread(migrations.upgrade, "orders", url)
+    return url
+
+
 @pytest.fixture
 def environment(
-    aws_environment: Mapping[str, str], issuer: TokenIssuer
+    url: str, aws_environment: Mapping[str, str], issuer: TokenIssuer
 ) -> dict[str, str]:
     return {
         **aws_environment,
         "PYTHONPATH": ":".join(sys.path),
         "ORDERLY_ISSUERS": json.dumps([issuer.trusted.model_dump()]),
+        "ORDERS_DATABASE_URL": url,
         "ORDERS_PORT": str(free_port()),
         "ORDERS_SPILL_AFTER_S": "1",
     }
 
 
 @pytest.fixture
-async def server(aws: Aws) -> AsyncIterator[Postgres]:
+async def queue(aws: Aws) -> Aws:
+    """The intake queue, empty: what other tests left would be placed here too."""
     await provision(aws, TOPOLOGY)
-    async with Postgres.throwaway() as server:
-        yield server
-
-
-async def migrated(server: Postgres, environment: Mapping[str, str]) -> str:
-    url = await server.give_database("orders")
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "orders", "migrate"),
-        env={**environment, "ORDERS_DATABASE_URL": url},
-        stdout=asyncio.subprocess.DEVNULL,
-    )
-    assert await process.wait() == 0
-    return url
+    await aws.sqs.purge_queue(QueueUrl=await aws.queue_url(ORDERS_INTAKE.name))
+    return aws
 
 
 @asynccontextmanager
 async def a_shop(
-    url: str, environment: Mapping[str, str], issuer: TokenIssuer
+    environment: Mapping[str, str], issuer: TokenIssuer
 ) -> AsyncIterator[httpx.AsyncClient]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "orders"),
-        env={**environment, "ORDERS_DATABASE_URL": url},
+        env=environment,
         stdout=asyncio.subprocess.DEVNULL,
     )
     async with httpx.AsyncClient(
@@ -107,8 +115,8 @@ async def all_are_there(client: httpx.AsyncClient, locations: set[str]) -> None:
     await eventually(none_is_missing, within_s=60, every_s=0.2)
 
 
-async def placed_and_announced(url: str) -> tuple[int, int]:
-    database = Database(url, application_name="tests")
+async def placed_and_announced(environment: Mapping[str, str]) -> tuple[int, int]:
+    database = Database(environment["ORDERS_DATABASE_URL"], application_name="tests")
     async with database.begin() as tx:
         counted = [
             (await tx.execute(select(func.count()).select_from(table))).scalar_one()
@@ -119,26 +127,24 @@ async def placed_and_announced(url: str) -> tuple[int, int]:
 
 
 async def test_orders_starts_and_accepts_without_its_database(
-    server, environment, issuer, aws
+    server, environment, issuer, queue
 ):
-    url = await migrated(server, environment)
     await server.stop()
-    async with a_shop(url, environment, issuer) as client:
+    async with a_shop(environment, issuer) as client:
         answers = await asyncio.gather(*(post(client, a_body()) for _ in range(20)))
         await server.start()
         locations = {answer.headers["location"] for answer in answers}
         await all_are_there(client, locations)
-        await eventually(lambda: drained(aws), within_s=60)
+        await eventually(lambda: drained(queue), within_s=60)
 
     assert {answer.status_code for answer in answers} == {202}
-    assert await placed_and_announced(url) == (20, 20)
+    assert await placed_and_announced(environment) == (20, 20)
 
 
 @pytest.mark.parametrize("how", ["stopped", "frozen"])
 async def test_an_outage_under_load_costs_no_order_and_doubles_none(
-    server, environment, issuer, aws, how
+    server, environment, issuer, queue, how
 ):
-    url = await migrated(server, environment)
     answers: list[httpx.Response] = []
     over = asyncio.Event()
 
@@ -150,7 +156,7 @@ async def test_an_outage_under_load_costs_no_order_and_doubles_none(
             assert first.headers["location"] == again.headers["location"]
             answers.extend([first, again])
 
-    async with a_shop(url, environment, issuer) as client:
+    async with a_shop(environment, issuer) as client:
         async with asyncio.TaskGroup() as buying:
             for _ in range(BUYERS):
                 buying.create_task(buy(client))
@@ -160,11 +166,11 @@ async def test_an_outage_under_load_costs_no_order_and_doubles_none(
             over.set()
         locations = {answer.headers["location"] for answer in answers}
         await all_are_there(client, locations)
-        await eventually(lambda: drained(aws), within_s=60)
+        await eventually(lambda: drained(queue), within_s=60)
 
     by_status = Counter(answer.status_code for answer in answers)
     assert by_status.keys() == {200, 201, 202}
-    assert await placed_and_announced(url) == (len(locations), len(locations))
+    assert await placed_and_announced(environment) == (len(locations), len(locations))
 
 
 async def are_placed_at_once(answers: list[httpx.Response]) -> None:
