@@ -325,7 +325,8 @@ async def test_the_api_describes_itself(passer_by):
 
     document = await get(passer_by, "/openapi.json")
 
-    assert set(document["paths"]) == {
+    own = {path for path in document["paths"] if "/ops/" not in path}
+    assert own == {
         f"/v1/accounting/{path}"
         for path in (
             "accounts",

@@ -1,7 +1,8 @@
 """Days and moments in requests: written out, as RFC 3339 has them."""
 
 import re
-from typing import Any
+from datetime import date
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
@@ -16,3 +17,4 @@ def _written_out(value: Any) -> Any:
 
 # For a parameter: pydantic alone takes any number for seconds since 1970.
 WrittenOut = BeforeValidator(_written_out)
+Day = Annotated[date, WrittenOut]

@@ -237,6 +237,8 @@ async def serving(
     database: Database,
     aws: Aws,
     issuers: Sequence[Issuer],
+    *,
+    replica: Database | None = None,
     **settings: Any,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the service's app, with the parts behind it that answer requests."""
@@ -246,6 +248,7 @@ async def serving(
         ),
         database=database,
         aws=aws,
+        replica=replica,
     )
     parts = service.assemble(runtime)
     writing = [asyncio.create_task(part.run()) for part in parts.group_commits]

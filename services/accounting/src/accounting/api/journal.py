@@ -19,7 +19,7 @@ from accounting.domain.ledger import Account
 from accounting.store import journal
 from accounting.store.journal import Balance, Extract, Posted, Sought
 from chassis.database import Database
-from chassis.moments import WrittenOut
+from chassis.moments import Day, WrittenOut
 from chassis.pages import Page, Paged
 from chassis.web import database_of, respond, respond_page
 
@@ -224,8 +224,8 @@ async def trial_balance(request: Request, as_of: AsOf = None) -> Response:
 def _sought(
     order_id: UUID | None = None,
     account: Account | None = None,
-    since: Annotated[date | None, Query(alias="from", description="inclusive")] = None,
-    until: Annotated[date | None, Query(alias="to", description="inclusive")] = None,
+    since: Annotated[Day | None, Query(alias="from", description="inclusive")] = None,
+    until: Annotated[Day | None, Query(alias="to", description="inclusive")] = None,
 ) -> Sought:
     return Sought(order_id=order_id, account=account, since=since, until=until)
 
@@ -253,8 +253,8 @@ async def list_entries(
 )
 async def export_journal(
     request: Request,
-    since: Annotated[date, Query(alias="from", description="inclusive")] = date.min,
-    until: Annotated[date, Query(alias="to", description="inclusive")] = date.max,
+    since: Annotated[Day, Query(alias="from", description="inclusive")] = date.min,
+    until: Annotated[Day, Query(alias="to", description="inclusive")] = date.max,
 ) -> Response:
     """The journal as CSV, a line for each posting, as it stands now."""
     extract = Extract(since=since, until=until, moment=datetime.now(UTC))

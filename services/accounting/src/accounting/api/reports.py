@@ -16,6 +16,7 @@ from accounting.api.sheets import respond_sheet
 from accounting.domain.periods import Month
 from accounting.store import reports
 from accounting.store.reports import By, Earned, Owed, Taxed
+from chassis.moments import Day
 from chassis.web import database_of
 
 router = APIRouter(
@@ -202,7 +203,7 @@ def _today() -> date:
 async def receivables_ageing(
     request: Request,
     as_of: Annotated[
-        date | None, Query(description="the end of a day; today, if left out")
+        Day | None, Query(description="the end of a day; today, if left out")
     ] = None,
 ) -> Response:
     """What customers on terms owe, by age, per customer and currency."""
@@ -243,11 +244,11 @@ async def revenue_report(
     request: Request,
     by: By = "day",
     since: Annotated[
-        date | None,
+        Day | None,
         Query(alias="from", description="inclusive; the month's first, if left out"),
     ] = None,
     until: Annotated[
-        date | None, Query(alias="to", description="inclusive; today, if left out")
+        Day | None, Query(alias="to", description="inclusive; today, if left out")
     ] = None,
 ) -> Response:
     """What was earned, by day or by channel, per currency."""

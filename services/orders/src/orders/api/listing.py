@@ -7,7 +7,9 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from chassis.bodies import text
+from chassis.moments import WrittenOut
 from chassis.pages import Page, Paged
+from chassis.shedding import LISTS_AT_ONCE, at_most
 from chassis.web import reader_of, respond_page
 from contracts.inventory import Sku
 from contracts.orders import Channel
@@ -22,6 +24,7 @@ router = APIRouter(prefix="/v1/orders", tags=["orders"])
 # Far from where time zones would lead out of the calendar.
 Moment = Annotated[
     AwareDatetime,
+    WrittenOut,
     Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(9000, 1, 1, tzinfo=UTC)),
 ]
 
@@ -36,7 +39,12 @@ class OrderFilter(BaseModel):
     placed_to: Annotated[Moment | None, Field(description="before then")] = None
 
 
-@router.get("", response_model=Page[OrderView], summary="List orders, newest first")
+@router.get(
+    "",
+    response_model=Page[OrderView],
+    dependencies=[at_most(LISTS_AT_ONCE)],
+    summary="List orders, newest first",
+)
 async def list_orders(
     caller: Reader,
     window: Paged,
