@@ -35,6 +35,10 @@ class Drawing(RequestBody):
     at: datetime | None = None
 
 
+class Album(RequestBody):
+    circles: Annotated[tuple[Circle, ...], Field(min_length=1)]
+
+
 router = APIRouter()
 
 
@@ -157,6 +161,30 @@ def test_a_fault_points_at_what_was_sent_and_not_at_a_branch_of_a_union(shape, p
         parse(TypeAdapter(Drawing), f'{{"shapes": [{shape}]}}')
 
     assert [fault.pointer for fault in refused.value.faults] == [pointer]
+
+
+def test_a_kind_that_there_is_not_is_not_echoed():
+    with pytest.raises(Unprocessable) as refused:
+        parse(TypeAdapter(Drawing), '{"shapes": [{"shape": "Ada Byron"}]}')
+
+    assert [f.detail for f in refused.value.faults] == ["There is no such shape"]
+
+
+def test_items_that_are_not_valid_are_not_missing_too():
+    album = TypeAdapter(Album)
+
+    with pytest.raises(Unprocessable) as refused:
+        parse(album, '{"circles": [{"shape": "circle", "radius": "1"}]}')
+    with pytest.raises(Unprocessable) as empty:
+        parse(album, '{"circles": []}')
+
+    assert [f.pointer for f in refused.value.faults] == ["/circles/0/radius"]
+    assert [f.pointer for f in empty.value.faults] == ["/circles"]
+
+
+def test_why_it_is_not_json_is_told_once():
+    with pytest.raises(Malformed, match=r"^malformed: The body is not JSON: EOF"):
+        parse(TypeAdapter(Circle), "")
 
 
 def test_a_row_of_many_says_which_it_is():

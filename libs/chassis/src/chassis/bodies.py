@@ -91,16 +91,18 @@ def parse(adapter: TypeAdapter[M], raw: bytes | str, *, prefix: str = "") -> M:
     try:
         parsed = adapter.validate_json(raw)
     except ValidationError as error:
-        found = error.errors(
-            include_url=False, include_input=False, include_context=False
-        )
+        found = error.errors(include_url=False, include_input=False)
         if found[0]["type"] == "json_invalid":
-            raise Malformed(f"The body is not JSON: {found[0]['msg']}.") from None
+            raise Malformed(f"The body is not JSON: {_why(found[0])}.") from None
         raise Unprocessable(
             "The body is not valid.", faults=_faults(found, _json(raw), prefix)
         ) from None
     _refuse_repeated_names(raw)
     return parsed
+
+
+def _why(error: ErrorDetails) -> str:
+    return error["msg"].removeprefix("Invalid JSON: ")
 
 
 def _json(raw: bytes | str) -> Any:
@@ -123,11 +125,23 @@ def _refuse_repeated_names(raw: bytes | str) -> None:
 def _faults(found: list[ErrorDetails], document: Any, prefix: str) -> list[Fault]:
     """The findings at places that are in the document.
 
-    Pydantic also names the branch of a union that it took, which nobody has sent.
+    Pydantic also names the branch of a union that it took, which nobody has sent, and
+    counts items that are not valid as missing ones.
     """
     for error in found:
         error["loc"] = tuple(_sent(error["loc"], document))
-    return faults_of(found, prefix=prefix)
+        if error["type"] == "union_tag_invalid":  # would tell what was sent
+            error["msg"] = f"There is no such {error['ctx']['discriminator'][1:-1]}"
+    meant = [error for error in found if not _misses_what_is_there(error, document)]
+    return faults_of(meant, prefix=prefix)
+
+
+def _misses_what_is_there(error: ErrorDetails, document: Any) -> bool:
+    if error["type"] != "too_short":
+        return False
+    for part in error["loc"]:
+        document = document[part]
+    return bool(len(document) >= error["ctx"]["min_length"])
 
 
 def _sent(loc: Sequence[int | str], document: Any) -> Iterator[int | str]:
