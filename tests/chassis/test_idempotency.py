@@ -145,6 +145,19 @@ async def test_answers_are_forgotten_after_their_time(post, database):
     assert await count(database, answers) == 1
 
 
+def test_a_field_that_is_new_changes_no_fingerprint_of_before():
+    class Today(BaseModel):
+        name: str
+
+    class Tomorrow(Today):
+        colour: str | None = None
+
+    assert fingerprint(Today(name="a")) == fingerprint(Tomorrow(name="a"))
+    assert fingerprint(Tomorrow(name="a")) != fingerprint(
+        Tomorrow(name="a", colour="red")
+    )
+
+
 def test_no_body_has_a_fingerprint_too():
     class Empty(BaseModel):
         pass

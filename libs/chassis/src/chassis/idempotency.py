@@ -92,8 +92,12 @@ def key_of(request: Request) -> str:
 
 
 def fingerprint(body: BaseModel | None) -> bytes:
-    """Of what was understood, not of its bytes: spacing and order do not matter."""
-    return sha256(body.model_dump_json().encode() if body else b"").digest()
+    """Of what was understood, not of its bytes: spacing and order do not matter.
+
+    Defaults are left out: a field that is new tomorrow changes no request of today.
+    """
+    told = body.model_dump_json(exclude_defaults=True) if body else ""
+    return sha256(told.encode()).digest()
 
 
 class Idempotent:
