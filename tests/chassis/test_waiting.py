@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from starlette.datastructures import Headers
 
 from chassis import waiting
 from chassis.database import Tx, announce
@@ -14,8 +15,10 @@ from sample.schema import notes
 LONG_S = 30
 
 
-def request_with(prefer: str) -> Any:
-    return SimpleNamespace(headers={"prefer": prefer})
+def request_with(*prefer: str) -> Any:
+    return SimpleNamespace(
+        headers=Headers(raw=[(b"prefer", p.encode()) for p in prefer])
+    )
 
 
 @pytest.mark.parametrize(
@@ -25,6 +28,8 @@ def request_with(prefer: str) -> Any:
         ("respond-async, wait=10", 10),
         ("wait = 3; foo", 3),
         ("wait=500", 20),
+        ("wait=999999", 20),
+        ('wait="5"', 5),
         ("wait=0", 0),
         ("wait=-1", 0),
         ("wait=soon", 0),
@@ -34,6 +39,10 @@ def request_with(prefer: str) -> Any:
 )
 def test_a_preference_is_read_or_is_none(prefer, seconds):
     assert preferred_wait_s(request_with(prefer)) == seconds
+
+
+def test_a_preference_may_come_in_a_header_of_its_own():
+    assert preferred_wait_s(request_with("respond-async", "wait=5")) == 5
 
 
 async def nothing_done(_: Tx, __: set[str]) -> set[str]:

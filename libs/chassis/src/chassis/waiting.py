@@ -15,13 +15,13 @@ log = structlog.get_logger(__name__)
 
 MOST_S = 20
 POLL_S = 1
-_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,4})(?:$|[,;\s])")
+_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\"?)([0-9]{1,9})\1(?:$|[,;\s])")
 
 
 def preferred_wait_s(request: Request) -> int:
     """How long the caller would wait; what cannot be read is no preference."""
-    found = _WAIT.search(request.headers.get("prefer", ""))
-    return min(int(found[1]), MOST_S) if found else 0
+    found = _WAIT.search(",".join(request.headers.getlist("prefer")))
+    return min(int(found[2]), MOST_S) if found else 0
 
 
 class Waiters:
