@@ -39,6 +39,7 @@ def _order(body: OrderBody, client: str, key: str) -> Order:
             **vars(body.payment),
         ),
         hold_id=body.hold_id,
+        parent_id=body.parent_id,
         total=body.total,
         placed_at=now,
         updated_at=now,

@@ -104,4 +104,8 @@ class OrderBody(RequestBody):
     ship_to: AddressBody
     payment: Annotated[PrepaidBody | TermsBody, Field(discriminator="method")]
     hold_id: UUID | None = None
+    parent_id: Annotated[
+        UUID | None,
+        Field(description="the order that this one adds to; noted as it is sent"),
+    ] = None
     total: Amount
