@@ -1,5 +1,6 @@
 """What is true of each of the three services, because it is true of all."""
 
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,36 @@ def test_generated_clients_get_a_name_for_each_operation(service):
 
     assert len(set(names)) == len(names) > 0
     assert all(name.isidentifier() for name in names)
+
+
+@each_service
+def test_its_document_has_an_example_of_all_that_is_sent_and_answered(service):
+    document = app_of(service).openapi()
+    without = [
+        f"{method} {path} {what} {media_type}"
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        for what, part in {
+            "body": operation.get("requestBody", {}),
+            **operation["responses"],
+        }.items()
+        for media_type, content in part.get("content", {}).items()
+        if "json" in media_type and not has_example(content, document)
+    ]
+
+    assert without == []
+
+
+def has_example(content: Mapping[str, Any], document: Mapping[str, Any]) -> bool:
+    if "example" in content or "examples" in content:
+        return True
+    schema = content["schema"]
+    return all(
+        document["components"]["schemas"][one["$ref"].rpartition("/")[2]].get(
+            "examples"
+        )
+        for one in schema.get("anyOf", [schema])
+    )
 
 
 @each_service

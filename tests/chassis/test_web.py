@@ -180,6 +180,19 @@ def test_openapi_shows_problems_and_none_of_the_frameworks():
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
 
+def test_openapi_keeps_what_a_route_says_of_its_own_422():
+    choosy = APIRouter()
+    own = {"description": "too dark", "content": {"application/problem+json": {}}}
+
+    @choosy.get("/shades/{name}", responses={422: own})
+    async def get_shade(name: str) -> str:
+        return name
+
+    document = an_app(choosy).openapi()
+
+    assert document["paths"]["/shades/{name}"]["get"]["responses"]["422"] == own
+
+
 def test_openapi_shows_the_scope_of_each_route():
     path = document_of_the_sample()["paths"]["/v1/sample/notes"]
 

@@ -123,6 +123,19 @@ async def test_what_is_optional_comes_back_as_it_was_sent(client):
     assert order["ship_to"] == body["ship_to"]
 
 
+async def test_an_order_may_add_to_another(client, database):
+    parent = (await post(client, a_body())).json()
+
+    child = (await post(client, a_body(parent_id=parent["id"]))).json()
+
+    assert child["parent_id"] == parent["id"]
+    async with database.begin() as tx:
+        told = await tx.execute(
+            select(outbox.c.data).where(outbox.c.subject == child["id"])
+        )
+    assert told.scalar_one()["parent_id"] == parent["id"]
+
+
 async def test_wholesale_may_pay_later_and_wait_for_goods(client):
     terms = {"method": "terms", "net_days": 30}
 

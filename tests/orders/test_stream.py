@@ -7,9 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from chassis import feeds
-from chassis.database import Database
+from chassis.database import Database, DatabaseUnavailable
 from chassis.queues import Aws
 from chassis.relay import Relay
 from chassis.testing import TokenIssuer, eventually
@@ -129,6 +130,23 @@ async def test_leaving_ends_the_stream(shop):
             await stream.next()
 
     assert problem(await shop.get(STREAM)) == (503, "leaving")
+
+
+async def test_a_database_that_goes_away_while_one_catches_up_ends_the_stream(
+    shop, database, aws, monkeypatch
+):
+    await place(database, aws)
+
+    async def away(_: int) -> None:
+        raise DatabaseUnavailable("The database does not answer.")
+
+    monkeypatch.setattr(shop.feed, "after", away)
+    with capture_logs() as logs:
+        async with listening(shop, **{"Last-Event-ID": "0"}) as stream:
+            with pytest.raises(AssertionError, match="ended"):
+                await stream.next()
+
+    assert not [line for line in logs if line["log_level"] == "error"]
 
 
 async def test_a_token_that_expires_ends_the_stream(shop, issuer):

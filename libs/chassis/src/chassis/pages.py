@@ -5,10 +5,18 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, get_args
 
 from fastapi import Depends, Query
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, TypeAdapter
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+)
+from pydantic.config import JsonDict
 from pydantic_core import from_json
 from sqlalchemy import BigInteger, ColumnElement, Select, literal, tuple_
 
@@ -32,7 +40,17 @@ class NotACursor(Malformed):
         super().__init__("The cursor is not one of ours: leave it out to start over.")
 
 
+def _show_items(schema: JsonDict, page: type["Page[Any]"]) -> None:
+    """A page's example is of what its items are shown with."""
+    for item in get_args(page.model_fields["items"].annotation):
+        if isinstance(item, type) and issubclass(item, BaseModel):
+            examples = item.model_json_schema().get("examples", [])
+            schema["examples"] = [{"items": examples, "next_cursor": None}]
+
+
 class Page(BaseModel, Generic[T]):
+    model_config = ConfigDict(json_schema_extra=_show_items)
+
     items: list[T]
     next_cursor: str | None
 

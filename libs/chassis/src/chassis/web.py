@@ -17,7 +17,7 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
-from chassis import errors, ndjson, telemetry
+from chassis import errors, ndjson, problems, telemetry
 from chassis.bodies import JsonBody
 from chassis.database import Database
 from chassis.errors import Refused
@@ -208,7 +208,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
                 }
             if _needs_key(route.dependant):
                 operation.setdefault("parameters", []).append(dict(KEY_PARAMETER))
-            _describe_problems(operation)
+            _describe_problems(route, operation)
     app.openapi_schema = document
     return document
 
@@ -242,13 +242,16 @@ def _add_schemas(schemas: dict[str, Any], ours: Mapping[str, Any]) -> None:
             raise ValueError(f"two different models are called {name}: rename one")
 
 
-def _describe_problems(operation: dict[str, Any]) -> None:
-    content = {
-        errors.MEDIA_TYPE: {"schema": {"$ref": _SCHEMAS.format(model="Problem")}}
-    }
+def _describe_problems(route: RouteContext, operation: dict[str, Any]) -> None:
+    """Those that every route of its kind has; its own ones it has named itself."""
     responses = operation.setdefault("responses", {})
-    responses.pop("422", None)  # FastAPI's own form of it, which is never sent
-    responses["default"] = {"description": "A problem (RFC 9457)", "content": content}
+    if "application/json" in responses.get("422", {}).get("content", ()):
+        del responses["422"]  # FastAPI's own form of it, which is never sent
+    common = problems.common(operation, needs_key=_needs_key(route.dependant))
+    responses["default"] = {
+        "description": "A problem (RFC 9457)",
+        "content": problems.shown(route.path_format or "", common),
+    }
 
 
 def api_routes(app: FastAPI) -> Iterator[RouteContext]:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from chassis import dead_letters
 from chassis.bodies import RequestBody, reads, text
@@ -67,9 +68,16 @@ class DeadLetterView(BaseModel):
     )
 
 
+def _show_letters(schema: JsonDict) -> None:
+    letters = DeadLetterView.model_json_schema()["examples"]
+    schema["examples"] = [{"items": letters, "more": False}]
+
+
 class DeadLettersView(BaseModel):
     items: list[DeadLetterView]
     more: bool = Field(description="there are more than these, or somebody has some")
+
+    model_config = ConfigDict(json_schema_extra=_show_letters)
 
 
 class RedriveBody(RequestBody):

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import RowMapping
 
 from accounting.api.callers import BOOKKEEPERS
+from accounting.api.fields import example
 from accounting.api.formats import CSV, JSON, accepted, as_well
 from accounting.api.shedding import REPORT
 from accounting.api.sheets import as_csv, header, respond_sheet
@@ -73,6 +74,12 @@ class AccountBalanceView(BaseModel):
 
 class AccountView(BaseModel):
     """An account and its balances: debits less credits, one per currency."""
+
+    model_config = example(
+        account="1000",
+        name="Gateway clearing",
+        balances=[{"currency": "EUR", "debit": 3558, "credit": 0, "balance": 3558}],
+    )
 
     account: Account
     name: str
@@ -165,6 +172,29 @@ class TrialBalanceTotal(BaseModel):
 
 class TrialBalanceView(BaseModel):
     """Every account that was ever posted to; debits and credits are equal."""
+
+    model_config = example(
+        as_of="2026-11-21",
+        rows=[
+            {
+                "account": "1000",
+                "name": "Gateway clearing",
+                "currency": "EUR",
+                "debit": 3558,
+                "credit": 0,
+                "balance": 3558,
+            },
+            {
+                "account": "2000",
+                "name": "Customer deposits",
+                "currency": "EUR",
+                "debit": 0,
+                "credit": 3558,
+                "balance": -3558,
+            },
+        ],
+        totals=[{"currency": "EUR", "debit": 3558, "credit": 3558}],
+    )
 
     as_of: date | datetime
     rows: list[TrialBalanceRow]

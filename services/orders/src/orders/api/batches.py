@@ -28,6 +28,7 @@ from chassis.web import database_of, reader_of, respond, respond_page
 from orders.api.asking import asked_order
 from orders.api.bodies import EXAMPLE, OrderBody
 from orders.api.callers import Reader, Writer, may_see
+from orders.api.problems import problems
 from orders.api.views import BatchResultView, BatchView
 from orders.commands.batches import batch_path, begin_batch, failed_row
 from orders.domain.batches import Batch, BatchStatus, RowStatus, batch_id
@@ -36,6 +37,8 @@ from orders.store.asked import AskedOrder
 from orders.store.batches import StoredRow
 
 router = APIRouter(prefix="/v1/orders/batches", tags=["batches"])
+
+_PATH = "/v1/orders/batches/c0a8012e-6f0b-5d7a-9a38-7d1d3f6cf1b2"
 
 MAX_ROWS = 10_000
 MAX_BYTES = 16 * 1024 * 1024
@@ -48,6 +51,9 @@ CHUNK_BYTES = 1024 * 1024
 
 class BatchNotFound(NotFound):
     code = "batch_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such batch.")
 
 
 class NoRows(Unprocessable):
@@ -77,6 +83,9 @@ _LINES = NdjsonRows(RowBody, max_bytes=MAX_BYTES, max_row_bytes=MAX_ROW_BYTES)
     "",
     status_code=202,
     response_model=BatchView,
+    responses=problems(
+        "/v1/orders/batches", NoRows("There are no rows in this batch.")
+    ),
     dependencies=[at_most(UPLOADS_AT_ONCE)],
     summary="Place many orders",
 )
@@ -96,7 +105,12 @@ async def place_batch(
     return respond(request, view, status=202, headers=headers)
 
 
-@router.get("/{batch_id}", response_model=BatchView, summary="See how far a batch is")
+@router.get(
+    "/{batch_id}",
+    response_model=BatchView,
+    responses=problems(_PATH, BatchNotFound()),
+    summary="See how far a batch is",
+)
 async def get_batch(caller: Reader, batch_id: UUID, request: Request) -> Response:
     batch = await _find(request, caller, batch_id)
     return respond(request, BatchView.model_validate(batch))
@@ -105,6 +119,7 @@ async def get_batch(caller: Reader, batch_id: UUID, request: Request) -> Respons
 @router.get(
     "/{batch_id}/results",
     response_model=Page[BatchResultView],
+    responses=problems(f"{_PATH}/results", BatchNotFound()),
     dependencies=[at_most(LISTS_AT_ONCE)],
     summary="See what became of each row",
 )
@@ -127,7 +142,7 @@ def _take_up(request: Request) -> None:
 async def _find(request: Request, caller: Caller, id: UUID) -> Batch:
     batch = await database_of(request).transact(store.get, id)
     if batch is None or not may_see(caller, batch.customer_id):
-        raise BatchNotFound("There is no such batch.")
+        raise BatchNotFound
     return batch
 
 

@@ -16,11 +16,12 @@ from chassis.waiting import Waiters, preferred_wait_s
 from chassis.web import database_of, respond
 from orders.api.asking import asked_order
 from orders.api.bodies import OrderBody
-from orders.api.callers import Reader, Writer, may_see
+from orders.api.callers import OtherCustomer, Reader, Writer, may_see
+from orders.api.problems import pointed, problems
 from orders.api.views import OrderView, SpilledView
 from orders.commands.intake import Intake, Spilled
-from orders.commands.placing import refused_later
-from orders.domain.orders import Order, OrderNotFound
+from orders.commands.placing import PaymentAlreadyUsed, refused_later
+from orders.domain.orders import InvalidOrder, Order, OrderNotFound
 from orders.store import orders as store
 from orders.store import refusals
 
@@ -37,6 +38,19 @@ LOOKS_AT_ONCE = 2048  # many wait on purpose; while the database is silent, all 
     responses={
         200: {"model": OrderView, "description": "Placed before: as it is now"},
         202: {"model": SpilledView, "description": "Accepted: it is placed soon"},
+        **problems(
+            "/v1/orders",
+            OtherCustomer("The token is for the orders of another customer."),
+            PaymentAlreadyUsed(
+                "This payment paid another order. Capture a payment for this one."
+            ),
+            pointed(
+                InvalidOrder,
+                "The order does not add up.",
+                "/total",
+                "The parts add up to 3558, and not to 3559.",
+            ),
+        ),
     },
     summary="Place an order",
 )
@@ -63,6 +77,13 @@ async def place_order(
 @router.get(
     "/{order_id}",
     response_model=OrderView,
+    responses=problems(
+        "/v1/orders/1b4e28ba-2fa1-51d2-883f-0016d3cca427",
+        OrderNotFound(),
+        PaymentAlreadyUsed(
+            "This payment paid another order. Capture a payment for this one."
+        ),
+    ),
     dependencies=[at_most(LOOKS_AT_ONCE)],
     summary="Look at an order",
 )

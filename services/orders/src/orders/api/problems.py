@@ -3,7 +3,8 @@
 from collections import defaultdict
 from typing import Any
 
-from chassis.errors import MEDIA_TYPE, Fault, Refused, problem
+from chassis.errors import Fault, Refused
+from chassis.problems import shown
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -16,15 +17,7 @@ def problems(instance: str, *refused: Refused) -> Responses:
     return {
         status: {
             "description": ", ".join(one.code for one in same),
-            "content": {
-                MEDIA_TYPE: {
-                    "schema": {"$ref": "#/components/schemas/Problem"},
-                    "examples": {
-                        one.code: {"value": problem(one, instance=instance)}
-                        for one in same
-                    },
-                }
-            },
+            "content": shown(instance, same),
         }
         for status, same in by_status.items()
     }

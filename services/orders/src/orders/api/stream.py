@@ -12,10 +12,11 @@ from starlette.types import Message, Receive, Scope, Send
 from typing_extensions import override
 
 from chassis.auth import Caller
-from chassis.errors import Malformed
+from chassis.errors import Malformed, Unavailable
 from chassis.feeds import Feed, TooSlow
 from chassis.pages import MAX_BIG_INTEGER
 from orders.api.callers import Reader, may_see
+from orders.api.problems import problems
 from orders.store.facts import Fact
 
 router = APIRouter(prefix="/v1/orders/stream", tags=["orders"])
@@ -23,6 +24,18 @@ router = APIRouter(prefix="/v1/orders/stream", tags=["orders"])
 HEARTBEAT_S = 15.0
 TAKEN_WITHIN_S = 20.0  # by a listener, or it is cut off
 _HEARTBEAT = b": still here\n\n"
+
+
+_EXAMPLE = """id: 4711
+event: orders.order_rejected.v1
+data: {"specversion":"1.0","id":"0198c5a6-2eaa-7d10-9d4b-0c1d2e3f4a5b",\
+"source":"orderly/orders","type":"orders.order_rejected.v1",\
+"subject":"1b4e28ba-2fa1-51d2-883f-0016d3cca427",\
+"time":"2026-11-21T09:30:01Z","sequence":2,"datacontenttype":"application/json",\
+"data":{"order_id":"1b4e28ba-2fa1-51d2-883f-0016d3cca427",\
+"decided_at":"2026-11-21T09:30:01Z"}}
+
+"""
 
 
 class EventIdMalformed(Malformed):
@@ -52,8 +65,13 @@ class EventStream(StreamingResponse):
         200: {
             "description": "`id` is the place in the event log, `event` the type,"
             " `data` the event as subscribers get it",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
-        }
+            "content": {
+                "text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}
+            },
+        },
+        **problems(
+            "/v1/orders/stream", EventIdMalformed("Last-Event-ID is not one of ours.")
+        ),
     },
 )
 async def stream_orders(
@@ -85,7 +103,8 @@ async def _events(
     async with feed.listen(after) as following:
         yield _HEARTBEAT  # so that the answer begins at once
         heard = time.monotonic()
-        with suppress(TooSlow):
+        # Who comes again says where it was: that is no failure of ours.
+        with suppress(TooSlow, Unavailable):
             while (left_s := caller.expires_at - time.time()) > 0:
                 quiet_s = time.monotonic() - heard
                 facts = await following.next(
