@@ -18,7 +18,7 @@ from tests.served import served
 from tests.test_services import SERVICES
 
 # Of the phases of a run; a longer one is asked for by the environment.
-SECONDS = int(os.environ.get("ORDERLY_FUZZ_SECONDS", "15"))
+SECONDS = int(os.environ.get("ORDERLY_FUZZ_SECONDS", "6"))
 ONLY = os.environ.get("ORDERLY_FUZZ_SERVICE")
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
