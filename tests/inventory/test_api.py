@@ -341,7 +341,10 @@ async def test_the_document_shows_every_route_with_an_example(client):
     document = (await client.get(f"{V1}/openapi.json")).json()
 
     operations = [
-        operation for path in document["paths"].values() for operation in path.values()
+        operation
+        for path, operations in document["paths"].items()
+        if not path.startswith(f"{V1}/ops/")  # what all services have
+        for operation in operations.values()
     ]
     assert {operation["operationId"] for operation in operations} == {
         "put_product",
