@@ -94,7 +94,9 @@ class Reservation:
     cause: Cause
     lines: tuple[Line, ...]
     history: History = NOTHING_YET
-    hold_id: UUID | None = None  # named by the order; a later turn needs it no more
+    # Said by the order, and needed for its first turn only.
+    hold_id: UUID | None = None
+    customer_id: str | None = None
 
     @property
     def state(self) -> State:
