@@ -112,15 +112,26 @@ def rejected(placed: OrderPlaced) -> Event:
     return OrderRejected(order_id=placed.order_id, decided_at=AT)
 
 
-def shipped(placed: OrderPlaced, units: Mapping[int, int], *, cost: int = 0) -> Event:
-    """Units of each line; each of them is worth `cost`."""
+def shipped(
+    placed: OrderPlaced,
+    units: Mapping[int, int],
+    *,
+    cost: int = 0,
+    currency: str | None = None,
+) -> Event:
+    """Units of each line; each of them is worth `cost`, in the order's currency."""
     return OrderShipped(
         order_id=placed.order_id,
         shipment_id=uuid4(),
         carrier=None,
         tracking=None,
         lines=tuple(
-            ShippedLine(line=line, quantity=quantity, cost=quantity * cost)
+            ShippedLine(
+                line=line,
+                quantity=quantity,
+                cost=quantity * cost,
+                cost_currency=currency,
+            )
             for line, quantity in units.items()
         ),
         shipped_at=AT,
@@ -138,7 +149,10 @@ def cancelled(placed: OrderPlaced, units: Mapping[int, int]) -> Event:
 
 
 def returned(
-    placed: OrderPlaced, *lines: tuple[int, int, Condition], cost: int = 0
+    placed: OrderPlaced,
+    *lines: tuple[int, int, Condition],
+    cost: int = 0,
+    currency: str | None = None,
 ) -> Event:
     """Units of a line and how they came back; each of them is worth `cost`."""
     return OrderReturned(
@@ -147,7 +161,11 @@ def returned(
         receipt_id=uuid4(),
         lines=tuple(
             ReturnedLine(
-                line=line, quantity=quantity, condition=condition, cost=quantity * cost
+                line=line,
+                quantity=quantity,
+                condition=condition,
+                cost=quantity * cost,
+                cost_currency=currency,
             )
             for line, quantity, condition in lines
         ),

@@ -108,12 +108,12 @@ def decided(event=None):
 @pytest.mark.parametrize(
     "what",
     [
-        Shipped(units={1: 3}, cost=0),
-        Shipped(units={2: 1}, cost=0),
-        Shipped(units={}, cost=0),
-        Shipped(units={1: -1}, cost=0),
+        Shipped(units={1: 3}, worth=()),
+        Shipped(units={2: 1}, worth=()),
+        Shipped(units={}, worth=()),
+        Shipped(units={1: -1}, worth=()),
         Cancelled(units={1: 3}),
-        Returned(units={1: 1}, cost=0, scrapped=0),
+        Returned(units={1: 1}, worth=()),
         Confirmed(confirmed={1: 2}, short={}),
         Rejected(),
     ],
@@ -126,9 +126,9 @@ def test_what_cannot_be_true_of_a_confirmed_order_is_not_booked(what):
 @pytest.mark.parametrize(
     "what",
     [
-        Shipped(units={1: 1}, cost=0),
+        Shipped(units={1: 1}, worth=()),
         Cancelled(units={1: 1}),
-        Returned(units={1: 1}, cost=0, scrapped=0),
+        Returned(units={1: 1}, worth=()),
         Confirmed(confirmed={}, short={1: 2}),
     ],
 )
@@ -140,13 +140,13 @@ def test_what_cannot_be_true_of_an_undecided_order_is_not_booked(what):
 
 
 def test_units_leave_and_come_back_once():
-    order, _ = become(decided(), Shipped(units={1: 2}, cost=0))
-    order, _ = become(order, Returned(units={1: 2}, cost=0, scrapped=0))
+    order, _ = become(decided(), Shipped(units={1: 2}, worth=()))
+    order, _ = become(order, Returned(units={1: 2}, worth=()))
 
     for again in (
-        Shipped(units={1: 1}, cost=0),
+        Shipped(units={1: 1}, worth=()),
         Cancelled(units={1: 1}),
-        Returned(units={1: 1}, cost=0, scrapped=0),
+        Returned(units={1: 1}, worth=()),
     ):
         with pytest.raises(Inconsistent):
             become(order, again)

@@ -181,6 +181,39 @@ def test_a_free_order_posts_nothing_but_what_its_goods_are_worth():
     assert balances(books) == {"5000": 1280, "1200": -1280}
 
 
+def by_currency(books):
+    """The accounts of goods, and each currency that they are in."""
+    sums: Counter[tuple[str, str]] = Counter()
+    for posting in (p for entry in books.entries for p in entry.postings):
+        if posting.account.value in {"1200", "4000", "5000", "5100"}:
+            key = posting.account.value, posting.currency
+            sums[key] += posting.debit - posting.credit
+    return dict(sums)
+
+
+@pytest.mark.parametrize("payment", [PREPAID, TERMS])
+def test_goods_are_booked_in_the_currency_they_are_valued_in(payment):
+    lines = a_line(1, quantity=2, unit_price=1000), a_line(2, unit_price=500)
+    placed = an_order(*lines, currency="EUR", payment=payment)
+
+    books, _ = told(
+        placed,
+        confirmed(placed),
+        shipped(placed, {1: 2}, cost=640, currency="USD"),
+        shipped(placed, {2: 1}, cost=90, currency="EUR"),
+        returned(placed, (1, 1, GOOD), (1, 1, DAMAGED), cost=600, currency="USD"),
+    )
+
+    assert by_currency(books) == {
+        ("4000", "EUR"): -2500,
+        ("5000", "USD"): 2 * 640 - 2 * 600,
+        ("1200", "USD"): -2 * 640 + 600,
+        ("5100", "USD"): 600,
+        ("5000", "EUR"): 90,
+        ("1200", "EUR"): -90,
+    }
+
+
 def by_unit(whole, quantity):
     """Cumulative rounding, as the contract describes it, in exact fractions."""
     reached = [

@@ -41,6 +41,7 @@ TEXTS = {
     "carrier": WIDEST * 128,
     "tracking": WIDEST * 128,
     "currency": "EUR",
+    "cost_currency": "EUR",
     "number": "INV-2026-000000001",
     "tax_rate": "19.00",
     "cause": "cancellation_requested",

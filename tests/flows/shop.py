@@ -60,13 +60,13 @@ class Shop:
                 return items
             cursor = {"cursor": page["next_cursor"]}
 
-    async def stock_up(self, quantity: int) -> str:
+    async def stock_up(self, quantity: int, *, currency: str = "EUR") -> str:
         """A new product with so many units; its SKU."""
         sku = f"SKU-{uuid4().hex[:10].upper()}"
         product = {
             "name": "Descaler, 1 l",
             "unit_cost": 640,
-            "currency": "EUR",
+            "currency": currency,
             "reorder_point": 0,
         }
         location = {"name": "Cork", "priority": 1}

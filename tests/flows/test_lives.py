@@ -41,6 +41,33 @@ async def test_a_shipped_order_is_earned(shop: Shop):
     )
 
 
+async def test_goods_that_are_valued_in_dollars_are_sold_for_euros(shop: Shop):
+    sku = await shop.stock_up(5, currency="USD")
+    order = await place(shop, (sku, 2))
+
+    await shop.ship(order["id"])
+
+    await shop.until_balances(
+        order["id"],
+        {
+            "1000": 2 * 1488 + 583,
+            "4000": -2500,
+            "4010": -490,
+            "2100": -(2 * 238 + 93),
+            "5000": 1280,
+            "1200": -1280,
+        },
+    )
+    entries = await shop.everything("/v1/accounting/entries", order_id=order["id"])
+    in_dollars = {
+        posting["account"]
+        for entry in entries
+        for posting in entry["postings"]
+        if posting["currency"] == "USD"
+    }
+    assert in_dollars == {"5000", "1200"}
+
+
 async def test_a_cancelled_order_gives_everything_back(shop: Shop):
     sku = await shop.stock_up(5)
     order = await place(shop, (sku, 2))

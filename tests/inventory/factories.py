@@ -66,6 +66,7 @@ def an_order(
     placed_after_s: int = 0,
     order_id: UUID | None = None,
     hold_id: UUID | None = None,
+    customer_id: str = "c-42",
 ) -> Reservation:
     """What a new order asks for, as (SKU, quantity) a line."""
     return Reservation(
@@ -79,6 +80,7 @@ def an_order(
             for number, (sku, quantity) in enumerate(wanted, 1)
         ),
         hold_id=hold_id,
+        customer_id=customer_id,
     )
 
 
@@ -113,7 +115,7 @@ def placed(order: Reservation) -> Envelope[OrderPlaced]:
         order_id=order.order_id,
         number="W-1000042",
         channel=Channel.WEB,
-        customer_id="c-42",
+        customer_id=order.customer_id or "c-42",
         reference=None,
         currency="EUR",
         policy=order.policy,

@@ -64,6 +64,7 @@ async def test_what_is_reserved_is_not_adjusted_away(tx, published):
         "on_hand": 5,
         "reserved": 4,
         "available": 1,
+        "held": 1,
         "orders": [
             {"order_id": last.order_id, "reserved": 2},
             {"order_id": first.order_id, "reserved": 1},

@@ -222,3 +222,5 @@ async def test_a_state_that_is_none_is_refused(client):
     for state in ("awaited", "lost"):
         answer = await client.get(f"{V1}/reservations", params={"state": state})
         assert answer.status_code == 422, state
+        (fault,) = answer.json()["errors"]
+        assert fault["detail"] == "Input should be 'open' or 'closed'"

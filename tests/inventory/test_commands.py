@@ -5,7 +5,8 @@ from contracts.inventory import ProductChanged, ReservationChanged, StockReceive
 from contracts.orders import Policy
 from inventory.commands.products import put_location, put_product
 from inventory.commands.reservations import reserve_orders
-from inventory.commands.stock import receive_goods
+from inventory.commands.shipping import ship_units
+from inventory.commands.stock import adjust_stock, receive_goods
 from inventory.domain.products import (
     CurrencyInUse,
     Location,
@@ -14,7 +15,14 @@ from inventory.domain.products import (
 )
 from inventory.schema import locations, receipt_lines
 from inventory.store import products, stock
-from tests.inventory.factories import a_delivery, a_product, an_order, stocked
+from tests.inventory.factories import (
+    a_delivery,
+    a_parcel,
+    a_product,
+    an_adjustment,
+    an_order,
+    stocked,
+)
 from tests.inventory.figures import assert_books_agree, quantities
 
 
@@ -56,6 +64,25 @@ async def test_a_product_keeps_its_currency_while_it_is_on_hand(tx):
 
     with pytest.raises(CurrencyInUse, match="5 units"):
         await put_product(tx, a_product(currency="USD"))
+
+
+async def test_a_product_keeps_its_currency_once_it_was_shipped(tx):
+    await stocked(tx, ("SOAP", 1))
+    order = an_order(("SOAP", 1))
+    await reserve_orders(tx, [order])
+    await ship_units(tx, a_parcel(order.order_id), actor="staff")
+
+    with pytest.raises(CurrencyInUse, match="shipped are valued in EUR"):
+        await put_product(tx, a_product(currency="USD"))
+
+
+async def test_a_product_that_never_left_may_be_valued_in_another_currency(tx):
+    await stocked(tx, ("SOAP", 1))
+    await adjust_stock(tx, an_adjustment(-1), actor="staff")
+
+    known, _ = await put_product(tx, a_product(currency="USD"))
+
+    assert known.product.currency == "USD"
 
 
 async def test_a_location_is_described_anew(tx):

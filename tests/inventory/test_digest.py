@@ -2,11 +2,12 @@ import pytest
 from sqlalchemy import update
 
 from contracts.orders import Policy
+from inventory.commands.holds import hold_units
 from inventory.commands.reservations import reserve_orders
 from inventory.schema import allocations, reservation_lines, stock
 from inventory.store.digest import DIGEST
 from tests.digests import broken, figures
-from tests.inventory.factories import an_order, stocked
+from tests.inventory.factories import a_hold, an_order, stocked
 
 
 @pytest.fixture
@@ -25,6 +26,13 @@ async def test_what_is_short_counts_as_cancelled(tx, order):
         "short": 1,
         "cancelled": 1,
     }
+    assert await broken(tx, DIGEST) == {}
+
+
+async def test_what_a_hold_keeps_adds_up_too(tx):
+    await stocked(tx, ("SOAP", 2))
+    await hold_units(tx, a_hold(("SOAP", 2)), actor="checkout")
+
     assert await broken(tx, DIGEST) == {}
 
 

@@ -27,11 +27,12 @@ from inventory.domain.history import (
 from inventory.domain.reservations import Cause, Line, Reservation
 from inventory.domain.returns import TooManyReturnReceipts, take_back
 from inventory.domain.shipments import TooManyShipments, ship
-from tests.inventory.factories import a_parcel, a_return
+from tests.inventory.factories import a_known_product, a_parcel, a_return
 
 LINES = 500
 MOST = 100_000  # units of a line
 DEAREST = MOST * 10**9  # what they cost at the most
+SOAP = {"SOAP": a_known_product()}
 NOW = datetime(2026, 11, 21, 9, 30, 0, 123456, tzinfo=UTC)
 
 
@@ -101,6 +102,7 @@ def the_largest_reservation() -> Reservation:
             returned=MOST,
             cost_shipped=DEAREST,
             cost_returned=DEAREST,
+            cost_currency="EUR",
         )
         for number in range(1, LINES + 1)
     )
@@ -136,7 +138,7 @@ def test_a_shipment_that_could_not_be_told_is_refused_with_the_figures():
     order = the_largest_reservation()
 
     with pytest.raises(TooManyShipments) as refused:
-        ship(order, a_parcel(order.order_id, {1: 1, 2: 1}), [], {"SOAP": 1})
+        ship(order, a_parcel(order.order_id, {1: 1, 2: 1}), [], SOAP)
 
     assert refused.value.figures == {
         "shipments": MOST_SHIPMENTS + 1,
@@ -156,7 +158,7 @@ def test_a_return_that_could_not_be_told_is_refused_with_the_figures():
     back = a_return(order.order_id, (1, 1, Condition.DAMAGED))
 
     with pytest.raises(TooManyReturnReceipts) as refused:
-        take_back(order, back, {"SOAP": 1})
+        take_back(order, back, SOAP)
 
     assert refused.value.figures == {
         "return_receipts": MOST_RETURN_RECEIPTS + 1,

@@ -101,6 +101,19 @@ async def test_an_order_heard_of_late_takes_its_hold_over_if_it_was_in_time(tx):
     assert await reserved_of(tx, in_time) == [2]
 
 
+@pytest.mark.parametrize(("customer", "reserved"), [("c-1", [2]), ("c-2", [0])])
+async def test_a_customers_hold_is_for_no_other(tx, customer, reserved):
+    await stocked(tx, ("SOAP", 2))
+    wanted = a_hold(("SOAP", 2), customer_id="c-1")
+    hold = await hold_units(tx, wanted, actor="checkout")
+    order = an_order(("SOAP", 2), hold_id=hold.id, customer_id=customer)
+
+    await handlers.follow_orders(tx, [placed(order)])
+
+    assert await reserved_of(tx, order) == reserved
+    await assert_books_agree(tx)
+
+
 @pytest.mark.parametrize("ended", ["released", "expired", "consumed", "unknown"])
 async def test_a_hold_that_has_ended_is_as_none(tx, ended):
     await stocked(tx, ("SOAP", 5))

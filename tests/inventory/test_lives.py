@@ -4,6 +4,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -25,18 +27,23 @@ from chassis.errors import Refused
 from chassis.outbox import outbox
 from contracts.inventory import Condition, ReservationChanged
 from contracts.orders import Policy
+from inventory.commands.holds import expire_holds, hold_units, release_hold
 from inventory.commands.products import put_product
 from inventory.commands.reservations import snapshot
 from inventory.commands.returns import receive_return
 from inventory.commands.shipping import ship_units
-from inventory.commands.stock import receive_goods
+from inventory.commands.stock import adjust_stock, receive_goods
+from inventory.domain.holds import Hold
 from inventory.handlers.orders import OrderEvent, follow_orders
 from inventory.store import reservations
 from tests.inventory.factories import (
+    NOON,
     a_delivery,
+    a_hold,
     a_parcel,
     a_product,
     a_return,
+    an_adjustment,
     an_order,
     cancelled,
     placed,
@@ -48,6 +55,7 @@ SKUS = ("SOAP", "RUM", "TEA")
 LOCATIONS = ("CORK", "DUBLIN")
 
 units = st.integers(1, 6)
+goods = st.lists(st.tuples(st.sampled_from(SKUS), units), min_size=1, max_size=3)
 wanted = st.lists(
     st.tuples(st.sampled_from((*SKUS, "UNKNOWN")), units), min_size=1, max_size=3
 )
@@ -94,6 +102,7 @@ class Lives(RuleBasedStateMachine):
         self.tx = self.run(self._open.__aenter__())
         self.heard: list[OrderEvent] = []
         self.asked: set[UUID] = set()
+        self.held: set[UUID] = set()
         for priority, location in enumerate(LOCATIONS):
             self.run(stocked(self.tx, location=location, priority=priority))
         for sku in SKUS:
@@ -117,11 +126,24 @@ class Lives(RuleBasedStateMachine):
         with suppress(Refused):
             self.run(attempt())
 
-    @initialize(wanted=st.lists(st.tuples(wanted, st.sampled_from(Policy)), min_size=3))
-    def want(self, wanted: Any) -> None:
+    @initialize(
+        wanted=st.lists(
+            st.tuples(wanted, st.sampled_from(Policy), st.none() | st.integers(0, 1)),
+            min_size=3,
+        ),
+        kept=st.lists(goods, min_size=2, max_size=2),
+        expires_in=st.sampled_from([1, 600]),
+    )
+    def want(self, wanted: Any, kept: Any, expires_in: int) -> None:
+        self.holds = [a_hold(*lines, expires_in=expires_in) for lines in kept]
         self.orders = [
-            an_order(*lines, policy=policy, placed_after_s=number)
-            for number, (lines, policy) in enumerate(wanted[:3])
+            an_order(
+                *lines,
+                policy=policy,
+                placed_after_s=number,
+                hold_id=None if hold is None else self.holds[hold].id,
+            )
+            for number, (lines, policy, hold) in enumerate(wanted[:3])
         ]
         # What Orders may still ask to cancel: it never asks for more than there is.
         self.unasked = {
@@ -175,6 +197,32 @@ class Lives(RuleBasedStateMachine):
     )
     def receive(self, sku: str, quantity: int, location: str) -> None:
         self.try_to(receive_goods, a_delivery((sku, quantity), location=location))
+
+    @rule(
+        sku=st.sampled_from(SKUS),
+        delta=st.sampled_from([-3, -1, 1, 4]),
+        location=st.sampled_from(LOCATIONS),
+    )
+    def count(self, sku: str, delta: int, location: str) -> None:
+        self.try_to(adjust_stock, an_adjustment(delta, sku, location=location))
+
+    @rule(which=st.integers(0, 1))
+    def check_out(self, which: int) -> None:
+        if self.holds[which].id not in self.held:
+            self.try_to(self._hold, self.holds[which])
+
+    async def _hold(self, tx: Tx, wanted: Hold, *, actor: str) -> None:
+        await hold_units(tx, wanted, actor=actor)
+        self.held.add(wanted.id)
+
+    @rule(which=st.integers(0, 1))
+    def give_up(self, which: int) -> None:
+        release = partial(release_hold, customer_id=None)
+        self.try_to(release, self.holds[which].id)
+
+    @rule(after_s=st.sampled_from([2, 601]))
+    def sweep(self, after_s: int) -> None:
+        self.run(expire_holds(self.tx, NOON + timedelta(seconds=after_s), most=1))
 
     @rule(sku=st.sampled_from(SKUS), unit_cost=st.integers(0, 900))
     def value(self, sku: str, unit_cost: int) -> None:

@@ -49,6 +49,7 @@ async def test_what_can_be_sold_again_is_on_hand_again(tx, published, shipped):
     told = (await published())[-1].data
     assert (told.version, told.cause) == (3, "returned")
     assert (told.lines[0].returned, told.lines[0].cost_returned) == (3, 2100)
+    assert told.lines[0].cost_currency == "EUR"
     (receipt,) = told.returns
     assert (receipt.receipt_id, receipt.return_id) == (back.receipt_id, back.return_id)
     assert receipt.lines == (

@@ -5,6 +5,7 @@ import pytest
 from contracts.inventory import MovedLine, Shipment
 from inventory.commands.products import put_product
 from inventory.commands.shipping import ship_units
+from inventory.commands.stock import receive_goods
 from inventory.domain.history import MOST_SHIPMENTS
 from inventory.domain.reservations import ReservationNotFound
 from inventory.domain.shipments import (
@@ -17,6 +18,7 @@ from inventory.handlers.orders import follow_orders
 from inventory.store import stock
 from tests.inventory.factories import (
     NOON,
+    a_delivery,
     a_parcel,
     a_product,
     an_order,
@@ -53,6 +55,19 @@ async def test_what_is_reserved_leaves_and_is_told(tx, published):
         ),
     )
     await assert_books_agree(tx)
+
+
+async def test_what_leaves_is_worth_so_much_in_its_own_currency(tx, published):
+    await put_product(tx, a_product("RUM", currency="USD"))
+    await stocked(tx, ("SOAP", 5))
+    await receive_goods(tx, a_delivery(("RUM", 5)), actor="staff")
+    order = an_order(("SOAP", 2), ("RUM", 3))
+    await follow_orders(tx, [placed(order)])
+
+    await ship_units(tx, a_parcel(order.order_id, {2: 3}), actor="staff")
+
+    told = (await published())[-1].data
+    assert [line.cost_currency for line in told.lines] == [None, "USD"]
 
 
 async def test_what_left_is_neither_on_hand_nor_kept(tx):

@@ -125,7 +125,7 @@ def a_shipment(shipped: Mapping[int, int], **changes: Any) -> Shipment:
         "carrier": "DHL",
         "tracking": "JD014600",
         "lines": tuple(
-            MovedLine(line=line, quantity=units, cost=units * 690)
+            MovedLine(line=line, quantity=units, cost=units * 690, cost_currency="EUR")
             for line, units in shipped.items()
         ),
         "shipped_at": NOW,
@@ -142,6 +142,7 @@ def a_receipt(returned: Mapping[int, int], **changes: Any) -> Receipt:
                 line=line,
                 quantity=units,
                 cost=units * 690,
+                cost_currency="EUR",
                 condition=Condition.RESELLABLE,
             )
             for line, units in returned.items()
@@ -258,6 +259,7 @@ def _announced(lines: Iterable[tuple[int, ReservedLine]]) -> Iterable[AnnouncedL
             returned=line.returned,
             cost_shipped=0,
             cost_returned=0,
+            cost_currency="EUR",
         )
 
 

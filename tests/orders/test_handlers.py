@@ -80,6 +80,21 @@ async def test_a_batch_is_settled_order_by_order(tx, published):
     assert {announced.sequence for announced in await published()} == {2}
 
 
+async def test_what_moved_is_worth_so_much_in_the_currency_of_its_line(tx, published):
+    (order,) = await store.add(tx, [an_order()])
+    snapshot = reservation_changed(order.id, units(2, shipped=2, returned=1))
+    dollars = snapshot.lines[0].model_copy(update={"cost_currency": "USD"})
+    snapshot = snapshot.model_copy(update={"lines": (dollars,)})
+
+    await settle_orders(tx, arrived(snapshot))
+
+    _, shipped, returned = [announced.data for announced in await published()]
+    assert [shipped.lines[0].cost_currency, returned.lines[0].cost_currency] == [
+        "USD",
+        "USD",
+    ]
+
+
 async def test_of_several_snapshots_at_hand_the_newest_counts(tx, published):
     (order,) = await store.add(tx, [an_order()])
     backordered = reservation_changed(order.id, units(2, backordered=2), version=1)

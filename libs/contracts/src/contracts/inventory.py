@@ -18,7 +18,11 @@ class _Part(BaseModel):
 
 
 class ReservedLine(_Part):
-    """Where the units of one order line are; costs are of the goods that moved."""
+    """Where the units of one order line are; costs are of the goods that moved.
+
+    Whatever moved of it is worth so much in `cost_currency`, which its product has for
+    ever once it is sold: the order's may be another.
+    """
 
     line: int
     requested: int
@@ -29,6 +33,7 @@ class ReservedLine(_Part):
     returned: int
     cost_shipped: int
     cost_returned: int
+    cost_currency: str | None = None
 
 
 class ReleasedLine(_Part):
@@ -43,7 +48,7 @@ class AnsweredCancellation(_Part):
 
 
 class MovedLine(_Part):
-    """`cost` is what these units were worth when they moved."""
+    """`cost` is what these units were worth when they moved, in the line's currency."""
 
     line: int
     quantity: int

@@ -168,9 +168,13 @@ class OrderCancellationRefused(Event):
 
 
 class ShippedLine(LineUnits):
-    """`cost` is what these units were worth to the retailer."""
+    """`cost` is what these units were worth to the retailer.
+
+    In `cost_currency`; where nobody says which, in the order's.
+    """
 
     cost: int
+    cost_currency: str | None = None
 
 
 class OrderShipped(Event):
@@ -203,6 +207,7 @@ class ReturnedLine(LineUnits):
 
     condition: Condition
     cost: int
+    cost_currency: str | None = None
 
 
 class OrderReturned(Event):

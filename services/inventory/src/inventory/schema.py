@@ -166,6 +166,7 @@ reservation_lines = Table(
     _quantity("returned"),
     _quantity("cost_shipped"),
     _quantity("cost_returned"),
+    Column("cost_currency", Text),
     # The order's own: who waits is found in the order of the waiting line.
     Column("placed_at", DateTime(timezone=True)),
     PrimaryKeyConstraint("order_id", "line"),

@@ -58,6 +58,11 @@ class Books:
     def _follow(self, rule: OrderRule, order: Order, fact: Fact, share: Share) -> Order:
         effect = rule.effect(order.payment.method)
         changes = [leg.change(share, order.currency) for leg in effect.legs]
+        changes += [
+            leg.change(worth, worth.currency or order.currency)
+            for worth in share.worth
+            for leg in rule.stock
+        ]
         self._post(
             Entry(
                 rule=rule.name,

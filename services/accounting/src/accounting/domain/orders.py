@@ -10,7 +10,7 @@ from uuid import UUID
 
 from accounting.domain.lines import Inconsistent, Line
 from accounting.domain.positions import NOTHING_YET, Position, Tally
-from accounting.domain.shares import Item, Share
+from accounting.domain.shares import Item, Share, Worth
 from contracts.orders import Channel, PaymentMethod
 
 
@@ -100,10 +100,10 @@ class Rejected:
 
 @dataclass(frozen=True, kw_only=True)
 class Shipped:
-    """The units of each line that left, and what all of them are worth."""
+    """The units of each line that left, and what they are worth."""
 
     units: Mapping[int, int]
-    cost: int
+    worth: tuple[Worth, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,12 +113,10 @@ class Cancelled:
 
 @dataclass(frozen=True, kw_only=True)
 class Returned:
-    """The units of each line that came back; `scrapped` is the part of their cost
-    that is lost."""
+    """The units of each line that came back, and what they are worth."""
 
     units: Mapping[int, int]
-    cost: int
-    scrapped: int
+    worth: tuple[Worth, ...]
 
 
 What: TypeAlias = Placed | Confirmed | Rejected | Shipped | Cancelled | Returned
@@ -214,7 +212,7 @@ def _shipped(order: Order, shipped: Shipped) -> tuple[Order, Shares]:
     after, goods = _move(order, shipped.units, Line.ship)
     # Shipping is earned with the first shipment, whatever is in it.
     delivery = order.shipping if order.nothing_shipped else None
-    share = Share(goods=goods, delivery=delivery, cost=shipped.cost)
+    share = Share(goods=goods, delivery=delivery, worth=shipped.worth)
     return after, {Units.SHIPPED: share}
 
 
@@ -227,7 +225,7 @@ def _cancelled(order: Order, cancelled: Cancelled) -> tuple[Order, Shares]:
 
 def _returned(order: Order, returned: Returned) -> tuple[Order, Shares]:
     after, goods = _move(order, returned.units, Line.take_back)
-    share = Share(goods=goods, cost=returned.cost, scrapped=returned.scrapped)
+    share = Share(goods=goods, worth=returned.worth)
     return after, {Units.RETURNED: share}
 
 

@@ -20,7 +20,7 @@ from accounting.domain.orders import (
     Units,
     What,
 )
-from accounting.domain.shares import Share
+from accounting.domain.shares import Share, Worth
 from accounting.domain.stock import Adjusted, Received, Revalued
 from contracts.orders import PaymentMethod
 
@@ -32,14 +32,12 @@ OrderAmount: TypeAlias = Literal[
     "net_and_shipping",
     "tax",
     "total",
-    "cost",
-    "restocked",
-    "scrapped",
 ]
+WorthAmount: TypeAlias = Literal["cost", "restocked", "scrapped"]
 StockAmount: TypeAlias = Literal["value", "paid", "variance", "gain"]
 MoneyAmount: TypeAlias = Literal["amount", "fee", "less_fee"]
-Amount: TypeAlias = OrderAmount | StockAmount | MoneyAmount
-Moved: TypeAlias = Share | Received | Revalued | Adjusted | Money
+Amount: TypeAlias = OrderAmount | WorthAmount | StockAmount | MoneyAmount
+Moved: TypeAlias = Share | Worth | Received | Revalued | Adjusted | Money
 
 
 @dataclass(frozen=True)
@@ -99,6 +97,7 @@ class OrderRule:
     units: Units
     prepaid: Effect
     terms: Effect
+    stock: tuple[Leg, ...] = ()  # however it is paid; in the currency of the goods
 
     def effect(self, method: PaymentMethod) -> Effect:
         return self.prepaid if method is PaymentMethod.PREPAID else self.terms
@@ -165,8 +164,6 @@ ORDER_RULES: Mapping[type[What], tuple[OrderRule, ...]] = {
                 debit(Account.DISCOUNTS, "discount"),
                 credit(Account.SALES, "gross"),
                 credit(Account.SHIPPING_INCOME, "shipping"),
-                debit(Account.COST_OF_SALES, "cost"),
-                credit(Account.INVENTORY, "cost"),
             ),
             terms=invoice(
                 debit(Account.RECEIVABLES, "total"),
@@ -174,6 +171,8 @@ ORDER_RULES: Mapping[type[What], tuple[OrderRule, ...]] = {
                 credit(Account.SALES, "gross"),
                 credit(Account.SHIPPING_INCOME, "shipping"),
                 credit(Account.TAX_PAYABLE, "tax"),
+            ),
+            stock=(
                 debit(Account.COST_OF_SALES, "cost"),
                 credit(Account.INVENTORY, "cost"),
             ),
@@ -199,14 +198,13 @@ ORDER_RULES: Mapping[type[What], tuple[OrderRule, ...]] = {
                 debit(Account.RETURNS, "net"),
                 debit(Account.TAX_PAYABLE, "tax"),
                 credit(Account.REFUNDS_PAYABLE, "total"),
-                debit(Account.INVENTORY, "restocked"),
-                debit(Account.STOCK_LOSS, "scrapped"),
-                credit(Account.COST_OF_SALES, "cost"),
             ),
             terms=credit_note(
                 debit(Account.RETURNS, "net"),
                 debit(Account.TAX_PAYABLE, "tax"),
                 credit(Account.RECEIVABLES, "total"),
+            ),
+            stock=(
                 debit(Account.INVENTORY, "restocked"),
                 debit(Account.STOCK_LOSS, "scrapped"),
                 credit(Account.COST_OF_SALES, "cost"),

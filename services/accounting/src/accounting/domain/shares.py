@@ -46,17 +46,31 @@ def shipping(price: int, tax: int, tax_rate: str | None) -> Item | None:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Worth:
+    """What goods that moved cost us, and of it what came back and cannot be sold.
+
+    In the currency that they are valued in; None: in the order's.
+    """
+
+    cost: int
+    scrapped: int = 0
+    currency: str | None = None
+
+    @property
+    def restocked(self) -> int:
+        return self.cost - self.scrapped
+
+
+@dataclass(frozen=True, kw_only=True)
 class Share:
     """The part of an order that a rule is about: units of its lines, and shipping.
 
-    `gross` and `net` are of the goods alone, `tax` is the shipping's too. `cost` is
-    what moved goods are worth, `scrapped` of it what came back and cannot be sold.
+    `gross` and `net` are of the goods alone, `tax` is the shipping's too.
     """
 
     goods: tuple[Item, ...]
     delivery: Item | None = None
-    cost: int = 0
-    scrapped: int = 0
+    worth: tuple[Worth, ...] = ()
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -89,7 +103,3 @@ class Share:
     @property
     def total(self) -> int:
         return self.net_and_shipping + self.tax
-
-    @property
-    def restocked(self) -> int:
-        return self.cost - self.scrapped

@@ -18,7 +18,7 @@ from accounting.domain.orders import (
     What,
 )
 from accounting.domain.positions import OPENING
-from accounting.domain.shares import shipping
+from accounting.domain.shares import Worth, shipping
 from chassis.events import Envelope, Event
 from contracts.inventory import Condition
 from contracts.orders import (
@@ -71,16 +71,23 @@ def _confirmed(decided: OrderConfirmed) -> Confirmed:
 
 def _shipped(shipped: OrderShipped) -> Shipped:
     return Shipped(
-        units=_units(shipped.lines), cost=sum(line.cost for line in shipped.lines)
+        units=_units(shipped.lines),
+        worth=tuple(
+            Worth(cost=line.cost, currency=line.cost_currency) for line in shipped.lines
+        ),
     )
 
 
 def _returned(returned: OrderReturned) -> Returned:
     return Returned(
         units=_units(returned.lines),
-        cost=sum(line.cost for line in returned.lines),
-        scrapped=sum(
-            line.cost for line in returned.lines if line.condition is Condition.DAMAGED
+        worth=tuple(
+            Worth(
+                cost=line.cost,
+                scrapped=line.cost if line.condition is Condition.DAMAGED else 0,
+                currency=line.cost_currency,
+            )
+            for line in returned.lines
         ),
     )
 

@@ -136,14 +136,14 @@ async def list_reservations(
     request: Request,
     window: Paged,
     state: Annotated[
-        Literal[State.OPEN, State.CLOSED],
+        Literal["open", "closed"],
         Query(description="`open`: keeps units, or waits for some"),
-    ] = State.OPEN,
+    ] = "open",
 ) -> Response:
     """List what orders hold, those placed first first."""
 
     async def find(tx: Tx, window: Window) -> list[ReservationView]:
-        return await _views(tx, await store.find(tx, window, state))
+        return await _views(tx, await store.find(tx, window, State(state)))
 
     found = await database_of(request).transact(find, window)
     return respond_page(

@@ -26,17 +26,27 @@ async def put_product(tx: Tx, product: Product) -> tuple[KnownProduct, bool]:
         return known, False
     shelves = await stock.get(tx, [product.sku])
     on_hand = sum(shelf.on_hand for shelf in shelves)
-    if on_hand and known.product.currency != product.currency:
-        raise CurrencyInUse(
-            f"{on_hand} units on hand are valued in {known.product.currency}.",
-            on_hand=on_hand,
-        )
+    if known.product.currency != product.currency:
+        await _check_not_in_use(tx, known.product, on_hand=on_hand)
     saved = await products.save(tx, product)
     await outbox.publish(
         tx, [_product_changed(saved, previous=known.product.unit_cost, on_hand=on_hand)]
     )
     await watch_levels(tx, {product.sku: saved}, available(shelves))
     return saved, False
+
+
+async def _check_not_in_use(tx: Tx, product: Product, *, on_hand: int) -> None:
+    if on_hand:
+        raise CurrencyInUse(
+            f"{on_hand} units on hand are valued in {product.currency}.",
+            on_hand=on_hand,
+        )
+    if await stock.has_shipped(tx, product.sku):
+        raise CurrencyInUse(
+            f"Units that were shipped are valued in {product.currency}.",
+            on_hand=on_hand,
+        )
 
 
 async def put_location(tx: Tx, location: Location) -> bool:

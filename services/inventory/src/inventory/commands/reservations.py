@@ -166,6 +166,7 @@ def snapshot(reservation: Reservation | Tombstone) -> Announcement:
                 returned=line.returned,
                 cost_shipped=line.cost_shipped,
                 cost_returned=line.cost_returned,
+                cost_currency=line.cost_currency,
             )
             for line in reservation.lines
         ),

@@ -25,8 +25,7 @@ async def receive_return(
         missing = Fault("/location", f"There is no location {parcel.location}.")
         raise UnknownLocation("Goods come back at a location.", faults=[missing])
     known, order = await hold_order(tx, parcel.order_id)
-    unit_costs = {sku: found.product.unit_cost for sku, found in known.items()}
-    returned = take_back(order, parcel, unit_costs)
+    returned = take_back(order, parcel, known)
     movements = returned.movements
     await stock.add(tx, parcel.location, {movement.sku for movement in movements})
     await stock.move(tx, movements, actor=actor)

@@ -20,8 +20,7 @@ async def ship_units(tx: Tx, parcel: Parcel, *, actor: str) -> Shipment:
     """
     known, order = await hold_order(tx, parcel.order_id)
     kept = await reservations.get_allocations(tx, [order.order_id])
-    unit_costs = {sku: found.product.unit_cost for sku, found in known.items()}
-    shipped = ship(order, parcel, kept.get(order.order_id, []), unit_costs)
+    shipped = ship(order, parcel, kept.get(order.order_id, []), known)
     await stock.move(tx, shipped.movements, actor=actor)
     await reservations.ship(tx, shipped.taken)
     await reservations.save(tx, [shipped.reservation])

@@ -14,7 +14,7 @@ from inventory.domain.stock import (
     Receipt,
     Shelf,
 )
-from inventory.store import products, reservations, stock
+from inventory.store import holds, products, reservations, stock
 
 MOST_ORDERS_NAMED = 50
 
@@ -66,6 +66,7 @@ async def _below_reserved(tx: Tx, shelf: Shelf) -> BelowReserved:
         on_hand=shelf.on_hand,
         reserved=shelf.reserved,
         available=shelf.available,
+        held=await holds.count_kept(tx, shelf.sku, shelf.location),
         orders=[
             {"order_id": order_id, "reserved": units}
             for order_id, units in kept.items()

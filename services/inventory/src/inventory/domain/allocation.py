@@ -99,7 +99,8 @@ def _take_over(order: Reservation, named: dict[UUID, Hold]) -> Hold | None:
     """The hold the order names, once: to whoever names it next it is as none."""
     if order.hold_id is None or order.hold_id not in named:
         return None
-    if not named[order.hold_id].serves(order.placed_at):
+    hold = named[order.hold_id]
+    if not (hold.is_for(order.customer_id) and hold.serves(order.placed_at)):
         return None
     return named.pop(order.hold_id)
 

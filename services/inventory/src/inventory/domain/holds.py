@@ -84,6 +84,10 @@ class Hold:
         """Whether an order of that time may have it, however late we hear of it."""
         return self.status is HoldStatus.HELD and placed_at <= self.expires_at
 
+    def is_for(self, customer_id: str | None) -> bool:
+        """A customer's own is for no other; a storefront's, for whoever comes to it."""
+        return self.customer_id in {None, customer_id}
+
     def seen(self, now: datetime) -> "Hold":
         """As it looks to who would use it: one that ran out is no use to new orders."""
         if self.serves(now) or self.status is not HoldStatus.HELD:

@@ -23,7 +23,10 @@ class UnknownLocation(Unprocessable):
 
 
 class CurrencyInUse(Conflict):
-    """Stock that is valued in one currency cannot be revalued in another."""
+    """What is valued in one currency cannot be revalued in another.
+
+    Neither what is there, nor what was sold: it may come back.
+    """
 
     code = "currency_in_use"
 

@@ -47,6 +47,7 @@ class Line:
     returned: int = 0
     cost_shipped: int = 0
     cost_returned: int = 0
+    cost_currency: str | None = None  # nothing has moved yet
 
     @property
     def short(self) -> int:
@@ -64,19 +65,21 @@ class Line:
             released=self.released + dropped + freed,
         )
 
-    def ship(self, moved: MovedLine) -> "Line":
+    def ship(self, moved: MovedLine, currency: str) -> "Line":
         return replace(
             self,
             reserved=self.reserved - moved.quantity,
             shipped=self.shipped + moved.quantity,
             cost_shipped=self.cost_shipped + moved.cost,
+            cost_currency=currency,
         )
 
-    def take_back(self, moved: MovedLine) -> "Line":
+    def take_back(self, moved: MovedLine, currency: str) -> "Line":
         return replace(
             self,
             returned=self.returned + moved.quantity,
             cost_returned=self.cost_returned + moved.cost,
+            cost_currency=currency,
         )
 
 
@@ -91,7 +94,9 @@ class Reservation:
     cause: Cause
     lines: tuple[Line, ...]
     history: History = NOTHING_YET
-    hold_id: UUID | None = None  # named by the order; a later turn needs it no more
+    # Said by the order, and needed for its first turn only.
+    hold_id: UUID | None = None
+    customer_id: str | None = None
 
     @property
     def state(self) -> State:

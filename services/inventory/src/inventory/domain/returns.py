@@ -15,6 +15,7 @@ from inventory.domain.history import (
     ReturnedLine,
     ReturnReceipt,
 )
+from inventory.domain.products import KnownProduct
 from inventory.domain.reservations import Cause, Line, Reservation
 from inventory.domain.shipments import LineUnits, check_lines
 from inventory.domain.stock import Movement, MovementKind
@@ -91,12 +92,13 @@ def _changes(line: ReturnedLine) -> list[tuple[MovementKind, int]]:
 
 
 def take_back(
-    reservation: Reservation, parcel: ReturnedParcel, unit_costs: Mapping[str, int]
+    reservation: Reservation, parcel: ReturnedParcel, known: Mapping[str, KnownProduct]
 ) -> Returned:
     """Have units back, at what they cost now."""
     lines = {line.line: line for line in reservation.lines}
     check_lines([units.line for units in parcel.lines], lines)
     _check_shipped(parcel, lines)
+    products = {number: known[line.sku].product for number, line in lines.items()}
     came: Counter[tuple[int, Condition]] = Counter()
     for units in parcel.lines:
         came[units.line, units.condition] += units.quantity
@@ -109,7 +111,7 @@ def take_back(
             ReturnedLine(
                 line=line,
                 quantity=quantity,
-                cost=quantity * unit_costs[lines[line].sku],
+                cost=quantity * products[line].unit_cost,
                 condition=condition,
             )
             for (line, condition), quantity in sorted(came.items())
@@ -118,7 +120,8 @@ def take_back(
     )
     history = _with(reservation.history, receipt)
     for line in receipt.lines:
-        lines[line.line] = lines[line.line].take_back(line)
+        currency = products[line.line].currency
+        lines[line.line] = lines[line.line].take_back(line, currency)
     return Returned(reservation.become(Cause.RETURNED, lines, history), receipt)
 
 

@@ -14,6 +14,7 @@ from inventory.domain.history import (
     MovedLine,
     Shipment,
 )
+from inventory.domain.products import KnownProduct
 from inventory.domain.reservations import (
     Allocation,
     Cause,
@@ -93,16 +94,17 @@ def ship(
     reservation: Reservation,
     parcel: Parcel,
     kept: Sequence[Allocation],
-    unit_costs: Mapping[str, int],
+    known: Mapping[str, KnownProduct],
 ) -> Shipped:
     """Send units off, the preferred locations first, at what they cost now."""
     lines = {line.line: line for line in reservation.lines}
     units = _units(parcel, lines)
+    products = {number: known[lines[number].sku].product for number in units}
     moved = {
         number: MovedLine(
             line=number,
             quantity=quantity,
-            cost=quantity * unit_costs[lines[number].sku],
+            cost=quantity * products[number].unit_cost,
         )
         for number, quantity in sorted(units.items())
     }
@@ -115,7 +117,10 @@ def ship(
         shipped_at=parcel.shipped_at,
     )
     history = _with(reservation.history, shipment)
-    after = {number: lines[number].ship(line) for number, line in moved.items()}
+    after = {
+        number: lines[number].ship(line, products[number].currency)
+        for number, line in moved.items()
+    }
     return Shipped(
         reservation.become(Cause.SHIPPED, after, history),
         shipment,

@@ -81,6 +81,7 @@ def _reservation(order: OrderPlaced) -> Reservation:
         placed_at=order.placed_at,
         cause=Cause.ORDER_PLACED,
         hold_id=order.hold_id,
+        customer_id=order.customer_id,
         lines=tuple(
             Line(line=line.line, sku=line.sku, requested=line.quantity)
             for line in order.lines

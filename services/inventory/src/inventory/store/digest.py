@@ -1,11 +1,12 @@
 """What Inventory says of itself for the audit."""
 
-from sqlalchemy import BigInteger, Select, case, cast, func, literal, select
+from sqlalchemy import BigInteger, Select, case, cast, func, literal, select, union_all
 
 from chassis.digest import Check, Digest, Part
 from inventory.domain.reservations import State
 from inventory.schema import (
     allocations,
+    hold_allocations,
     movements,
     reservation_lines,
     reservations,
@@ -34,14 +35,15 @@ _moved = (
 _here = (stock.c.sku == _moved.c.sku) & (stock.c.location == _moved.c.location)
 
 # Everything that is kept of the stock, whatever for.
-_all_kept = (
-    select(_line.sku, allocations.c.location, allocations.c.reserved)
-    .join(
+_all_kept = union_all(
+    select(_line.sku, allocations.c.location, allocations.c.reserved).join(
         reservation_lines,
         (_line.order_id == allocations.c.order_id) & (_line.line == allocations.c.line),
-    )
-    .subquery()
-)
+    ),
+    select(
+        hold_allocations.c.sku, hold_allocations.c.location, hold_allocations.c.reserved
+    ),
+).subquery()
 _kept_there = (
     select(
         _all_kept.c.sku,

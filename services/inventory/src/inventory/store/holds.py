@@ -102,6 +102,14 @@ async def get(tx: Tx, hold_ids: Collection[UUID]) -> dict[UUID, Hold]:
     }
 
 
+async def count_kept(tx: Tx, sku: str, location: str) -> int:
+    """How many units all holds together keep there."""
+    kept = select(func.coalesce(func.sum(hold_allocations.c.reserved), 0)).where(
+        hold_allocations.c.sku == sku, hold_allocations.c.location == location
+    )
+    return int((await tx.execute(kept)).scalar_one())
+
+
 async def end(
     tx: Tx,
     hold_ids: Iterable[UUID],

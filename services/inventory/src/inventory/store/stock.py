@@ -11,6 +11,7 @@ from sqlalchemy import (
     Text,
     any_,
     bindparam,
+    exists,
     func,
     select,
     text,
@@ -19,7 +20,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from chassis.database import Tx, columns_of, insert_many
 from chassis.pages import Window
-from inventory.domain.stock import Adjustment, Movement, Receipt, Shelf
+from inventory.domain.stock import Adjustment, Movement, MovementKind, Receipt, Shelf
 from inventory.schema import (
     adjustments,
     locations,
@@ -133,6 +134,14 @@ async def find_movements(
     )
     found = await tx.execute(window.of(query, movements.c.id, newest_first=True))
     return list(found.mappings())
+
+
+async def has_shipped(tx: Tx, sku: str) -> bool:
+    shipped = exists().where(
+        movements.c.sku == sku, movements.c.kind == MovementKind.SHIPMENT.value
+    )
+    found: bool = (await tx.execute(select(shipped))).scalar_one()
+    return found
 
 
 async def add_receipt(tx: Tx, receipt: Receipt, *, actor: str) -> None:

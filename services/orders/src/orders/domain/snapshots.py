@@ -57,6 +57,7 @@ class MovedLine:
     line: int
     quantity: int
     cost: int
+    cost_currency: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

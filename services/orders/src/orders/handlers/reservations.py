@@ -112,14 +112,22 @@ def _answers(event: ReservationChanged) -> Iterator[Answer]:
 
 
 def _shipments(event: ReservationChanged) -> Iterator[Shipment]:
+    currencies = {line.line: line.cost_currency for line in event.lines}
     for shipment in event.shipments:
-        lines = tuple(MovedLine(**dict(line)) for line in shipment.lines)
+        lines = tuple(
+            MovedLine(**dict(line), cost_currency=currencies.get(line.line))
+            for line in shipment.lines
+        )
         yield Shipment(**dict(shipment) | {"lines": lines})
 
 
 def _receipts(event: ReservationChanged) -> Iterator[Receipt]:
+    currencies = {line.line: line.cost_currency for line in event.lines}
     for receipt in event.returns:
-        lines = tuple(ReturnedLine(**dict(line)) for line in receipt.lines)
+        lines = tuple(
+            ReturnedLine(**dict(line), cost_currency=currencies.get(line.line))
+            for line in receipt.lines
+        )
         yield Receipt(**dict(receipt) | {"lines": lines})
 
 
