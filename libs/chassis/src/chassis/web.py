@@ -1,7 +1,6 @@
 """The HTTP side of a service: one FastAPI app with problems, documents and tracing."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from http import HTTPStatus
@@ -217,14 +216,13 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
 async def _not_allowed(request: Request, _: Exception) -> Response:
     """With all that is allowed: the framework names one route's methods only."""
     path = request.url.path
-    allowed: defaultdict[str, set[str]] = defaultdict(set)
-    for route in api_routes(request.app):
-        template = route.path or ""
-        if compile_path(template)[0].match(path):
-            allowed[template] |= route.methods or set()
-    # A fixed word is not meant as an id.
-    meant = min(allowed, key=lambda template: template.count("{"), default="")
-    return errors.render(request, _NotAllowed(allowed[meant]))
+    methods = {
+        method
+        for route in api_routes(request.app)
+        if compile_path(route.path or "")[0].match(path)
+        for method in route.methods or ()
+    }
+    return errors.render(request, _NotAllowed(methods))
 
 
 class _NotAllowed(Refused):
