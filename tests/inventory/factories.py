@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from chassis.database import Tx
 from chassis.events import Envelope, Event
-from contracts.inventory import Condition
+from contracts.inventory import Condition, ReservedLine
 from contracts.orders import (
     Address,
     Channel,
@@ -171,6 +171,12 @@ def _heard(event: E, order_id: UUID) -> Envelope[E]:
         traceparent=None,
         data=event,
     )
+
+
+def a_reserved_line(**told: int) -> ReservedLine:
+    """The first line of a snapshot, of which nothing has moved."""
+    figures = dict.fromkeys(ReservedLine.model_fields, 0) | {"line": 1} | told
+    return ReservedLine.model_validate(figures | {"cost_currency": None})
 
 
 def a_parcel(

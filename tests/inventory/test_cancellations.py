@@ -7,7 +7,6 @@ from contracts.inventory import (
     Condition,
     ReleasedLine,
     ReservationChanged,
-    ReservedLine,
 )
 from contracts.orders import Policy
 from inventory.commands.returns import receive_return
@@ -19,6 +18,7 @@ from inventory.handlers.orders import follow_orders
 from inventory.store import stock
 from tests.inventory.factories import (
     a_parcel,
+    a_reserved_line,
     a_return,
     an_order,
     cancelled,
@@ -219,8 +219,7 @@ async def test_a_cancellation_that_overtakes_its_order_is_answered_at_once(
     await follow_orders(tx, [request])
 
     (told,) = await published()
-    nothing = dict.fromkeys(ReservedLine.model_fields, 0)
-    voided = ReservedLine(**nothing | {"line": 2, "requested": 3, "released": 3})
+    voided = a_reserved_line(line=2, requested=3, released=3)
     assert told.subject == str(order_id)
     assert told.data == ReservationChanged(
         order_id=order_id,

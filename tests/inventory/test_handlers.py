@@ -8,7 +8,7 @@ from sqlalchemy import event, func, select
 
 from chassis import inbox
 from chassis.database import Database, Tx
-from contracts.inventory import ReservationChanged, ReservedLine
+from contracts.inventory import ReservationChanged
 from contracts.orders import Policy
 from inventory.commands.products import put_product
 from inventory.commands.stock import receive_goods
@@ -18,6 +18,7 @@ from inventory.schema import reservation_lines
 from tests.inventory.factories import (
     a_delivery,
     a_product,
+    a_reserved_line,
     an_order,
     cancelled,
     placed,
@@ -43,11 +44,6 @@ async def test_a_placed_order_has_its_units_reserved(tx, published):
         lines=(a_reserved_line(requested=2, reserved=2),),
     )
     await assert_books_agree(tx)
-
-
-def a_reserved_line(**quantities: int) -> ReservedLine:
-    nothing = dict.fromkeys(ReservedLine.model_fields, 0)
-    return ReservedLine(**nothing | {"line": 1} | quantities)
 
 
 @pytest.mark.parametrize(

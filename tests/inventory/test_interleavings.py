@@ -198,7 +198,7 @@ async def test_a_backorder_is_filled_by_a_receipt_while_it_is_cancelled(database
     await database.transact(stocked, ("SOAP", 1))
     orders = [
         an_order(("SOAP", 3), policy=Policy.ALLOW_BACKORDER, placed_after_s=number)
-        for number in range(60)
+        for number in range(40)
     ]
     await database.transact(follow_orders, [placed(order) for order in orders])
     works: list[Work] = []
@@ -220,8 +220,8 @@ async def test_a_backorder_is_filled_by_a_receipt_while_it_is_cancelled(database
 
 
 async def test_units_leave_once_and_come_back_once_whoever_asks(database):
-    await database.transact(stocked, ("SOAP", 100))
-    orders = [an_order(("SOAP", 4)) for _ in range(20)]
+    await database.transact(stocked, ("SOAP", 48))
+    orders = [an_order(("SOAP", 4)) for _ in range(12)]
     await database.transact(follow_orders, [placed(order) for order in orders])
 
     await share(database, shuffled_nearby([send(o, {1: 1}) for o in orders * 6]))

@@ -64,7 +64,10 @@ again = st.lists(st.integers(0, 99), max_size=2)
 some = st.dictionaries(st.integers(1, 3), units, min_size=1)
 
 
-async def snapshots(tx: Tx) -> dict[UUID, list[ReservationChanged]]:
+Told = dict[UUID, list[ReservationChanged]]
+
+
+async def snapshots(tx: Tx) -> Told:
     """All that was told of each order, in its order."""
     rows = await tx.execute(
         select(outbox.c.data)
@@ -235,6 +238,10 @@ class Lives(RuleBasedStateMachine):
     @invariant()
     def what_was_told_is_so(self) -> None:
         told = self.run(snapshots(self.tx))
+        self.assert_it_is_so(told)
+        self.assert_each_cancellation_is_answered_once(told)
+
+    def assert_it_is_so(self, told: Told) -> None:
         for versions in told.values():
             assert versions[0].version == 1
             for before, after in pairwise(versions):
@@ -242,9 +249,7 @@ class Lives(RuleBasedStateMachine):
         for order in self.run(reservations.get(self.tx, told.keys())):
             assert told[order.order_id][-1] == snapshot(order).data
 
-    @invariant()
-    def each_cancellation_is_answered_once(self) -> None:
-        told = self.run(snapshots(self.tx))
+    def assert_each_cancellation_is_answered_once(self, told: Told) -> None:
         answers = [
             answer.cancellation_id
             for versions in told.values()

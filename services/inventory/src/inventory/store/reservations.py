@@ -245,7 +245,9 @@ async def _whole(tx: Tx, found: Sequence[Row[Any]]) -> list[Reservation]:
     lines: defaultdict[UUID, list[Line]] = defaultdict(list)
     for row in (await tx.execute(_GET_LINES, {"order_ids": ids})).mappings():
         lines[row["order_id"]].append(Line(**{name: row[name] for name in _QUANTITIES}))
-    histories = await history.get(tx, ids)
+    # Whatever happens to an order is a new version: the first has no past.
+    changed = [row.order_id for row in found if row.version > 1]
+    histories = await history.get(tx, changed)
     return [
         Reservation(
             order_id=row.order_id,
