@@ -161,7 +161,14 @@ async def test_receivables_agree_with_their_account_as_of_any_day(tx):
     told = {day: await reports.ageing(tx, day.date()) for day in on}
     assert [
         [(one.current, one.credits) for one in found] for found in told.values()
-    ] == [[(3000, 0)], [(0, 100)], [(0, 1100)], [(1000, 100)], [(0, 100)], [(4000, 100)]]
+    ] == [
+        [(3000, 0)],
+        [(0, 100)],
+        [(0, 1100)],
+        [(1000, 100)],
+        [(0, 100)],
+        [(4000, 100)],
+    ]
     for day, found in told.items():
         balances = await journal.balances(tx, day.date())
         receivables = sum(b.debit - b.credit for b in balances if b.account == "1100")

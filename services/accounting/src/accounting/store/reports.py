@@ -53,8 +53,8 @@ class Earned:
 
 # Documents say what is settled of them today. For a day in the past, that is worked out
 # anew: payments by their allocation, and credit notes as they are credited, to the
-# oldest of their order's invoices first. Of who owes nothing now nothing is read, unless
-# something came after that day.
+# oldest of their order's invoices first. Orders that owe nothing now are not read,
+# unless something came after that day.
 _AGEING = text(
     """
     WITH paid_later AS (
