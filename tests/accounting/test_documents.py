@@ -228,6 +228,14 @@ def test_what_cannot_be_seen_is_left_out():
 
 def test_a_long_word_gets_room_to_break():
     assert printable("x" * 50) == "\u200b".join(["x" * 20, "x" * 20, "x" * 10])
+    assert printable("-" * 30) == "\u200b".join(["-" * 20, "-" * 10])
+
+
+def test_a_long_name_breaks_at_its_hyphens():
+    name = "Featherstonehaugh-Cholmondeley"
+
+    assert printable(name) == "Featherstonehaugh-\u200bCholmondeley"
+    assert printable("INV-2026-000001") == "INV-2026-000001"
 
 
 @pytest.mark.parametrize(

@@ -266,6 +266,21 @@ async def test_what_cannot_be_understood_is_refused(gateway, event):
     assert problem["errors"]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "pointer"),
+    [
+        ({"fee": 3001}, "/fee"),
+        ({"occurred_at": "0001-01-01T00:00:00+14:00"}, "/occurred_at"),
+        ({"occurred_at": "9999-12-31T23:59:59-10:00"}, "/occurred_at"),
+        ({"occurred_at": "1026-03-02T10:00:00Z"}, "/occurred_at"),
+    ],
+)
+async def test_what_is_wrong_with_an_event_is_named(gateway, wrong, pointer):
+    problem = await report(gateway, paid_out(**wrong), expect=422)
+
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+
+
 async def test_both_secrets_are_good_while_one_replaces_the_other(gateway):
     raw = json.dumps(paid_out()).encode()
     header = signed(raw, secret=NEXT_SECRET)

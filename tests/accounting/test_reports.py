@@ -175,6 +175,15 @@ async def test_receivables_agree_with_their_account_as_of_any_day(tx):
         assert sum(one.current - one.credits for one in found) == receivables
 
 
+@pytest.mark.parametrize("day", [date.min, date.max])
+async def test_the_calendar_s_ends_are_days_like_others(tx, day):
+    await on_terms(tx)
+
+    found = await owed(tx, day)
+
+    assert found == ({} if day == date.min else {"c-42": (0, 0, 0, 0, 2000, 0)})
+
+
 async def test_ageing_shows_customers_and_totals(client, database):
     await database.transact(on_terms)
     await database.transact(on_terms, "c-7")

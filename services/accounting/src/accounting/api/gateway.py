@@ -1,10 +1,18 @@
 """What the payment gateway reports, proven by its signature and not by a token."""
 
-from typing import Annotated, Any, Literal, Self
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import AwareDatetime, BaseModel, Field, RootModel, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    Field,
+    RootModel,
+    ValidationInfo,
+    field_validator,
+)
 
 from accounting.api.fields import MAX_AMOUNT, Amount, Currency, example
 from accounting.api.signatures import SIGNED, reads_signed
@@ -18,6 +26,12 @@ from chassis.web import database_of, respond
 router = APIRouter(prefix="/v1/accounting", tags=["refunds"], dependencies=[SIGNED])
 
 EventId = Annotated[str, text(255)]
+# The books have a page for every month since the first posting: a slip must not make
+# that one of long ago.
+Moment = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC)),
+]
 
 
 class RefundSettledBody(RequestBody):
@@ -25,7 +39,7 @@ class RefundSettledBody(RequestBody):
 
     id: EventId
     type: Literal["refund.settled"]
-    occurred_at: AwareDatetime
+    occurred_at: Moment
     refund_id: UUID
     amount: Amount
     currency: Currency
@@ -40,7 +54,7 @@ class RefundFailedBody(RequestBody):
 
     id: EventId
     type: Literal["refund.failed"]
-    occurred_at: AwareDatetime
+    occurred_at: Moment
     refund_id: UUID
     reason: Annotated[str, text(500)]
 
@@ -53,17 +67,18 @@ class PaidOutBody(RequestBody):
 
     id: EventId
     type: Literal["payout.paid"]
-    occurred_at: AwareDatetime
+    occurred_at: Moment
     amount: Amount
     fee: Annotated[int, Field(ge=0, le=MAX_AMOUNT, description="part of the amount")]
     currency: Currency
     reference: Annotated[str, text(255)]
 
-    @model_validator(mode="after")
-    def _keeps_no_more_than_there_is(self) -> Self:
-        if self.fee > self.amount:
+    @field_validator("fee")
+    @classmethod
+    def _keeps_no_more_than_there_is(cls, fee: int, info: ValidationInfo) -> int:
+        if fee > info.data.get("amount", fee):
             raise ValueError("the fee is more than the amount")
-        return self
+        return fee
 
     def what(self) -> PaidOut:
         money = Money(amount=self.amount, currency=self.currency, fee=self.fee)

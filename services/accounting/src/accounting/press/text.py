@@ -1,5 +1,6 @@
 """Text as it can be printed: nothing invisible, nothing missing, room to break."""
 
+import re
 import unicodedata
 from typing import Any
 
@@ -9,6 +10,10 @@ from accounting.press.fonts import covered
 _JOINERS = "\u200c\u200d"
 _ROOM_TO_BREAK = "\u200b"
 _LONGEST = 20
+# After a hyphen, as people do; elsewhere only where there is none for too long.
+_BREAKS = re.compile(
+    rf"-{{{_LONGEST}}}(?=.)|-(?=[^-])|[^-]{{{_LONGEST}}}(?=[^-])", re.DOTALL
+)
 
 
 def all_printable(content: Any) -> Any:
@@ -42,5 +47,6 @@ def _seen(character: str) -> str:
 
 
 def _breakable(word: str) -> str:
-    parts = range(0, len(word), _LONGEST)
-    return _ROOM_TO_BREAK.join(word[start : start + _LONGEST] for start in parts)
+    if len(word) <= _LONGEST:
+        return word
+    return _BREAKS.sub(rf"\g<0>{_ROOM_TO_BREAK}", word)
