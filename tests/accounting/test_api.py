@@ -166,6 +166,8 @@ async def test_an_invoice_shows_lines_taxes_and_totals_that_add_up(client, datab
         "tax": 206,
         "total": 1295,
         "paid": 1295,
+        "credited": 0,
+        "corrects": [],
     }
 
 

@@ -15,8 +15,18 @@ from accounting.handlers.orders import post_orders
 from accounting.press.text import printable
 from accounting.schema import documents
 from accounting.settings import EXAMPLE_SELLER
+from contracts.inventory import Condition
 from contracts.orders import Address
-from tests.accounting.factories import AT, TERMS, a_line, an_order, confirmed, story
+from tests.accounting.factories import (
+    AT,
+    TERMS,
+    a_line,
+    an_order,
+    confirmed,
+    returned,
+    shipped,
+    story,
+)
 
 INVOICE = "/v1/accounting/invoices/INV-2026-000001"
 CREDIT_NOTE = "/v1/accounting/credit-notes/CRN-2026-000001"
@@ -31,9 +41,13 @@ HOME = {
 
 async def invoice(database, *lines, **changes):
     placed = an_order(*lines, **changes)
-    await database.transact(post_orders, story(placed, confirmed(placed)))
-    await database.transact(number_documents)
+    await post(database, placed, confirmed(placed))
     return placed
+
+
+async def post(database, placed, *then):
+    await database.transact(post_orders, story(placed, *then))
+    await database.transact(number_documents)
 
 
 async def paper(tx, placed, series, **changes):
@@ -99,15 +113,55 @@ async def test_an_invoice_on_terms_says_when_to_pay_what(client, database):
 
 
 async def test_a_credit_note_names_the_invoice_it_corrects(client, database):
-    placed = await invoice(database)
-    async with database.begin() as tx:
-        await paper(tx, placed, "CRN")
+    placed = an_order()
+    await post(
+        database,
+        *(placed, confirmed(placed), shipped(placed, {1: 2})),
+        returned(placed, (1, 1, Condition.DAMAGED)),
+    )
 
     (page,) = await pages_of(client, CREDIT_NOTE)
 
     assert "Credit note CRN-2026-000001" in page
     assert "Corrects INV-2026-000001" in page
     assert "Paid" not in page
+
+
+async def test_a_credit_note_corrects_the_invoices_that_its_units_are_on(
+    client, database
+):
+    placed = an_order(a_line(1, quantity=6), a_line(2, quantity=1), payment=TERMS)
+    back = [(1, 1), (1, 2), (2, 1), (1, 3)]
+    await post(
+        database,
+        *(placed, confirmed(placed)),
+        *(shipped(placed, units) for units in ({1: 2}, {1: 1, 2: 1}, {1: 3})),
+        *(returned(placed, (*units, Condition.DAMAGED)) for units in back),
+    )
+
+    notes = (await client.get("/v1/accounting/credit-notes")).json()["items"]
+
+    assert [[number[-1] for number in note["corrects"]] for note in notes[::-1]] == [
+        ["1"],  # the first of two
+        ["1", "2"],  # the second, and one of the next shipment
+        ["2"],
+        ["3"],
+    ]
+
+
+async def test_a_document_says_what_is_credited_as_its_paper_does(client, database):
+    placed = an_order(payment=TERMS)
+    await post(
+        database,
+        *(placed, confirmed(placed), shipped(placed, {1: 2})),
+        returned(placed, (1, 1, Condition.DAMAGED)),
+    )
+
+    (page,) = await pages_of(client)
+    shown = (await client.get(INVOICE)).json()
+
+    assert (shown["total"], shown["paid"], shown["credited"]) == (3558, 0, 1488)
+    assert "Total EUR 35.58 Paid EUR 0.00 Credited EUR 14.88 Due EUR 20.70" in page
 
 
 async def test_five_hundred_lines_go_over_several_pages(client, database):

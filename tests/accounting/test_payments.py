@@ -191,6 +191,30 @@ async def test_goods_that_come_back_after_they_were_paid_are_a_credit(desk, data
         assert found.scalars().all() == [0, 0]
 
 
+async def test_what_came_back_lessens_what_is_invoiced_of_its_order_later(
+    desk, database
+):
+    placed = an_order(a_line(quantity=3, tax=0), payment=TERMS)
+    facts = story(
+        placed,
+        confirmed(placed),
+        shipped(placed, {1: 1}),
+        returned(placed, (1, 1, Condition.RESELLABLE)),
+        shipped(placed, {1: 2}),
+    )
+    await post(database, facts[:3])
+    await pay(desk, 1833, FIRST)
+
+    await post(database, facts[3:4])
+    await post(database, facts[4:])
+
+    async with database.begin() as tx:
+        query = select(documents.c.total, documents.c.credited).order_by(documents.c.id)
+        found = [tuple(row) for row in await tx.execute(query)]
+    assert found == [(1833, 0), (1250, 1250), (2500, 1250)]
+    assert await positions(database) == ["partly_paid"]
+
+
 async def test_what_cannot_be_paid_is_named_and_nothing_is_booked(desk, database):
     await post(
         database,

@@ -138,6 +138,43 @@ async def test_receivables_agree_with_their_account(tx):
     assert sum(one.current - one.credits for one in found) == receivables
 
 
+async def test_receivables_agree_with_their_account_as_of_any_day(tx):
+    placed = an_order(
+        a_line(quantity=9, unit_price=1000, tax=0), payment=TERMS, shipping=FREE
+    )
+    on = [AT + timedelta(days=days) for days in range(6)]
+    one_back = returned(placed, (1, 1, Condition.RESELLABLE))
+    facts = story(
+        placed,
+        confirmed(placed),
+        shipped(placed, {1: 3}).model_copy(update={"shipped_at": on[0]}),
+        one_back.model_copy(update={"received_at": on[2]}),
+        shipped(placed, {1: 2}).model_copy(update={"shipped_at": on[3]}),
+        one_back.model_copy(update={"received_at": on[4]}),
+        shipped(placed, {1: 4}).model_copy(update={"shipped_at": on[5]}),
+    )
+    await post_orders(tx, facts[:3])
+    await number_documents(tx)
+    await pay(tx, 3100, "INV-2026-000001", on=on[1].date())
+    await post_orders(tx, facts[3:])
+
+    told = {day: await reports.ageing(tx, day.date()) for day in on}
+    assert [
+        [(one.current, one.credits) for one in found] for found in told.values()
+    ] == [
+        [(3000, 0)],
+        [(0, 100)],
+        [(0, 1100)],
+        [(1000, 100)],
+        [(0, 100)],
+        [(4000, 100)],
+    ]
+    for day, found in told.items():
+        balances = await journal.balances(tx, day.date())
+        receivables = sum(b.debit - b.credit for b in balances if b.account == "1100")
+        assert sum(one.current - one.credits for one in found) == receivables
+
+
 async def test_ageing_shows_customers_and_totals(client, database):
     await database.transact(on_terms)
     await database.transact(on_terms, "c-7")

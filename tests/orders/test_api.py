@@ -398,6 +398,14 @@ async def test_another_customers_order_is_as_if_unknown(client, allowed):
     assert bodies[0] == bodies[1]
 
 
+async def test_a_fixed_word_is_not_taken_for_an_id(client):
+    answer = await client.get("/v1/orders/batches")
+
+    assert problem(answer) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == "POST"
+    assert (await client.get("/v1/orders/no-id")).status_code == 404
+
+
 async def test_reading_needs_its_scope(client, allowed):
     answer = await client.get(f"/v1/orders/{uuid4()}", headers=allowed("orders.write"))
 

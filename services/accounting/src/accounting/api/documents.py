@@ -64,6 +64,12 @@ class TaxView(BaseModel):
 
 
 class DocumentView(BaseModel):
+    """What is due of an invoice is its `total` less what is `paid` and `credited`.
+
+    `credited` is what credit notes took off an invoice, or a credit note off invoices
+    of its order; a note `corrects` these invoices.
+    """
+
     number: str
     order_id: UUID
     customer_id: str
@@ -76,6 +82,8 @@ class DocumentView(BaseModel):
     tax: int
     total: int
     paid: int
+    credited: int
+    corrects: list[str]
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -116,6 +124,8 @@ class DocumentView(BaseModel):
                     "tax": 568,
                     "total": 3558,
                     "paid": 3558,
+                    "credited": 0,
+                    "corrects": [],
                 }
             ]
         }
@@ -123,7 +133,7 @@ class DocumentView(BaseModel):
 
     @classmethod
     def of(cls, issued: Issued) -> Self:
-        return cls.model_validate({"number": issued.number, **vars(issued.document)})
+        return cls.model_validate({**vars(issued.document), **vars(issued)})
 
 
 class Sought(NamedTuple):

@@ -75,9 +75,9 @@ async def _press(content: bytes) -> bytes:
 
 
 def _content(it: Printable, seller: Seller) -> dict[str, Any]:
-    document = it.document
+    document = it.issued.document
     return {
-        "title": f"{_TITLES[document.series]} {it.number}",
+        "title": f"{_TITLES[document.series]} {it.issued.number}",
         "issued_on": document.issued_on.isoformat(),
         "currency": document.currency,
         "seller": {
@@ -108,12 +108,12 @@ def _address(it: Printable) -> Sequence[str]:
 
 
 def _facts(it: Printable) -> list[tuple[str, str]]:
-    document = it.document
-    facts = [("Number", it.number), ("Issued on", _day(document.issued_on))]
+    document = it.issued.document
+    facts = [("Number", it.issued.number), ("Issued on", _day(document.issued_on))]
     if document.series is Series.INVOICE:
         facts.append(("Due on", _day(document.due_on)))
     else:
-        facts += [("Corrects", number) for number in it.corrects]
+        facts += [("Corrects", number) for number in it.issued.corrects]
     facts += [("Order", it.order_number), ("Ordered on", _day(it.placed_on))]
     return [*facts, ("Customer", document.customer_id)]
 
@@ -123,7 +123,7 @@ def _day(day: date) -> str:
 
 
 def _line(number: int, line: DocumentLine, it: Printable) -> list[str]:
-    currency = it.document.currency
+    currency = it.issued.document.currency
     return [
         str(number),
         line.description,
@@ -150,10 +150,10 @@ def _sums(document: Document) -> list[list[str]]:
 
 
 def _settled(it: Printable) -> list[list[str]]:
-    document = it.document
+    document = it.issued.document
     if document.series is not Series.INVOICE:
         return []
-    settled = {"Paid": document.paid, "Credited": it.credited, "Due": _due(it)}
+    settled = {"Paid": document.paid, "Credited": it.issued.credited, "Due": _due(it)}
     return [
         [name, _with_currency(amount, document)]
         for name, amount in settled.items()
@@ -162,7 +162,7 @@ def _settled(it: Printable) -> list[list[str]]:
 
 
 def _due(it: Printable) -> int:
-    return it.document.total - it.document.paid - it.credited
+    return it.issued.document.total - it.issued.document.paid - it.issued.credited
 
 
 def _with_currency(amount: int, document: Document) -> str:
@@ -170,11 +170,11 @@ def _with_currency(amount: int, document: Document) -> str:
 
 
 def _notes(it: Printable, seller: Seller) -> Sequence[str]:
-    document = it.document
+    document = it.issued.document
     if document.series is not Series.INVOICE:
         return ("The amount is given back, or set against what is due.",)
     if not _due(it):
         return ("Settled with thanks. Nothing is due.",)
     due = _with_currency(_due(it), document)
-    asked = f"Please pay {due} by {_day(document.due_on)}, quoting {it.number}."
+    asked = f"Please pay {due} by {_day(document.due_on)}, quoting {it.issued.number}."
     return (asked, seller.payment_details or "")

@@ -1,6 +1,7 @@
 """Invoices (and what corrects them), and refunds."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -78,6 +79,34 @@ def document(series: Series, order: Order, fact: Fact, share: Share) -> Document
         tax=share.tax,
         total=share.total,
         paid=share.total if payment.method is PaymentMethod.PREPAID else 0,
+    )
+
+
+def corrected(
+    note: Document, earlier: Iterable[Document], invoices: Mapping[str, Document]
+) -> tuple[str, ...]:
+    """The numbers of the invoices that a credit note is about.
+
+    Both in the order in which they were issued: what comes back was shipped first, and
+    so invoiced first, and earlier notes have had the units before.
+    """
+    taken = sum((_units(one) for one in earlier), Counter[int]())
+    credited = _units(note)
+    found = []
+    invoiced: Counter[int] = Counter()
+    for number, invoice in invoices.items():
+        before, invoiced = invoiced, invoiced + _units(invoice)
+        if any(
+            max(before[line], taken[line]) < min(invoiced[line], taken[line] + units)
+            for line, units in credited.items()
+        ):
+            found.append(number)
+    return tuple(found)
+
+
+def _units(document: Document) -> Counter[int]:
+    return Counter(
+        {line.line: line.quantity for line in document.lines if line.line is not None}
     )
 
 

@@ -136,12 +136,14 @@ async def _keep(tx: Tx, books: Books, after: Mapping[UUID, Order]) -> None:
 async def _credit(
     tx: Tx, issued: Iterable[Document], after: Mapping[UUID, Order]
 ) -> None:
-    """Have credit notes lessen what is open of their orders' invoices."""
+    """Have credit notes lessen what is open of their orders' invoices, also of those
+    that come later.
+    """
     on_terms = {
         one.order_id
         for one in issued
-        if one.series is Series.CREDIT_NOTE
-        and after[one.order_id].payment.method is PaymentMethod.TERMS
+        if after[one.order_id].payment.method is PaymentMethod.TERMS
+        and after[one.order_id].tally.credited
     }
     if not on_terms:
         return

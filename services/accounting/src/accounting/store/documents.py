@@ -1,16 +1,36 @@
 """Documents and their numbers."""
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, cast, func, insert, select, text, true
+from sqlalchemy import (
+    Result,
+    RowMapping,
+    Uuid,
+    any_,
+    bindparam,
+    cast,
+    func,
+    insert,
+    select,
+    text,
+    true,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from uuid_utils.compat import uuid7
 
-from accounting.domain.documents import Document, DocumentLine, Series, TaxOfRate
+from accounting.domain.documents import (
+    Document,
+    DocumentLine,
+    Series,
+    TaxOfRate,
+    corrected,
+)
 from accounting.domain.positions import Position
 from accounting.schema import documents, orders
 from accounting.store.orders import position
@@ -49,6 +69,9 @@ _ADD = insert(documents).from_select(
     ).select_from(_new.join(open_period, true())),
 )
 _ISSUED = select(documents).where(documents.c.number.is_not(None))
+_OF_ORDERS = _ISSUED.where(
+    documents.c.order_id == any_(bindparam("ids", type_=ARRAY(Uuid)))
+).order_by(documents.c.id)
 
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('document numbers'))")
 _NUMBER = text(
@@ -101,24 +124,26 @@ class Numbered:
 
 @dataclass(frozen=True, kw_only=True)
 class Issued:
-    """A document as it stands in its series."""
+    """A document as it stands in its series, and the invoices it corrects.
+
+    `credited` of an invoice: by credit notes; of a credit note: on invoices.
+    """
 
     id: UUID
     number: str
     document: Document
+    credited: int
+    corrects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Printable:
-    """A document with what a paper also says: the order, the address, its reason."""
+    """A document with what a paper also says of its order."""
 
-    number: str
-    document: Document
+    issued: Issued
     order_number: str
     placed_on: date
     ship_to: Mapping[str, Any]
-    credited: int
-    corrects: Sequence[str]
 
 
 async def add(tx: Tx, batch: Sequence[Document]) -> None:
@@ -180,55 +205,61 @@ async def find(
         query = query.where(documents.c.order_id == order_id)
     for customer_id in customers:
         query = query.where(documents.c.customer_id == customer_id)
-    return [_issued(row) for row in (await tx.execute(query)).mappings()]
+    return await _with_reasons(tx, await tx.execute(query))
 
 
 async def get(tx: Tx, series: Series, number: str) -> Issued | None:
     query = _ISSUED.where(documents.c.series == series, documents.c.number == number)
-    row = (await tx.execute(query)).mappings().one_or_none()
-    return _issued(row) if row else None
+    found = await _with_reasons(tx, await tx.execute(query))
+    return found[0] if found else None
+
+
+async def _with_reasons(tx: Tx, rows: Result[Any]) -> list[Issued]:
+    """The documents of the rows; a credit note knows the invoices it corrects."""
+    found = [_issued(row) for row in rows.mappings()]
+    notes = [one for one in found if one.document.series is Series.CREDIT_NOTE]
+    if not notes:
+        return found
+    of_order: defaultdict[UUID, list[Issued]] = defaultdict(list)
+    orders_of = {"ids": list({note.document.order_id for note in notes})}
+    for row in (await tx.execute(_OF_ORDERS, orders_of)).mappings():
+        of_order[row["order_id"]].append(_issued(row))
+    return [
+        replace(one, corrects=_corrects(one, of_order[one.document.order_id]))
+        for one in found
+    ]
+
+
+def _corrects(note: Issued, of_order: Sequence[Issued]) -> tuple[str, ...]:
+    return corrected(
+        note.document,
+        [
+            one.document
+            for one in of_order
+            if one.document.series is Series.CREDIT_NOTE and one.id < note.id
+        ],
+        {
+            one.number: one.document
+            for one in of_order
+            if one.document.series is Series.INVOICE
+        },
+    )
 
 
 async def get_printable(tx: Tx, issued: Issued) -> Printable:
-    document = issued.document
     order = (
         await tx.execute(
-            select(
-                orders.c.number,
-                orders.c.placed_on,
-                orders.c.ship_to,
-                documents.c.credited,
+            select(orders.c.number, orders.c.placed_on, orders.c.ship_to).where(
+                orders.c.id == issued.document.order_id
             )
-            .join(documents, documents.c.order_id == orders.c.id)
-            .where(documents.c.id == issued.id)
         )
     ).one()
     return Printable(
-        number=issued.number,
-        document=document,
+        issued=issued,
         order_number=order.number,
         placed_on=order.placed_on,
         ship_to=order.ship_to,
-        credited=order.credited,
-        corrects=await _corrected(tx, issued),
     )
-
-
-async def _corrected(tx: Tx, issued: Issued) -> Sequence[str]:
-    """The invoices of the order that a credit note may be about, the oldest first."""
-    if issued.document.series is Series.INVOICE:
-        return ()
-    query = (
-        select(documents.c.number)
-        .where(
-            documents.c.order_id == issued.document.order_id,
-            documents.c.series == Series.INVOICE,
-            documents.c.number.is_not(None),
-            documents.c.id < issued.id,
-        )
-        .order_by(documents.c.id)
-    )
-    return (await tx.execute(query)).scalars().all()
 
 
 def _issued(row: RowMapping) -> Issued:
@@ -242,4 +273,5 @@ def _issued(row: RowMapping) -> Issued:
         document=Document(
             **of_document | {"series": series, "lines": lines, "taxes": taxes}
         ),
+        credited=row["credited"],
     )

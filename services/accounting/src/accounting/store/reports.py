@@ -51,48 +51,56 @@ class Earned:
     returns: int
 
 
-# Documents say what is settled of them today. For a day in the past, what came after it
-# is undone: payments by their allocation, credit notes within their order, from its
-# newest invoice back.
+# Documents say what is settled of them today. For a day in the past, that is worked out
+# anew: payments by their allocation, and credit notes as they are credited, to the
+# oldest of their order's invoices first. Orders that owe nothing now are not read,
+# unless something came after that day.
 _AGEING = text(
     """
-    WITH credited_later AS (
-        SELECT order_id, sum(credited) AS amount FROM documents
-        WHERE series = 'CRN' AND issued_on > :as_of GROUP BY order_id
-    ), paid_later AS (
+    WITH paid_later AS (
         SELECT document_id, sum(allocated.amount) AS amount
         FROM payments JOIN payment_allocations AS allocated ON payment_id = id
         WHERE received_on > :as_of GROUP BY document_id
-    ), candidates AS (
-        SELECT id FROM documents WHERE total > paid + credited AND series = 'INV'
-        UNION SELECT document_id FROM paid_later
-        UNION SELECT id FROM documents JOIN credited_later USING (order_id)
-        WHERE series = 'INV'
-    ), invoices AS (
-        SELECT customer_id, currency, issued_on, due_on,
-            total - paid + coalesce(paid_later.amount, 0) - credited
-            + least(credited, greatest(0, coalesce(credited_later.amount, 0)
-                - sum(credited) OVER (PARTITION BY order_id ORDER BY id DESC)
-                + credited)) AS open
-        FROM candidates JOIN documents USING (id)
-        LEFT JOIN credited_later USING (order_id)
+    ), touched AS (
+        SELECT order_id FROM documents WHERE total > paid + credited
+        UNION SELECT order_id FROM documents WHERE issued_on > :as_of
+        UNION SELECT order_id FROM documents JOIN paid_later ON document_id = id
+    ), known AS (
+        SELECT id, order_id, series, customer_id, currency, due_on,
+            total - paid + coalesce(paid_later.amount, 0) AS unpaid
+        FROM documents JOIN touched USING (order_id)
         LEFT JOIN paid_later ON document_id = id
+        WHERE issued_on <= :as_of
+    ), of_orders AS (
+        SELECT order_id, customer_id, currency,
+            coalesce(sum(unpaid) FILTER (WHERE series = 'INV'), 0) AS invoiced,
+            coalesce(sum(unpaid) FILTER (WHERE series = 'CRN'), 0) AS credited
+        FROM known GROUP BY order_id, customer_id, currency
+    ), invoices AS (
+        SELECT customer_id, currency, due_on, least(
+            unpaid,
+            greatest(0, sum(unpaid) OVER (PARTITION BY order_id ORDER BY id) - credited)
+        ) AS open
+        FROM known JOIN of_orders USING (order_id, customer_id, currency)
+        WHERE series = 'INV'
     ), items AS (
-        SELECT customer_id, currency, open, :as_of - due_on AS overdue, 0 AS credit
-        FROM invoices WHERE issued_on <= :as_of
+        SELECT customer_id, currency, due_on, open, 0 AS credit FROM invoices
         UNION ALL
-        SELECT customer_id, currency, 0, NULL, total - paid - credited FROM documents
-        WHERE series = 'CRN' AND issued_on <= :as_of AND total > paid + credited
+        SELECT customer_id, currency, NULL, 0, greatest(0, credited - invoiced)
+        FROM of_orders
         UNION ALL
-        SELECT customer_id, currency, 0, NULL, unallocated FROM payments
+        SELECT customer_id, currency, NULL, 0, unallocated FROM payments
         WHERE received_on <= :as_of AND unallocated > 0
     )
     SELECT customer_id, currency,
-        coalesce(sum(open) FILTER (WHERE overdue <= 0), 0) AS current,
-        coalesce(sum(open) FILTER (WHERE overdue BETWEEN 1 AND 30), 0) AS days_1_30,
-        coalesce(sum(open) FILTER (WHERE overdue BETWEEN 31 AND 60), 0) AS days_31_60,
-        coalesce(sum(open) FILTER (WHERE overdue BETWEEN 61 AND 90), 0) AS days_61_90,
-        coalesce(sum(open) FILTER (WHERE overdue > 90), 0) AS over_90,
+        coalesce(sum(open) FILTER (WHERE due_on >= :as_of), 0) AS current,
+        coalesce(sum(open) FILTER
+            (WHERE due_on BETWEEN :as_of - 30 AND :as_of - 1), 0) AS days_1_30,
+        coalesce(sum(open) FILTER
+            (WHERE due_on BETWEEN :as_of - 60 AND :as_of - 31), 0) AS days_31_60,
+        coalesce(sum(open) FILTER
+            (WHERE due_on BETWEEN :as_of - 90 AND :as_of - 61), 0) AS days_61_90,
+        coalesce(sum(open) FILTER (WHERE due_on < :as_of - 90), 0) AS over_90,
         sum(credit) AS credits
     FROM items GROUP BY customer_id, currency HAVING sum(open) + sum(credit) > 0
     ORDER BY customer_id, currency

@@ -75,7 +75,7 @@ async def place_order(
 
 
 @router.get(
-    "/{order_id}",
+    "/{order_id:uuid}",  # and no fixed word, which has methods of its own
     response_model=OrderView,
     responses=problems(
         "/v1/orders/1b4e28ba-2fa1-51d2-883f-0016d3cca427",
