@@ -242,6 +242,19 @@ async def test_the_timeline_tells_every_fact_in_pages(client, database):
     assert rest["next_cursor"] is None
 
 
+async def test_what_goods_cost_is_not_told_to_customers(client, database, allowed):
+    order = await place(client)
+    await have_settled(database, order, units(2, shipped=2))
+    path = path_of(order, "timeline")
+
+    ours = (await client.get(path)).json()["items"][-1]["data"]["lines"]
+    customer = allowed(customer=order["customer_id"])
+    told = (await client.get(path, headers=customer)).json()["items"][-1]["data"]
+
+    assert "cost" in ours[0]
+    assert told["lines"] == [{"line": 1, "quantity": 2}]
+
+
 ROUTES = [
     ("GET", ""),
     ("GET", "/timeline"),

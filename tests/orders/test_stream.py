@@ -3,18 +3,22 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from chassis import feeds
+from chassis import feeds, outbox
 from chassis.database import Database, DatabaseUnavailable
+from chassis.events import Announcement
 from chassis.queues import Aws
 from chassis.relay import Relay
 from chassis.testing import TokenIssuer, eventually
 from chassis.topology import provision
+from contracts.orders import OrderShipped, ShippedLine
 from contracts.topology import ORDERS, TOPOLOGY
 from orders.api import stream
 from orders.commands.placing import place_orders
@@ -111,6 +115,26 @@ async def test_a_customer_hears_of_the_own_orders_only(shop, database, aws, allo
         own = await place(database, aws, customer_id="c-1")
 
         assert (await stream.next())["data"]["subject"] == own
+
+
+async def test_a_customer_does_not_hear_what_goods_cost(shop, database, aws, allowed):
+    order_id = await place(database, aws)
+    line = ShippedLine(line=1, quantity=2, cost=1280, cost_currency="EUR")
+    shipped = OrderShipped(
+        order_id=UUID(order_id),
+        shipment_id=uuid4(),
+        carrier=None,
+        tracking=None,
+        lines=(line,),
+        shipped_at=datetime.now(UTC),
+    )
+    async with listening(shop, **allowed(customer="c-42")) as stream:
+        async with database.begin() as tx:
+            await outbox.publish(tx, [Announcement(shipped, order_id, 2)])
+        await Relay(database, aws, topic=ORDERS.name, source="orderly/orders").drain()
+        event = await stream.next()
+
+    assert event["data"]["data"]["lines"] == [{"line": 1, "quantity": 2}]
 
 
 async def test_silence_is_broken_by_a_heartbeat(shop, monkeypatch):

@@ -1,9 +1,11 @@
 """Order facts as they happen, as server-sent events."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
@@ -17,6 +19,7 @@ from chassis.feeds import Feed, TooSlow
 from chassis.pages import MAX_BIG_INTEGER
 from orders.api.callers import Reader, may_see
 from orders.api.problems import problems
+from orders.api.told import told_to
 from orders.store.facts import Fact
 
 router = APIRouter(prefix="/v1/orders/stream", tags=["orders"])
@@ -114,7 +117,7 @@ async def _events(
                     return
                 seen = [f for f in facts if may_see(caller, f.customer_id)]
                 if seen or time.monotonic() - heard >= HEARTBEAT_S:
-                    yield b"".join(map(_encoded, seen)) or _HEARTBEAT
+                    yield b"".join(_encoded(f, caller) for f in seen) or _HEARTBEAT
                     heard = time.monotonic()
 
 
@@ -124,5 +127,7 @@ async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
         yield event
 
 
-def _encoded(fact: Fact) -> bytes:
+def _encoded(fact: Fact, caller: Caller) -> bytes:
+    if caller.customer_id is not None:
+        fact = replace(fact, data=json.dumps(told_to(caller, json.loads(fact.data))))
     return (f"id: {fact.position}\nevent: {fact.type}\ndata: {fact.event}\n\n").encode()

@@ -1,21 +1,25 @@
 """An order's timeline: every fact that was announced of it."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from pydantic import ConfigDict, Field
 
+from chassis.auth import Caller
 from chassis.pages import Page, Paged
 from chassis.shedding import LISTS_AT_ONCE, at_most
 from chassis.web import database_of, reader_of, respond_page
 from orders.api.callers import Reader
 from orders.api.problems import problems
+from orders.api.told import told_to
 from orders.api.views import View
 from orders.commands import check_may_see
 from orders.domain.orders import OrderNotFound
 from orders.store import timeline as store
+from orders.store.timeline import Told
 
 router = APIRouter(prefix="/v1/orders/{order_id}/timeline", tags=["orders"])
 
@@ -62,6 +66,11 @@ async def get_timeline(
         request,
         window,
         await reader_of(request).transact(store.find_page, window, order_id=order_id),
-        view=FactView.model_validate,
+        view=partial(_view, caller),
         key=lambda told: (told.sequence,),
     )
+
+
+def _view(caller: Caller, told: Told) -> FactView:
+    view = FactView.model_validate(told)
+    return view.model_copy(update={"data": told_to(caller, view.data)})
