@@ -104,6 +104,27 @@ async def test_stock_that_its_movements_do_not_explain_is_named(
     assert f"{sku} cork: expected 5, found 6" in shown
 
 
+async def test_a_document_that_its_entry_does_not_make_is_named(
+    shop: Shop, stack: Stack
+):
+    order_id = await placed(shop)
+    await shop.decided(order_id)
+    assert (await orderly(stack, "audit"))[0] == 0
+    change = "UPDATE documents SET " + ", ".join(
+        f"{amount} = {amount} {{0}} 1" for amount in ("net", "total", "paid")
+    )
+    where = f" WHERE order_id = '{order_id}'"
+
+    async with damage(
+        stack, "accounting", change.format("+") + where, change.format("-") + where
+    ):
+        status, shown = await orderly(stack, "audit", "--patience", "1")
+
+    assert status == 1
+    assert f"order {order_id}: amounts invoiced, posted: accounting.invoiced" in shown
+    assert (await orderly(stack, "audit"))[0] == 0
+
+
 async def test_a_dead_letter_is_shown_counted_and_redriven(stack: Stack):
     queue = ORDERS_FROM_INVENTORY
     async with stack.emulator.connect() as aws:

@@ -47,6 +47,10 @@ def _same(name: str, what: str, left: str, right: str) -> Comparison:
     return Comparison(what, Figure(left, name), Figure(right, name))
 
 
+def _in_books(what: str, left: str, right: str) -> Comparison:
+    return Comparison(what, Figure("accounting", left), Figure("accounting", right))
+
+
 COMPARISONS = (
     _same("requested", "units ordered", "orders", "inventory"),
     _same("reserved", "units reserved", "orders", "inventory"),
@@ -62,21 +66,15 @@ COMPARISONS = (
     _same("sequence", "facts without gaps", "orders", "accounting"),
     _same("total", "amount placed", "orders", "accounting"),
     _same("deposits", "deposits of undecided orders", "orders", "accounting"),
-    Comparison(
-        "units to invoice, invoiced",
-        Figure("accounting", "to_invoice"),
-        Figure("accounting", "invoiced_units"),
-    ),
-    Comparison(
-        "units to credit, credited",
-        Figure("accounting", "to_credit"),
-        Figure("accounting", "credited_units"),
-    ),
-    Comparison(
-        "refunds owed, open",
-        Figure("accounting", "refunds_owed"),
-        Figure("accounting", "refunds_open"),
-    ),
+    _in_books("units to invoice, invoiced", "to_invoice", "invoiced_units"),
+    _in_books("units to credit, credited", "to_credit", "credited_units"),
+    _in_books("refunds owed, open", "refunds_owed", "refunds_open"),
+    _in_books("amounts invoiced, posted", "invoiced", "invoiced_posted"),
+    _in_books("amounts credited, posted", "credited", "credited_posted"),
+    _in_books("prepaid units undelivered, deferred", "undelivered", "deferred"),
+    _in_books("invoiced on terms, receivable", "on_terms", "receivable"),
+    _in_books("invoices paid, payments allocated", "paid", "allocated"),
+    _in_books("credit notes set off, on invoices", "set_off", "lessened"),
 )
 
 
