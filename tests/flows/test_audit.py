@@ -110,10 +110,9 @@ async def test_a_document_that_its_entry_does_not_make_is_named(
     order_id = await placed(shop)
     await shop.decided(order_id)
     assert (await orderly(stack, "audit"))[0] == 0
-    change = "UPDATE documents SET " + ", ".join(
-        f"{amount} = {amount} {{0}} 1" for amount in ("net", "total", "paid")
-    )
     where = f" WHERE order_id = '{order_id}'"
+    change = "UPDATE documents SET net = net {0} 1, total = total {0} 1"
+    change += ", paid = paid {0} 1"
 
     async with damage(
         stack, "accounting", change.format("+") + where, change.format("-") + where
