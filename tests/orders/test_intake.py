@@ -28,6 +28,8 @@ from tests.orders.factories import a_body, an_order, on_the_wire, prepaid
 from tests.orders.test_api import post, problem
 
 SPILL_AFTER_S = 0.3
+# A call that was given up may still take a message, and hide it for this long.
+HIDDEN_AT_MOST_S = 2 * ORDERS_INTAKE.visibility_timeout_s
 
 
 @pytest.fixture
@@ -81,18 +83,17 @@ async def is_there(client: httpx.AsyncClient, location: str, status: int = 200) 
     async def check() -> bool:
         return (await client.get(location)).status_code == status
 
-    await eventually(check)
+    await eventually(check, within_s=HIDDEN_AT_MOST_S)
 
 
 async def received(aws: Aws, queue: str) -> list[Message]:
-    """What is in the queue; a call that was given up may hide it for a while."""
     found: list[Message] = []
 
     async def are_some() -> bool:
         found.extend(await aws.receive(queue, wait_s=1))
         return bool(found)
 
-    await eventually(are_some, within_s=2 * ORDERS_INTAKE.visibility_timeout_s)
+    await eventually(are_some, within_s=HIDDEN_AT_MOST_S)
     return found
 
 
@@ -125,7 +126,7 @@ async def test_an_accepted_order_is_placed_once_by_whichever_path(
     async with consuming(database, queue):
         for answer in answers:
             await is_there(shop, answer.headers["location"])
-        await eventually(lambda: drained(queue))
+        await eventually(lambda: drained(queue), within_s=HIDDEN_AT_MOST_S)
 
     assert {answer.status_code for answer in answers} == {202}
     assert await count(database, orders) == await count(database, outbox) == 20
