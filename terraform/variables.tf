@@ -87,7 +87,7 @@ variable "egress" {
     How tasks reach AWS's APIs and token issuers. Monthly cost in us-east-1, before data:
     public: a public IPv4 address per task, about $3.65 each, nothing inbound is open; $11 at three tasks.
     nat: one regional NAT gateway, about $33 per zone in use, and $0.045 a GB; $73 over two zones with its addresses.
-    endpoints: interface endpoints in each zone, about $7.30 each per zone, and $0.01 a GB; $117 for eight over two zones. Nothing outside AWS is reachable then, so further issuers are not.
+    endpoints: interface endpoints in each zone, about $7.30 each per zone, and $0.01 a GB; $102 for seven over two zones. Nothing outside AWS is reachable then, so further issuers are not.
   EOT
   type        = string
   default     = "nat"

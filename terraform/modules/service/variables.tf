@@ -47,22 +47,25 @@ variable "public_ip" {
 }
 
 variable "reaches" {
-  description = "Where tasks may go on 443: everywhere (AWS's addresses cannot be listed), or to these endpoints and this prefix list."
+  description = "Where tasks may go on 443 besides their database: null for everywhere, as AWS's addresses cannot be listed, or the interface endpoints and S3."
   type = object({
-    endpoint_security_group_id = optional(string)
-    prefix_list_id             = optional(string)
+    endpoint_security_group_id = string
+    prefix_list_id             = string
   })
-  default = {}
-
-  validation {
-    condition     = (var.reaches.endpoint_security_group_id == null) == (var.reaches.prefix_list_id == null)
-    error_message = "Endpoints and prefix list go together: images are in S3, and their manifests behind an endpoint."
-  }
+  default = null
 }
 
 variable "image" {
-  description = "The image, by digest, so that what runs is what was planned."
-  type        = string
+  description = "uri: with its digest, so that what runs is what was planned. repository_arn: where ECS may fetch it."
+  type = object({
+    uri            = string
+    repository_arn = string
+  })
+
+  validation {
+    condition     = strcontains(var.image.uri, "@")
+    error_message = "The image is named by its digest: a tag says not what runs."
+  }
 }
 
 variable "cpu_architecture" {
