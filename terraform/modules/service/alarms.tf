@@ -170,7 +170,8 @@ resource "aws_cloudwatch_metric_alarm" "missing" {
   ok_actions          = [var.alarm_topic_arn]
 }
 
-# With a fixed number of tasks it would always ring.
+# With a fixed number of tasks it would always ring; a canary runs twice as many while
+# it lasts.
 resource "aws_cloudwatch_metric_alarm" "full" {
   count = var.tasks.max > var.tasks.min ? 1 : 0
 
@@ -183,8 +184,8 @@ resource "aws_cloudwatch_metric_alarm" "full" {
   dimensions          = local.tasks_metric.dimensions
   statistic           = local.tasks_metric.stat
   period              = 60
-  evaluation_periods  = 15
-  datapoints_to_alarm = 15
+  evaluation_periods  = 15 + 2 * var.deployment.bake_minutes
+  datapoints_to_alarm = 15 + 2 * var.deployment.bake_minutes
   treat_missing_data  = "notBreaching"
   alarm_actions       = [var.alarm_topic_arn]
   ok_actions          = [var.alarm_topic_arn]

@@ -56,7 +56,7 @@ resource "aws_vpc_security_group_ingress_rule" "database_from_tasks" {
 resource "aws_vpc_security_group_egress_rule" "tasks_to_everywhere" {
   count = var.reaches == null ? 1 : 0
 
-  description       = "AWS's APIs, and the keys of token issuers"
+  description       = "APIs of AWS, and the keys of token issuers"
   security_group_id = aws_security_group.tasks.id
   cidr_ipv4         = "0.0.0.0/0"
   ip_protocol       = "tcp"
@@ -67,7 +67,7 @@ resource "aws_vpc_security_group_egress_rule" "tasks_to_everywhere" {
 resource "aws_vpc_security_group_egress_rule" "tasks_to_endpoints" {
   count = var.reaches == null ? 0 : 1
 
-  description                  = "AWS's APIs"
+  description                  = "APIs of AWS"
   security_group_id            = aws_security_group.tasks.id
   referenced_security_group_id = var.reaches.endpoint_security_group_id
   ip_protocol                  = "tcp"
@@ -78,7 +78,7 @@ resource "aws_vpc_security_group_egress_rule" "tasks_to_endpoints" {
 resource "aws_vpc_security_group_ingress_rule" "endpoints_from_tasks" {
   count = var.reaches == null ? 0 : 1
 
-  description                  = "AWS's APIs from ${var.service}"
+  description                  = "APIs of AWS for ${var.service}"
   security_group_id            = var.reaches.endpoint_security_group_id
   referenced_security_group_id = aws_security_group.tasks.id
   ip_protocol                  = "tcp"
