@@ -22,7 +22,7 @@ locals {
   # A canary's errors would drown among everybody's: the worse of the two groups counts.
   by_colour = {
     for colour, group in aws_lb_target_group.main : colour => {
-      LoadBalancer = var.load_balancer.arn_suffix
+      LoadBalancer = var.platform.load_balancer.arn_suffix
       TargetGroup  = group.arn_suffix
     }
   }
@@ -36,8 +36,8 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   evaluation_periods  = 3
   datapoints_to_alarm = 2
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [var.alarm_topic_arn]
-  ok_actions          = [var.alarm_topic_arn]
+  alarm_actions       = [var.platform.alarm_topic_arn]
+  ok_actions          = [var.platform.alarm_topic_arn]
 
   dynamic "metric_query" {
     for_each = local.by_colour
@@ -85,14 +85,14 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
 
 resource "aws_cloudwatch_metric_alarm" "slow" {
   alarm_name          = "${local.full_name}-slow"
-  alarm_description   = "One answer of ${var.service} in twenty takes longer than ${var.slow_after_s} s."
+  alarm_description   = "One answer of ${var.service} in twenty takes longer than ${var.size.slow_after_s} s."
   comparison_operator = "GreaterThanThreshold"
-  threshold           = var.slow_after_s
+  threshold           = var.size.slow_after_s
   evaluation_periods  = 3
   datapoints_to_alarm = 3
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [var.alarm_topic_arn]
-  ok_actions          = [var.alarm_topic_arn]
+  alarm_actions       = [var.platform.alarm_topic_arn]
+  ok_actions          = [var.platform.alarm_topic_arn]
 
   dynamic "metric_query" {
     for_each = local.by_colour
@@ -126,8 +126,8 @@ resource "aws_cloudwatch_metric_alarm" "unhealthy" {
   evaluation_periods  = 3
   datapoints_to_alarm = 3
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [var.alarm_topic_arn]
-  ok_actions          = [var.alarm_topic_arn]
+  alarm_actions       = [var.platform.alarm_topic_arn]
+  ok_actions          = [var.platform.alarm_topic_arn]
 
   dynamic "metric_query" {
     for_each = local.by_colour
@@ -155,9 +155,9 @@ resource "aws_cloudwatch_metric_alarm" "unhealthy" {
 
 resource "aws_cloudwatch_metric_alarm" "missing" {
   alarm_name          = "${local.full_name}-missing"
-  alarm_description   = "Fewer than ${var.tasks.min} tasks of ${var.service} run: they die, or cannot be started."
+  alarm_description   = "Fewer than ${var.size.tasks.min} tasks of ${var.service} run: they die, or cannot be started."
   comparison_operator = "LessThanThreshold"
-  threshold           = var.tasks.min
+  threshold           = var.size.tasks.min
   namespace           = local.tasks_metric.namespace
   metric_name         = local.tasks_metric.metric_name
   dimensions          = local.tasks_metric.dimensions
@@ -166,29 +166,29 @@ resource "aws_cloudwatch_metric_alarm" "missing" {
   evaluation_periods  = 10
   datapoints_to_alarm = 10
   treat_missing_data  = "breaching"
-  alarm_actions       = [var.alarm_topic_arn]
-  ok_actions          = [var.alarm_topic_arn]
+  alarm_actions       = [var.platform.alarm_topic_arn]
+  ok_actions          = [var.platform.alarm_topic_arn]
 }
 
 # With a fixed number of tasks it would always ring; a canary runs twice as many while
 # it lasts.
 resource "aws_cloudwatch_metric_alarm" "full" {
-  count = var.tasks.max > var.tasks.min ? 1 : 0
+  count = var.size.tasks.max > var.size.tasks.min ? 1 : 0
 
   alarm_name          = "${local.full_name}-full"
-  alarm_description   = "All ${var.tasks.max} tasks that ${var.service} may have run: what comes now waits. Allow more."
+  alarm_description   = "All ${var.size.tasks.max} tasks that ${var.service} may have run: what comes now waits. Allow more."
   comparison_operator = "GreaterThanOrEqualToThreshold"
-  threshold           = var.tasks.max
+  threshold           = var.size.tasks.max
   namespace           = local.tasks_metric.namespace
   metric_name         = local.tasks_metric.metric_name
   dimensions          = local.tasks_metric.dimensions
   statistic           = local.tasks_metric.stat
   period              = 60
-  evaluation_periods  = 15 + 2 * var.deployment.bake_minutes
-  datapoints_to_alarm = 15 + 2 * var.deployment.bake_minutes
+  evaluation_periods  = 15 + 2 * var.platform.deployment.bake_minutes
+  datapoints_to_alarm = 15 + 2 * var.platform.deployment.bake_minutes
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [var.alarm_topic_arn]
-  ok_actions          = [var.alarm_topic_arn]
+  alarm_actions       = [var.platform.alarm_topic_arn]
+  ok_actions          = [var.platform.alarm_topic_arn]
 }
 
 resource "aws_cloudwatch_metric_alarm" "late" {
@@ -206,8 +206,8 @@ resource "aws_cloudwatch_metric_alarm" "late" {
   evaluation_periods  = 5
   datapoints_to_alarm = 5
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [var.alarm_topic_arn]
-  ok_actions          = [var.alarm_topic_arn]
+  alarm_actions       = [var.platform.alarm_topic_arn]
+  ok_actions          = [var.platform.alarm_topic_arn]
 }
 
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
@@ -225,6 +225,6 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   evaluation_periods  = 1
   datapoints_to_alarm = 1
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [var.alarm_topic_arn]
-  ok_actions          = [var.alarm_topic_arn]
+  alarm_actions       = [var.platform.alarm_topic_arn]
+  ok_actions          = [var.platform.alarm_topic_arn]
 }

@@ -1,12 +1,12 @@
 # What one service owns. How it is set up follows from its name, as in its code.
 
 locals {
-  full_name = "${var.name}-${var.service}"
+  full_name = "${var.platform.name}-${var.service}"
   prefix    = "${upper(var.service)}_"
   path      = "/v1/${var.service}*"
   port      = 8000
 
-  canary = var.deployment.strategy == "CANARY"
+  canary = var.platform.deployment.strategy == "CANARY"
   # ECS moves the traffic from one of two groups to the other and back the next time;
   # whatever counts requests has to look at both.
   colours = toset(local.canary ? ["blue", "green"] : ["blue"])
@@ -24,6 +24,6 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "main" {
-  name              = "/${var.name}/${var.service}"
-  retention_in_days = var.log_retention_days
+  name              = "/${var.platform.name}/${var.service}"
+  retention_in_days = var.platform.log_retention_days
 }

@@ -4,7 +4,7 @@
 resource "aws_security_group" "tasks" {
   name        = local.full_name
   description = "Tasks of ${var.service}."
-  vpc_id      = var.vpc_id
+  vpc_id      = var.platform.network.vpc_id
 
   tags = {
     Name = local.full_name
@@ -17,7 +17,7 @@ resource "aws_security_group" "tasks" {
 
 resource "aws_vpc_security_group_egress_rule" "balancer_to_tasks" {
   description                  = "Requests and health checks to ${var.service}"
-  security_group_id            = var.load_balancer.security_group_id
+  security_group_id            = var.platform.load_balancer.security_group_id
   referenced_security_group_id = aws_security_group.tasks.id
   ip_protocol                  = "tcp"
   from_port                    = local.port
@@ -27,7 +27,7 @@ resource "aws_vpc_security_group_egress_rule" "balancer_to_tasks" {
 resource "aws_vpc_security_group_ingress_rule" "tasks_from_balancer" {
   description                  = "Requests and health checks"
   security_group_id            = aws_security_group.tasks.id
-  referenced_security_group_id = var.load_balancer.security_group_id
+  referenced_security_group_id = var.platform.load_balancer.security_group_id
   ip_protocol                  = "tcp"
   from_port                    = local.port
   to_port                      = local.port
@@ -36,7 +36,7 @@ resource "aws_vpc_security_group_ingress_rule" "tasks_from_balancer" {
 resource "aws_vpc_security_group_egress_rule" "tasks_to_database" {
   description                  = "PostgreSQL"
   security_group_id            = aws_security_group.tasks.id
-  referenced_security_group_id = var.database_security_group_id
+  referenced_security_group_id = var.platform.database_security_group_id
   ip_protocol                  = "tcp"
   from_port                    = var.database.port
   to_port                      = var.database.port
@@ -44,7 +44,7 @@ resource "aws_vpc_security_group_egress_rule" "tasks_to_database" {
 
 resource "aws_vpc_security_group_ingress_rule" "database_from_tasks" {
   description                  = "PostgreSQL from ${var.service}"
-  security_group_id            = var.database_security_group_id
+  security_group_id            = var.platform.database_security_group_id
   referenced_security_group_id = aws_security_group.tasks.id
   ip_protocol                  = "tcp"
   from_port                    = var.database.port
@@ -54,7 +54,7 @@ resource "aws_vpc_security_group_ingress_rule" "database_from_tasks" {
 # AWS's own addresses change and are too many for a security group; what leaves is
 # encrypted and signed. With endpoints nothing but these is open.
 resource "aws_vpc_security_group_egress_rule" "tasks_to_everywhere" {
-  count = var.reaches == null ? 1 : 0
+  count = var.platform.network.reaches == null ? 1 : 0
 
   description       = "APIs of AWS, and the keys of token issuers"
   security_group_id = aws_security_group.tasks.id
@@ -65,21 +65,21 @@ resource "aws_vpc_security_group_egress_rule" "tasks_to_everywhere" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "tasks_to_endpoints" {
-  count = var.reaches == null ? 0 : 1
+  count = var.platform.network.reaches == null ? 0 : 1
 
   description                  = "APIs of AWS"
   security_group_id            = aws_security_group.tasks.id
-  referenced_security_group_id = var.reaches.endpoint_security_group_id
+  referenced_security_group_id = var.platform.network.reaches.endpoint_security_group_id
   ip_protocol                  = "tcp"
   from_port                    = 443
   to_port                      = 443
 }
 
 resource "aws_vpc_security_group_ingress_rule" "endpoints_from_tasks" {
-  count = var.reaches == null ? 0 : 1
+  count = var.platform.network.reaches == null ? 0 : 1
 
   description                  = "APIs of AWS for ${var.service}"
-  security_group_id            = var.reaches.endpoint_security_group_id
+  security_group_id            = var.platform.network.reaches.endpoint_security_group_id
   referenced_security_group_id = aws_security_group.tasks.id
   ip_protocol                  = "tcp"
   from_port                    = 443
@@ -87,11 +87,11 @@ resource "aws_vpc_security_group_ingress_rule" "endpoints_from_tasks" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "tasks_to_s3" {
-  count = var.reaches == null ? 0 : 1
+  count = var.platform.network.reaches == null ? 0 : 1
 
   description       = "Layers of images"
   security_group_id = aws_security_group.tasks.id
-  prefix_list_id    = var.reaches.prefix_list_id
+  prefix_list_id    = var.platform.network.reaches.prefix_list_id
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443

@@ -13,14 +13,14 @@ data "aws_iam_policy_document" "tasks_trust" {
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
-      values   = [var.account_id]
+      values   = [var.platform.account_id]
     }
 
     # The star is for the tasks, whose names ECS makes up.
     condition {
       test     = "ArnLike"
       variable = "aws:SourceArn"
-      values   = ["arn:aws:ecs:${var.region}:${var.account_id}:*"]
+      values   = ["arn:aws:ecs:${var.platform.region}:${var.platform.account_id}:*"]
     }
   }
 }
@@ -54,7 +54,7 @@ data "aws_iam_policy_document" "task" {
   }
 
   dynamic "statement" {
-    for_each = var.debug ? [1] : []
+    for_each = var.platform.debug ? [1] : []
 
     content {
       sid = "Shell"
@@ -113,7 +113,7 @@ data "aws_iam_policy_document" "execution" {
   statement {
     sid       = "ReadSecrets"
     actions   = ["secretsmanager:GetSecretValue"]
-    resources = concat([var.master_secret_arn], values(var.secrets))
+    resources = concat([var.platform.master_secret_arn], values(var.secrets))
   }
 }
 
@@ -141,7 +141,7 @@ data "aws_iam_policy_document" "infrastructure_trust" {
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
-      values   = [var.account_id]
+      values   = [var.platform.account_id]
     }
   }
 }

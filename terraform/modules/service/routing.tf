@@ -5,7 +5,7 @@ resource "aws_lb_target_group" "main" {
 
   # Names have 32 characters at most, so the colour is one letter of it.
   name                          = "${local.full_name}-${substr(each.key, 0, 1)}"
-  vpc_id                        = var.vpc_id
+  vpc_id                        = var.platform.network.vpc_id
   target_type                   = "ip"
   protocol                      = "HTTP"
   port                          = local.port
@@ -27,14 +27,14 @@ resource "aws_lb_target_group" "main" {
 # What the rule's action depends on: changes of an action are ignored below.
 resource "terraform_data" "routing" {
   input = {
-    strategy     = var.deployment.strategy
-    token_issuer = var.token_issuer
+    strategy     = var.platform.deployment.strategy
+    token_issuer = var.platform.token_issuer
   }
 }
 
 resource "aws_lb_listener_rule" "main" {
-  listener_arn = var.load_balancer.listener_arn
-  priority     = var.load_balancer.priority
+  listener_arn = var.platform.load_balancer.listener_arn
+  priority     = var.priority
 
   condition {
     path_pattern {
@@ -43,7 +43,7 @@ resource "aws_lb_listener_rule" "main" {
   }
 
   dynamic "action" {
-    for_each = var.token_issuer[*]
+    for_each = var.platform.token_issuer[*]
 
     content {
       type  = "jwt-validation"
@@ -88,15 +88,15 @@ resource "aws_lb_listener_rule" "main" {
 # Where a token is asked for, what needs none passes before: documents, what is signed
 # otherwise, and browsers that ask whether they may.
 resource "aws_lb_listener_rule" "open" {
-  for_each = var.token_issuer == null ? {} : {
+  for_each = var.platform.token_issuer == null ? {} : {
     for place, conditions in {
       preflight = { paths = [local.path], methods = ["OPTIONS"] }
       paths     = { paths = var.open_paths, methods = null }
-    } : place => merge(conditions, { priority = var.load_balancer.priority - 1 - index(["preflight", "paths"], place) })
+    } : place => merge(conditions, { priority = var.priority - 1 - index(["preflight", "paths"], place) })
     if length(conditions.paths) > 0
   }
 
-  listener_arn = var.load_balancer.listener_arn
+  listener_arn = var.platform.load_balancer.listener_arn
   priority     = each.value.priority
 
   condition {

@@ -8,7 +8,7 @@ locals {
   # How many messages may wait per task, so that the last of them is not too old when its
   # turn comes. The age itself says when it is too late, but not how many tasks would do,
   # and one message that nobody can handle would call for all of them.
-  messages_per_task = floor(min(values(var.queues)[*].age_target_s...) / var.seconds_per_message)
+  messages_per_task = floor(min(values(var.queues)[*].age_target_s...) / var.size.seconds_per_message)
 
   # Container Insights would count the tasks for money; each of them sends one sample of
   # its CPU a minute for nothing.
@@ -17,7 +17,7 @@ locals {
     metric_name = "CPUUtilization"
     stat        = "SampleCount"
     dimensions = {
-      ClusterName = var.cluster.name
+      ClusterName = var.platform.cluster.name
       ServiceName = local.full_name
     }
   }
@@ -25,14 +25,14 @@ locals {
   # Both groups count: a deployment moves from one to the other.
   load_metrics = {
     requests = {
-      target = var.requests_per_task
+      target = var.size.requests_per_task
       metrics = {
         for colour, group in aws_lb_target_group.main : colour => {
           namespace   = "AWS/ApplicationELB"
           metric_name = "RequestCount"
           stat        = "Sum"
           dimensions = {
-            LoadBalancer = var.load_balancer.arn_suffix
+            LoadBalancer = var.platform.load_balancer.arn_suffix
             TargetGroup  = group.arn_suffix
           }
         }
@@ -57,9 +57,9 @@ locals {
 resource "aws_appautoscaling_target" "main" {
   service_namespace  = "ecs"
   scalable_dimension = "ecs:service:DesiredCount"
-  resource_id        = "service/${var.cluster.name}/${aws_ecs_service.main.name}"
-  min_capacity       = var.tasks.min
-  max_capacity       = var.tasks.max
+  resource_id        = "service/${var.platform.cluster.name}/${aws_ecs_service.main.name}"
+  min_capacity       = var.size.tasks.min
+  max_capacity       = var.size.tasks.max
 }
 
 resource "aws_appautoscaling_policy" "cpu" {

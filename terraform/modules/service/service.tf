@@ -2,20 +2,20 @@
 
 resource "aws_ecs_service" "main" {
   name            = local.full_name
-  cluster         = var.cluster.arn
+  cluster         = var.platform.cluster.arn
   task_definition = aws_ecs_task_definition.main.arn
   # At first only: scaling decides from then on.
-  desired_count = var.tasks.min
+  desired_count = var.size.tasks.min
 
   # The minimum always runs where nobody takes it away.
   capacity_provider_strategy {
     capacity_provider = "FARGATE"
-    base              = var.tasks.min
+    base              = var.size.tasks.min
     weight            = 1
   }
 
   dynamic "capacity_provider_strategy" {
-    for_each = var.spot_weight > 0 ? [var.spot_weight] : []
+    for_each = var.platform.spot_weight > 0 ? [var.platform.spot_weight] : []
 
     content {
       capacity_provider = "FARGATE_SPOT"
@@ -24,9 +24,9 @@ resource "aws_ecs_service" "main" {
   }
 
   network_configuration {
-    subnets          = var.subnet_ids
+    subnets          = var.platform.network.subnet_ids
     security_groups  = [aws_security_group.tasks.id]
-    assign_public_ip = var.public_ip
+    assign_public_ip = var.platform.network.public_ip
   }
 
   load_balancer {
@@ -46,12 +46,12 @@ resource "aws_ecs_service" "main" {
   }
 
   deployment_configuration {
-    strategy = var.deployment.strategy
+    strategy = var.platform.deployment.strategy
     # How long the old tasks stay, for going back at once.
-    bake_time_in_minutes = local.canary ? var.deployment.bake_minutes : null
+    bake_time_in_minutes = local.canary ? var.platform.deployment.bake_minutes : null
 
     dynamic "canary_configuration" {
-      for_each = local.canary ? [var.deployment] : []
+      for_each = local.canary ? [var.platform.deployment] : []
 
       content {
         canary_percent              = canary_configuration.value.canary_percent
@@ -79,7 +79,7 @@ resource "aws_ecs_service" "main" {
   # Until the first health check: a database may have to wake for the migrations.
   health_check_grace_period_seconds = 120
   availability_zone_rebalancing     = "ENABLED"
-  enable_execute_command            = var.debug
+  enable_execute_command            = var.platform.debug
   enable_ecs_managed_tags           = true
   propagate_tags                    = "SERVICE"
   wait_for_steady_state             = true

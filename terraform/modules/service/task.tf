@@ -5,12 +5,12 @@ locals {
 
   environment = merge(
     {
-      AWS_REGION              = var.region
-      ORDERLY_AWS_ACCOUNT_ID  = var.account_id
+      AWS_REGION              = var.platform.region
+      ORDERLY_AWS_ACCOUNT_ID  = var.platform.account_id
       ORDERLY_HOST            = "0.0.0.0"
       ORDERLY_PORT            = tostring(local.port)
       ORDERLY_DATABASE_LOGIN  = "iam"
-      ORDERLY_ISSUERS         = var.issuers
+      ORDERLY_ISSUERS         = var.platform.issuers
       ORDERLY_DRAIN_S         = tostring(local.leaving.drain_s)
       ORDERLY_LEAVES_WITHIN_S = tostring(local.leaving.leaves_within_s)
 
@@ -36,7 +36,7 @@ locals {
       logDriver = "awslogs"
       options = {
         awslogs-group         = aws_cloudwatch_log_group.main.name
-        awslogs-region        = var.region
+        awslogs-region        = var.platform.region
         awslogs-stream-prefix = "task"
         # Rather lose lines than stand still when CloudWatch does not take them.
         mode            = "non-blocking"
@@ -50,14 +50,14 @@ resource "aws_ecs_task_definition" "main" {
   family                   = local.full_name
   requires_compatibilities = ["FARGATE"]
   network_mode             = "awsvpc"
-  cpu                      = var.cpu
-  memory                   = var.memory
+  cpu                      = var.size.cpu
+  memory                   = var.size.memory
   task_role_arn            = aws_iam_role.task.arn
   execution_role_arn       = aws_iam_role.execution.arn
 
   runtime_platform {
     operating_system_family = "LINUX"
-    cpu_architecture        = var.cpu_architecture
+    cpu_architecture        = var.platform.cpu_architecture
   }
 
   container_definitions = jsonencode([
@@ -71,7 +71,7 @@ resource "aws_ecs_task_definition" "main" {
       secrets = [
         {
           name      = "${local.prefix}DATABASE_ADMIN"
-          valueFrom = var.master_secret_arn
+          valueFrom = var.platform.master_secret_arn
         },
       ]
     }),

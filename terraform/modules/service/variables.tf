@@ -8,51 +8,69 @@ variable "service" {
   }
 }
 
-variable "name" {
-  description = "What its environment is called by."
-  type        = string
-}
-
-variable "region" {
-  description = "Where its topic, its queues and its logs are."
-  type        = string
-}
-
-variable "account_id" {
-  description = "Whose topic and queues they are."
-  type        = string
-}
-
-variable "cluster" {
-  description = "The ECS cluster."
+variable "platform" {
+  description = <<-EOT
+    What is the same for all services.
+    name: what the environment is called by. region, account_id: where its topic, its queues and its logs are.
+    network: where tasks run, whether they get public addresses, and where they may go on 443 besides their database: null for everywhere, as AWS's addresses cannot be listed, or the interface endpoints and S3.
+    load_balancer: whose listener sends requests here; arn_suffix is for metrics.
+    token_issuer: whose tokens the balancer asks for before a request gets here. null: it asks nobody, as the service verifies tokens itself.
+    database_security_group_id: admits the tasks, by a rule made here. master_secret_arn: for the migrate container alone, which makes the database and its role on the first run.
+    issuers: JSON list of those whose tokens are accepted, as the services' settings read it.
+    spot_weight: of the tasks beyond the minimum, how many run on Spot for each one that does not.
+    deployment: CANARY or ROLLING, the canary's share of the traffic, and how long alarms are watched at it and after it.
+    debug: allow `aws ecs execute-command` into tasks.
+  EOT
   type = object({
-    arn  = string
-    name = string
+    name       = string
+    region     = string
+    account_id = string
+    cluster = object({
+      arn  = string
+      name = string
+    })
+    network = object({
+      vpc_id     = string
+      subnet_ids = list(string)
+      public_ip  = bool
+      reaches = optional(object({
+        endpoint_security_group_id = string
+        prefix_list_id             = string
+      }))
+    })
+    load_balancer = object({
+      listener_arn      = string
+      arn_suffix        = string
+      security_group_id = string
+    })
+    token_issuer = optional(object({
+      issuer   = string
+      jwks_url = string
+    }))
+    database_security_group_id = string
+    master_secret_arn          = string
+    issuers                    = string
+    cpu_architecture           = string
+    spot_weight                = number
+    deployment = object({
+      strategy       = string
+      canary_percent = number
+      bake_minutes   = number
+    })
+    alarm_topic_arn    = string
+    log_retention_days = number
+    debug              = bool
   })
-}
 
-variable "vpc_id" {
-  description = "The network."
-  type        = string
-}
+  validation {
+    condition     = contains(["CANARY", "ROLLING"], var.platform.deployment.strategy)
+    error_message = "strategy is CANARY or ROLLING."
+  }
 
-variable "subnet_ids" {
-  description = "Where tasks run."
-  type        = list(string)
-}
-
-variable "public_ip" {
-  description = "Give each task a public address, which it needs in a public subnet to reach AWS."
-  type        = bool
-}
-
-variable "reaches" {
-  description = "Where tasks may go on 443 besides their database: null for everywhere, as AWS's addresses cannot be listed, or the interface endpoints and S3."
-  type = object({
-    endpoint_security_group_id = string
-    prefix_list_id             = string
-  })
-  default = null
+  validation {
+    condition     = var.platform.token_issuer == null || var.platform.deployment.strategy == "ROLLING"
+    error_message = "A canary turns the weights of one rule only, and the paths without tokens are others."
+  }
 }
 
 variable "image" {
@@ -68,105 +86,54 @@ variable "image" {
   }
 }
 
-variable "cpu_architecture" {
-  description = "ARM64 or X86_64: what the image was built for."
-  type        = string
-}
-
-variable "cpu" {
-  description = "Of a task, in units: 1024 are a processor."
-  type        = number
+variable "size" {
+  description = <<-EOT
+    cpu, memory: of a task, in units (1024 are a processor) and MiB.
+    tasks: how many at least and at most.
+    requests_per_task: a minute, that one task takes with ease: more tasks are started above it.
+    seconds_per_message: that one task takes for a message, of up to a hundred events.
+    slow_after_s: a p95 of the answers above this is an alarm, and sends a deployment back.
+  EOT
+  type = object({
+    cpu    = number
+    memory = number
+    tasks = object({
+      min = number
+      max = number
+    })
+    requests_per_task   = number
+    seconds_per_message = number
+    slow_after_s        = number
+  })
 
   validation {
-    condition     = contains([256, 512, 1024, 2048, 4096, 8192, 16384], var.cpu)
-    error_message = "Fargate has 256, 512, 1024, 2048, 4096, 8192 and 16384 units."
+    condition     = contains([256, 512, 1024, 2048, 4096, 8192, 16384], var.size.cpu)
+    error_message = "Fargate has 256, 512, 1024, 2048, 4096, 8192 and 16384 units of cpu."
   }
-}
-
-variable "memory" {
-  description = "Of a task, in MiB."
-  type        = number
 
   validation {
     condition = (
-      var.cpu == 256 ? contains([512, 1024, 2048], var.memory) :
-      var.memory % 1024 == 0 && var.memory >= var.cpu * 2 && var.memory <= var.cpu * 8
+      var.size.cpu == 256 ? contains([512, 1024, 2048], var.size.memory) :
+      var.size.memory % 1024 == 0 && var.size.memory >= var.size.cpu * 2 && var.size.memory <= var.size.cpu * 8
     )
-    error_message = "Fargate has twice to eight times the processor's units, in steps of 1024; 512, 1024 or 2048 for 256 units."
+    error_message = "Fargate has twice to eight times the units of cpu, in steps of 1024 MiB; 512, 1024 or 2048 for 256 units."
   }
-}
-
-variable "tasks" {
-  description = "How many at least and at most."
-  type = object({
-    min = number
-    max = number
-  })
 
   validation {
     # Backlog and requests are counted per task: from none, nothing would ever grow.
-    condition     = var.tasks.min >= 1 && var.tasks.max >= var.tasks.min
-    error_message = "At least one task, and no maximum below the minimum."
+    condition     = var.size.tasks.min >= 1 && var.size.tasks.max >= var.size.tasks.min
+    error_message = "tasks: at least one, and no maximum below the minimum."
   }
-}
-
-variable "spot_weight" {
-  description = "Of the tasks beyond the minimum, how many on Spot for each one that is not."
-  type        = number
-}
-
-variable "requests_per_task" {
-  description = "A minute, that one task takes with ease: more tasks are started above it."
-  type        = number
 
   validation {
-    condition     = var.requests_per_task > 0
-    error_message = "requests_per_task is more than 0."
+    condition     = var.size.requests_per_task > 0 && var.size.seconds_per_message > 0 && var.size.slow_after_s > 0
+    error_message = "requests_per_task, seconds_per_message and slow_after_s are more than 0."
   }
 }
 
-variable "seconds_per_message" {
-  description = "That one task takes for a message, of up to a hundred events."
+variable "priority" {
+  description = "The place of its rule on the listener. Changing it replaces the rule under a running service."
   type        = number
-
-  validation {
-    condition     = var.seconds_per_message > 0
-    error_message = "seconds_per_message is more than 0."
-  }
-}
-
-variable "slow_after_s" {
-  description = "A p95 of the answers above this is an alarm, and sends a deployment back."
-  type        = number
-
-  validation {
-    condition     = var.slow_after_s > 0
-    error_message = "slow_after_s is more than 0."
-  }
-}
-
-variable "load_balancer" {
-  description = "Whose listener sends requests here, and in which place of its rules. arn_suffix is for metrics."
-  type = object({
-    listener_arn      = string
-    arn_suffix        = string
-    security_group_id = string
-    priority          = number
-  })
-}
-
-variable "token_issuer" {
-  description = "Whose tokens the load balancer asks for before a request gets here. null: it asks nobody, as the service verifies tokens itself."
-  type = object({
-    issuer   = string
-    jwks_url = string
-  })
-  default = null
-
-  validation {
-    condition     = var.token_issuer == null || var.deployment.strategy == "ROLLING"
-    error_message = "A canary turns the weights of one rule only, and the paths without tokens are others."
-  }
 }
 
 variable "open_paths" {
@@ -185,16 +152,6 @@ variable "database" {
     role        = string
     connect_arn = string
   })
-}
-
-variable "database_security_group_id" {
-  description = "Which admits the tasks, by a rule made here."
-  type        = string
-}
-
-variable "master_secret_arn" {
-  description = "The master login, for the migrate container alone: it makes the database and the role on its first run."
-  type        = string
 }
 
 variable "topic" {
@@ -217,11 +174,6 @@ variable "queues" {
   }))
 }
 
-variable "issuers" {
-  description = "JSON list of the issuers whose tokens are accepted, as the services' settings read it."
-  type        = string
-}
-
 variable "settings" {
   description = "Further settings of the service, by name without its prefix."
   type        = map(string)
@@ -232,34 +184,4 @@ variable "secrets" {
   description = "Settings that are secret: ARNs of Secrets Manager by name without the prefix."
   type        = map(string)
   default     = {}
-}
-
-variable "deployment" {
-  description = "How a new version takes over: CANARY or ROLLING, the canary's share of the traffic, and how long alarms are watched at it and after it."
-  type = object({
-    strategy       = string
-    canary_percent = number
-    bake_minutes   = number
-  })
-
-  validation {
-    condition     = contains(["CANARY", "ROLLING"], var.deployment.strategy)
-    error_message = "strategy is CANARY or ROLLING."
-  }
-}
-
-variable "alarm_topic_arn" {
-  description = "Where alarms go."
-  type        = string
-}
-
-variable "log_retention_days" {
-  description = "How long logs are kept."
-  type        = number
-}
-
-variable "debug" {
-  description = "Allow `aws ecs execute-command` into tasks."
-  type        = bool
-  default     = false
 }
