@@ -34,13 +34,13 @@ check: setup ## Check format, lint, types and generated files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy $(SOURCES)
-	@$(BIN)/python -m contracts --check docs/events
+	@$(BIN)/python -m contracts --check docs/events terraform/contracts
 
 .PHONY: fmt
 fmt: setup ## Format, mend what can be mended, write generated files anew
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
-	@$(BIN)/python -m contracts docs/events
+	@$(BIN)/python -m contracts docs/events terraform/contracts
 
 $(SET_UP): uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) \
 		libs/orderly/setup_environment.py libs/orderly/src/orderly/stack/emulator-requirements.txt
