@@ -13,7 +13,7 @@ data "aws_iam_policy_document" "queue" {
   for_each = local.both
 
   dynamic "statement" {
-    for_each = local.listens ? [var.hears] : []
+    for_each = local.listens ? [var.hears.arn] : []
 
     content {
       sid       = "FromTopic"

@@ -19,9 +19,12 @@ variable "dead_letter_name" {
 }
 
 variable "hears" {
-  description = "ARN of the topic whose messages come here. null: its own service writes to it."
-  type        = string
-  default     = null
+  description = "The topic whose messages come here. null: its own service writes to it."
+  # An object, since whether there is one is known before its ARN is.
+  type = object({
+    arn = string
+  })
+  default = null
 }
 
 variable "visibility_timeout_s" {
