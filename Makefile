@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 SET_UP := .venv/.set-up
-SOURCES := libs/*/src services/*/src tests
+SOURCES := libs/*/src services/*/src tests terraform/costs.py
 
 .PHONY: help
 help: ## List the commands
@@ -35,12 +35,14 @@ check: setup ## Check format, lint, types and generated files
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy $(SOURCES)
 	@$(BIN)/python -m contracts --check docs/events
+	@$(BIN)/python terraform/costs.py --check docs/deploy.md
 
 .PHONY: fmt
 fmt: setup ## Format, mend what can be mended, write generated files anew
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 	@$(BIN)/python -m contracts docs/events
+	@$(BIN)/python terraform/costs.py docs/deploy.md
 
 $(SET_UP): uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) \
 		libs/orderly/setup_environment.py libs/orderly/src/orderly/stack/emulator-requirements.txt
