@@ -1,0 +1,27 @@
+module "network" {
+  source = "./modules/network"
+
+  name               = local.name
+  cidr               = var.vpc_cidr
+  zones              = var.zones
+  egress             = var.egress
+  flow_logs          = var.flow_logs
+  log_retention_days = var.log_retention_days
+
+  # Images, their logs, what the services call, the keys of the user pool; a shell if asked.
+  endpoint_services = toset(concat(
+    ["ecr.api", "ecr.dkr", "logs", "sns", "sqs", "secretsmanager", "cognito-idp"],
+    var.debug ? ["ssmmessages"] : [],
+  ))
+}
+
+locals {
+  task_network = {
+    subnet_ids = var.egress == "public" ? module.network.public_subnet_ids : module.network.private_subnet_ids
+    public_ip  = var.egress == "public"
+    reaches = var.egress != "endpoints" ? null : {
+      endpoint_security_group_id = module.network.endpoint_security_group_id
+      prefix_list_id             = module.network.s3_prefix_list_id
+    }
+  }
+}
