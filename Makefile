@@ -7,7 +7,7 @@ SOURCES := libs/*/src services/*/src tests terraform/costs.py
 
 .PHONY: help
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(SET_UP) ## Install what is needed into .venv (PYTHON=… chooses the interpreter)
@@ -36,6 +36,14 @@ check: setup ## Check format, lint, types and generated files
 	@$(BIN)/mypy $(SOURCES)
 	@$(BIN)/python -m contracts --check docs/events
 	@$(BIN)/python terraform/costs.py --check docs/deploy.md
+
+.PHONY: terraform-check
+terraform-check: setup ## Check, test and plan what is deployed to AWS
+	@terraform/check
+
+.PHONY: audit
+audit: setup ## Look for known vulnerabilities in what we depend on (asks a service on the internet)
+	@$(BIN)/uv audit --locked --preview-features audit-command
 
 .PHONY: fmt
 fmt: setup ## Format, mend what can be mended, write generated files anew
