@@ -37,10 +37,14 @@ data "aws_iam_policy_document" "boundary" {
     resources = ["arn:${data.aws_partition.current.partition}:rds-db:${var.region}:${local.account}:dbuser:*/*"]
   }
 
+  # The database's master password, to which RDS gives the name, and the stack's own.
   statement {
-    sid       = "DatabaseAdministration"
-    actions   = ["secretsmanager:GetSecretValue"]
-    resources = ["arn:${data.aws_partition.current.partition}:secretsmanager:${var.region}:${local.account}:secret:rds!*"]
+    sid     = "Secrets"
+    actions = ["secretsmanager:GetSecretValue"]
+    resources = [
+      for name in ["rds!*", "${local.name}/*"] :
+      "arn:${data.aws_partition.current.partition}:secretsmanager:${var.region}:${local.account}:secret:${name}"
+    ]
   }
 
   # No resource: these are the ones whose ARNs are made up at run time, or have none. They
