@@ -140,7 +140,6 @@ data "aws_iam_policy_document" "resources" {
       "kms:*",
       "logs:*",
       "rds:*",
-      "route53:*",
       "s3:*",
       "secretsmanager:*",
       "sns:*",
