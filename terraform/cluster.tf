@@ -26,9 +26,7 @@ locals {
       # Known once it has its capacity providers, which services ask for.
       name = aws_ecs_cluster_capacity_providers.main.cluster_name
     }
-    network = merge(local.task_network, {
-      vpc_id = module.network.vpc_id
-    })
+    network       = module.network.tasks
     load_balancer = module.edge.load_balancer
     token_issuer = var.load_balancer.verify_tokens ? {
       issuer   = module.identity.issuer.issuer

@@ -4,15 +4,19 @@
 locals {
   # What an image is made of: it is built again when, and only when, one of these changes.
   sources = {
-    for service in local.services : service => sort(flatten([
-      ["services/Dockerfile", "pyproject.toml", "uv.lock"],
-      [
-        for folder in ["libs/chassis", "libs/contracts", "services/${service}"] : [
-          for file in fileset("${path.module}/../${folder}", "**") : "${folder}/${file}"
-          if !strcontains(file, "__pycache__") && !strcontains(file, ".egg-info")
-        ]
-      ],
-    ])) if var.build_images
+    for service in local.services : service => flatten([
+      for pattern in [
+        "pyproject.toml",
+        "uv.lock",
+        "libs/chassis/**",
+        "libs/contracts/**",
+        "services/Dockerfile",
+        "services/${service}/**",
+        ] : [
+        for file in fileset("${path.module}/..", pattern) : file
+        if !strcontains(file, "__pycache__") && !strcontains(file, ".egg-info")
+      ]
+    ])
   }
 
   image_tags = {
@@ -20,7 +24,7 @@ locals {
       var.build_images
       ? substr(sha256(join("\n", concat(
         [var.cpu_architecture],
-        [for file in local.sources[service] : "${file} ${try(filesha256("${path.module}/../${file}"), "missing")}"],
+        [for file in local.sources[service] : "${file} ${filesha256("${path.module}/../${file}")}"],
       ))), 0, 16)
       : var.image_tag
     )

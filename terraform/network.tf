@@ -15,14 +15,3 @@ module "network" {
     var.debug ? ["ssmmessages"] : [],
   ))
 }
-
-locals {
-  task_network = {
-    subnet_ids = var.egress == "public" ? module.network.public_subnet_ids : module.network.private_subnet_ids
-    public_ip  = var.egress == "public"
-    reaches = var.egress != "endpoints" ? null : {
-      endpoint_security_group_id = module.network.endpoint_security_group_id
-      prefix_list_id             = module.network.s3_prefix_list_id
-    }
-  }
-}

@@ -23,7 +23,24 @@ output "endpoint_security_group_id" {
   value       = one(aws_security_group.endpoints[*].id)
 }
 
-output "s3_prefix_list_id" {
-  description = "S3's addresses behind the gateway endpoint, for security group rules."
-  value       = aws_vpc_endpoint.s3.prefix_list_id
+output "tasks" {
+  description = "Where tasks run and how they get out, once they can: one that starts before cannot fetch its image."
+  value = {
+    vpc_id     = aws_vpc.main.id
+    subnet_ids = [for zone in local.zones : (var.egress == "public" ? aws_subnet.public : aws_subnet.private)[zone].id]
+    public_ip  = var.egress == "public"
+    reaches = var.egress != "endpoints" ? null : {
+      endpoint_security_group_id = one(aws_security_group.endpoints[*].id)
+      prefix_list_id             = aws_vpc_endpoint.s3.prefix_list_id
+    }
+  }
+
+  depends_on = [
+    aws_route.internet,
+    aws_route.nat,
+    aws_route_table_association.private,
+    aws_route_table_association.public,
+    aws_vpc_endpoint.interface,
+    aws_vpc_endpoint.s3,
+  ]
 }

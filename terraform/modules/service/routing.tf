@@ -88,12 +88,12 @@ resource "aws_lb_listener_rule" "main" {
 # Where a token is asked for, what needs none passes before: documents, what is signed
 # otherwise, and browsers that ask whether they may.
 resource "aws_lb_listener_rule" "open" {
-  for_each = var.platform.token_issuer == null ? {} : {
-    for place, conditions in {
-      preflight = { paths = [local.path], methods = ["OPTIONS"] }
-      paths     = { paths = var.open_paths, methods = null }
-    } : place => merge(conditions, { priority = var.priority - 1 - index(["preflight", "paths"], place) })
-    if length(conditions.paths) > 0
+  for_each = {
+    for name, rule in {
+      preflight = { paths = [local.path], methods = ["OPTIONS"], priority = var.priority - 2 }
+      paths     = { paths = var.open_paths, methods = [], priority = var.priority - 1 }
+    } : name => rule
+    if var.platform.token_issuer != null && length(rule.paths) > 0
   }
 
   listener_arn = var.platform.load_balancer.listener_arn
@@ -106,7 +106,7 @@ resource "aws_lb_listener_rule" "open" {
   }
 
   dynamic "condition" {
-    for_each = each.value.methods[*]
+    for_each = length(each.value.methods) > 0 ? [each.value.methods] : []
 
     content {
       http_request_method {
