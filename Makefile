@@ -34,7 +34,7 @@ check: setup ## Check format, lint, types and generated files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy $(SOURCES)
-	@$(BIN)/python -m contracts --check docs/events
+	@$(BIN)/python -m contracts --check docs/events terraform/contracts
 	@$(BIN)/python terraform/costs.py --check docs/deploy.md
 
 .PHONY: terraform-check
@@ -49,7 +49,7 @@ audit: setup ## Look for known vulnerabilities in what we depend on (asks a serv
 fmt: setup ## Format, mend what can be mended, write generated files anew
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
-	@$(BIN)/python -m contracts docs/events
+	@$(BIN)/python -m contracts docs/events terraform/contracts
 	@$(BIN)/python terraform/costs.py docs/deploy.md
 
 $(SET_UP): uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) \

@@ -401,6 +401,57 @@ variable "additional_issuers" {
   }
 }
 
+variable "storefronts" {
+  description = "Clients that sign in with a secret, by name. channels: which they order for. scopes: what they may besides, of scopes.json."
+  type = map(object({
+    channels = optional(set(string), [])
+    scopes   = optional(set(string), ["orders.write", "orders.read", "inventory.read", "inventory.hold"])
+  }))
+  default = {
+    web       = { channels = ["web"] }
+    mobile    = { channels = ["mobile"] }
+    wholesale = { channels = ["wholesale"] }
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for storefront in values(var.storefronts) : [
+        for channel in storefront.channels : contains(["web", "mobile", "wholesale"], channel)
+      ]
+    ]))
+    error_message = "A channel is web, mobile or wholesale."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for storefront in values(var.storefronts) : [
+        for scope in storefront.scopes : contains(keys(jsondecode(file("${path.module}/scopes.json"))), scope)
+      ]
+    ]))
+    error_message = "A scope is one of scopes.json."
+  }
+}
+
+variable "staff" {
+  description = "How people sign in. callback_urls: where the console may be besides at our own address, like http://localhost:8080/. mfa: ask everybody for a code of their authenticator app."
+  type = object({
+    callback_urls = optional(list(string), [])
+    mfa           = optional(bool, true)
+  })
+  default = {}
+}
+
+variable "user_pool_tier" {
+  description = "LITE does all that Orderly needs; ESSENTIALS and PLUS cost more for each who signs in."
+  type        = string
+  default     = "LITE"
+
+  validation {
+    condition     = contains(["LITE", "ESSENTIALS", "PLUS"], var.user_pool_tier)
+    error_message = "user_pool_tier is LITE, ESSENTIALS or PLUS."
+  }
+}
+
 # database.tf
 
 variable "database" {
@@ -409,6 +460,9 @@ variable "database" {
     pause_after_s: how long nothing must be asked before it sleeps.
     readers: further instances: one takes over when the writer fails, and answers lists meanwhile.
     backup_days: for how many days any moment can be restored.
+    io_optimized: no charge for each I/O, for more expensive capacity ($0.156 instead of $0.12) and storage; cheaper when I/O is more than a quarter of the database's bill. It can be changed once a month.
+    performance_insights: what the database waited for, for seven days; AWS advises a min of 2 with it.
+    kms_key_arn: a key of one's own for what is stored; to be decided before the first apply.
   EOT
   type = object({
     min           = optional(number, 0)
@@ -416,6 +470,10 @@ variable "database" {
     pause_after_s = optional(number, 300)
     readers       = optional(number, 0)
     backup_days   = optional(number, 7)
+
+    io_optimized         = optional(bool, false)
+    performance_insights = optional(bool, false)
+    kms_key_arn          = optional(string)
   })
   default = {}
 
@@ -440,6 +498,53 @@ variable "database" {
   }
 }
 
+variable "database_alarms" {
+  description = <<-EOT
+    When somebody is told about the database.
+    capacity_percent: of max, for a quarter of an hour; the last tenth is what a peak needs.
+    connections_percent: of what the size allows; above it a deployment, which runs tasks twice, may find none left.
+    free_local_storage_gib: sorts and logs use it, and statements fail when it is gone.
+    used_transaction_ids: autovacuum begins to force itself at 200 million, and PostgreSQL stops writing at 2,000 million.
+    deadlocks_per_second: they are run again, so single ones do no harm.
+    reader_behind_s: Aurora restarts a reader that is a minute behind.
+  EOT
+  type = object({
+    capacity_percent       = optional(number, 90)
+    connections_percent    = optional(number, 70)
+    free_local_storage_gib = optional(number, 1)
+    used_transaction_ids   = optional(number, 1000000000)
+    deadlocks_per_second   = optional(number, 0.1)
+    reader_behind_s        = optional(number, 10)
+  })
+  default = {}
+
+  validation {
+    condition = alltrue([
+      for percent in [var.database_alarms.capacity_percent, var.database_alarms.connections_percent] :
+      percent > 0 && percent <= 100
+    ])
+    error_message = "Percentages are more than 0 and at most 100."
+  }
+
+  validation {
+    condition     = var.database_alarms.used_transaction_ids > 200000000 && var.database_alarms.used_transaction_ids < 2000000000
+    error_message = "used_transaction_ids is between 200 million, where autovacuum begins, and 2,000 million, where writing ends."
+  }
+}
+
+# messaging.tf
+
+variable "messages_wait_at_most_s" {
+  description = "How old a message may get before more tasks are started and, five minutes on, somebody is told: what customers may wait for between an order and its confirmation."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = var.messages_wait_at_most_s >= 10
+    error_message = "messages_wait_at_most_s is 10 or more: SQS reports ages by the minute."
+  }
+}
+
 # observability.tf, budget.tf
 
 variable "alarm_email" {
@@ -449,13 +554,44 @@ variable "alarm_email" {
 }
 
 variable "monthly_budget" {
-  description = "In US dollars; a forecast above 80 % of it is told to alarm_email."
+  description = "In US dollars; see budget_percent for when alarm_email is told."
   type        = number
   default     = 100
 
   validation {
     condition     = var.monthly_budget > 0
     error_message = "monthly_budget is more than 0."
+  }
+}
+
+variable "budget_percent" {
+  description = "Of monthly_budget. forecast: told when the month is expected to end above it. actual: told when it is spent."
+  type = object({
+    forecast = optional(number, 100)
+    actual   = optional(number, 80)
+  })
+  default = {}
+
+  validation {
+    condition     = var.budget_percent.forecast > 0 && var.budget_percent.actual > 0
+    error_message = "Percentages are more than 0."
+  }
+}
+
+variable "budget_by_tag" {
+  description = "Count only what carries the tag app. Activate that as a cost allocation tag first, in the billing console, a day after the first apply: until then it would count nothing. false: all of the account."
+  type        = bool
+  default     = false
+}
+
+variable "trace_sampling" {
+  description = "The share of requests that leave a trace, besides one a second of each service: $5 a million."
+  type        = number
+  default     = 0.05
+
+  validation {
+    condition     = var.trace_sampling >= 0 && var.trace_sampling <= 1
+    error_message = "trace_sampling is from 0 to 1."
   }
 }
 
