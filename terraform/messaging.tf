@@ -64,7 +64,7 @@ module "queues" {
 
   name                    = each.key
   dead_letter_name        = each.value.dead_letters
-  hears                   = each.value.hears == null ? null : aws_sns_topic.events[each.value.hears].arn
+  hears                   = each.value.hears == null ? null : { arn = aws_sns_topic.events[each.value.hears].arn }
   visibility_timeout_s    = each.value.visibility_timeout_s
   retention_s             = each.value.retention_s
   dead_letter_retention_s = each.value.dead_letter_retention_s

@@ -28,7 +28,7 @@ mock_provider "aws" {
 variables {
   name                    = "queue"
   dead_letter_name        = "queue-dlq"
-  hears                   = "arn:aws:sns:us-east-1:123456789012:topic"
+  hears                   = { arn = "arn:aws:sns:us-east-1:123456789012:topic" }
   visibility_timeout_s    = 15
   retention_s             = 345600
   dead_letter_retention_s = 1209600
@@ -74,7 +74,7 @@ run "a_queue_that_hears_a_topic" {
   }
 
   assert {
-    condition     = one(aws_sns_topic_subscription.main).topic_arn == var.hears && one(aws_sns_topic_subscription.main).endpoint == aws_sqs_queue.main.arn && one(aws_sns_topic_subscription.main).protocol == "sqs"
+    condition     = one(aws_sns_topic_subscription.main).topic_arn == var.hears.arn && one(aws_sns_topic_subscription.main).endpoint == aws_sqs_queue.main.arn && one(aws_sns_topic_subscription.main).protocol == "sqs"
     error_message = "It hears its topic."
   }
 
@@ -99,7 +99,7 @@ run "a_queue_that_hears_a_topic" {
         for statement in data.aws_iam_policy_document.queue[key].statement :
         statement.sid == "FromTopic" && statement.effect != "Deny" && statement.actions == toset(["sqs:SendMessage"]) && statement.resources == toset([queue])
         && one(statement.principals).type == "Service" && one(statement.principals).identifiers == toset(["sns.amazonaws.com"])
-        && one(statement.condition).test == "ArnEquals" && one(statement.condition).variable == "aws:SourceArn" && one(statement.condition).values == tolist([var.hears])
+        && one(statement.condition).test == "ArnEquals" && one(statement.condition).variable == "aws:SourceArn" && one(statement.condition).values == tolist([var.hears.arn])
       ])
     ])
     error_message = "SNS may send, for this topic alone: messages, and what could not be delivered."

@@ -28,9 +28,9 @@ resource "aws_sqs_queue_redrive_allow_policy" "dead_letters" {
 }
 
 resource "aws_sns_topic_subscription" "main" {
-  count = local.listens ? 1 : 0
+  count = var.hears == null ? 0 : 1
 
-  topic_arn            = var.hears
+  topic_arn            = var.hears.arn
   protocol             = "sqs"
   endpoint             = aws_sqs_queue.main.arn
   raw_message_delivery = true

@@ -19,9 +19,12 @@ variable "dead_letter_name" {
 }
 
 variable "hears" {
-  description = "ARN of the topic whose messages come here. null: its own service writes to it."
-  type        = string
-  default     = null
+  # An object, because whether there is a topic is known before its ARN is.
+  description = "The topic whose messages come here. null: its own service writes to it."
+  type = object({
+    arn = string
+  })
+  default = null
 }
 
 variable "visibility_timeout_s" {
