@@ -28,7 +28,7 @@ resource "aws_sqs_queue_redrive_allow_policy" "dead_letters" {
 }
 
 resource "aws_sns_topic_subscription" "main" {
-  count = var.hears == null ? 0 : 1
+  count = local.listens ? 1 : 0
 
   topic_arn            = var.hears.arn
   protocol             = "sqs"

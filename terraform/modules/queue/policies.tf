@@ -1,6 +1,8 @@
 # Only the topic sends here; the services themselves are allowed by their roles.
 
 locals {
+  listens = var.hears != null
+
   both = {
     main         = aws_sqs_queue.main
     dead_letters = aws_sqs_queue.dead_letters
@@ -11,7 +13,7 @@ data "aws_iam_policy_document" "queue" {
   for_each = local.both
 
   dynamic "statement" {
-    for_each = var.hears[*]
+    for_each = local.listens ? [var.hears.arn] : []
 
     content {
       sid       = "FromTopic"
@@ -26,7 +28,7 @@ data "aws_iam_policy_document" "queue" {
       condition {
         test     = "ArnEquals"
         variable = "aws:SourceArn"
-        values   = [statement.value.arn]
+        values   = [statement.value]
       }
     }
   }

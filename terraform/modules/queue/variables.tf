@@ -19,8 +19,8 @@ variable "dead_letter_name" {
 }
 
 variable "hears" {
-  # An object, because whether there is a topic is known before its ARN is.
   description = "The topic whose messages come here. null: its own service writes to it."
+  # An object, since whether there is one is known before its ARN is.
   type = object({
     arn = string
   })
