@@ -28,11 +28,9 @@ resource "aws_secretsmanager_secret" "gateway" {
   recovery_window_in_days = var.protect ? 30 : 0
 }
 
+# Written only, so that neither the state nor whoever plans ever has what is put in later.
 resource "aws_secretsmanager_secret_version" "gateway" {
-  secret_id     = aws_secretsmanager_secret.gateway.id
-  secret_string = jsonencode([])
-
-  lifecycle {
-    ignore_changes = [secret_string]
-  }
+  secret_id                = aws_secretsmanager_secret.gateway.id
+  secret_string_wo         = jsonencode([])
+  secret_string_wo_version = 1
 }

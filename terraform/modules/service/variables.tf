@@ -20,6 +20,7 @@ variable "platform" {
     spot_weight: of the tasks beyond the minimum, how many run on Spot for each one that does not.
     deployment: CANARY or ROLLING, the canary's share of the traffic, and how long alarms are watched at it and after it.
     debug: allow `aws ecs execute-command` into tasks.
+    permissions_boundary: ARN of the policy that roles do not get beyond; null for none.
   EOT
   type = object({
     name       = string
@@ -57,9 +58,10 @@ variable "platform" {
       canary_percent = number
       bake_minutes   = number
     })
-    alarm_topic_arn    = string
-    log_retention_days = number
-    debug              = bool
+    alarm_topic_arn      = string
+    log_retention_days   = number
+    debug                = bool
+    permissions_boundary = optional(string)
   })
 
   validation {
