@@ -46,4 +46,5 @@ variable "log_retention_days" {
 variable "permissions_boundary" {
   description = "ARN of the policy that the role for flow logs does not get beyond; null for none."
   type        = string
+  default     = null
 }
