@@ -54,6 +54,7 @@ class Scenario:
     gb: float
     acu: float
     instances: int
+    clients: int
     zones: int
     events_per_message: float
     messages_per_call: float
@@ -166,15 +167,15 @@ class Month:
         )
 
     def _cognito(self) -> float:
-        storefronts = self._is("storefronts")
-        tokens = storefronts * self._is("tokens_per_storefront")
-        return self._cost("cognito_client", storefronts) + self._cost(
+        tokens = self.scenario.clients * self._is("tokens_per_client")
+        return self._cost("cognito_client", self.scenario.clients) + self._cost(
             "cognito_token", tokens / 1000
         )
 
     def _small_things(self) -> float:
         counted = {
             "alarm": "alarms",
+            "composite_alarm": "composite_alarms",
             "dashboard": "dashboards",
             "key": "keys",
             "secret": "secrets",
@@ -215,6 +216,7 @@ SAID_OF_A_SCENARIO: Mapping[str, Callable[[Month], str]] = {
     "database instances": lambda it: f"{it.scenario.instances}",
     "ACU of each, in the mean": lambda it: f"{it.scenario.acu:g}",
     "Aurora I/O-Optimized": lambda it: "yes" if it.scenario.io_optimized else "no",
+    "machine clients of Cognito": lambda it: f"{it.scenario.clients}",
     "zones": lambda it: f"{it.scenario.zones}",
     "events in a message": lambda it: f"{it.scenario.events_per_message:g}",
     "messages in a call": lambda it: f"{it.scenario.messages_per_call:g}",
@@ -252,9 +254,21 @@ def _bill(months: Sequence[Month]) -> Iterator[list[str]]:
     egress = [month.egress() for month in months]
     for choice in egress[0]:
         yield [f"egress `{choice}`", *(_usd(each[choice]) for each in egress)]
-    for choice in egress[0]:
-        totals = [it + each[choice] for it, each in zip(sums, egress, strict=True)]
-        yield [f"**all, with `{choice}`**", *(f"**{_usd(it)}**" for it in totals)]
+    totals = {
+        choice: [it + each[choice] for it, each in zip(sums, egress, strict=True)]
+        for choice in egress[0]
+    }
+    for choice, amounts in totals.items():
+        yield [f"**all, with `{choice}`**", *(f"**{_usd(it)}**" for it in amounts)]
+    yield [
+        "a thousand orders, with `nat`",
+        *(_of_a_thousand(*it) for it in zip(months, totals["nat"], strict=True)),
+    ]
+
+
+def _of_a_thousand(month: Month, amount: float) -> str:
+    orders = month.scenario.orders
+    return f"{amount / orders * 1000:.2f}" if orders else ""
 
 
 def _storage(months: Iterable[Month]) -> list[str]:

@@ -28,6 +28,11 @@ output "images" {
   value       = { for service, image in local.images : service => image.uri }
 }
 
+output "image_tag" {
+  description = "The tag that was asked for: given again, it leaves the images as they are. Null where they are built by applying."
+  value       = var.image_tag
+}
+
 output "cluster" {
   description = "The ECS cluster."
   value       = aws_ecs_cluster.main.name

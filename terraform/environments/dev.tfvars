@@ -21,5 +21,12 @@ deployment = {
 # What comes on top of one task each may be taken away at any time.
 spot_weight = 1
 
+# Each client is charged for, so there are as few as a first order takes: a shop, and
+# somebody who enters products and stock.
+storefronts = {
+  web       = { channels = ["web"] }
+  warehouse = { scopes = ["inventory.read", "inventory.write"] }
+}
+
 log_retention_days = 7
 monthly_budget     = 120

@@ -122,6 +122,15 @@ def test_the_report_adds_the_lines_up(figures, idle):
     assert f"**{total(idle):,.0f}**" in row
 
 
+def test_the_report_says_what_a_thousand_orders_cost(figures):
+    many = Month(figures, figures.scenarios[-1])
+    dollars = (total(many) + many.egress()["nat"]) / 100_000
+
+    assert f"| a thousand orders, with `nat` |  |  | 0.38 | {dollars:.2f} |" in report(
+        figures
+    )
+
+
 def test_the_report_goes_between_its_marks_and_nowhere_else():
     document = f"before\n{BEGIN}\nold\n{END}\nafter\n"
 
