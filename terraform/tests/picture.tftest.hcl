@@ -88,3 +88,26 @@ run "types" {
     error_message = "Every variable has a type."
   }
 }
+
+run "services_do_not_get_in_each_others_way" {
+  command = plan
+
+  module {
+    source = "./tests/picture"
+  }
+
+  assert {
+    condition     = keys(output.priorities) == ["accounting.tf", "inventory.tf", "orders.tf"]
+    error_message = "Three services, each in its file."
+  }
+
+  assert {
+    # A rule of a service may have two more before it, for paths without a token.
+    condition = alltrue([
+      for pair in setproduct(keys(output.priorities), keys(output.priorities)) :
+      abs(output.priorities[pair[0]] - output.priorities[pair[1]]) > 2
+      if pair[0] != pair[1]
+    ])
+    error_message = "Two services would want the same place on the listener."
+  }
+}

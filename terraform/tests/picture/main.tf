@@ -56,3 +56,11 @@ output "untyped" {
   description = "Files with a variable that could be anything."
   value       = sort([for file, source in local.sources : file if length(regexall("(?m)^\\s*type\\s*=\\s*any|\\(any\\)", source)) > 0])
 }
+
+output "priorities" {
+  description = "Of the services' rules on the listener."
+  value = {
+    for file, source in local.sources : file => tonumber(one(regexall("(?m)^  priority\\s*=\\s*(\\d+)", source))[0])
+    if dirname(file) == "." && length(regexall("source\\s*=\\s*\"./modules/service\"", source)) > 0
+  }
+}
