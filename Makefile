@@ -3,11 +3,11 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 SET_UP := .venv/.set-up
-SOURCES := libs/*/src services/*/src tests
+SOURCES := libs/*/src services/*/src tests terraform/costs.py
 
 .PHONY: help
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(SET_UP) ## Install what is needed into .venv (PYTHON=… chooses the interpreter)
@@ -35,12 +35,22 @@ check: setup ## Check format, lint, types and generated files
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy $(SOURCES)
 	@$(BIN)/python -m contracts --check docs/events terraform/contracts
+	@$(BIN)/python terraform/costs.py --check docs/deploy.md
+
+.PHONY: terraform-check
+terraform-check: setup ## Check, test and plan what is deployed to AWS
+	@terraform/check
+
+.PHONY: audit
+audit: setup ## Look for known vulnerabilities in what we depend on (asks a service on the internet)
+	@$(BIN)/uv audit --locked --preview-features audit-command
 
 .PHONY: fmt
 fmt: setup ## Format, mend what can be mended, write generated files anew
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 	@$(BIN)/python -m contracts docs/events terraform/contracts
+	@$(BIN)/python terraform/costs.py docs/deploy.md
 
 $(SET_UP): uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) \
 		libs/orderly/setup_environment.py libs/orderly/src/orderly/stack/emulator-requirements.txt

@@ -35,13 +35,14 @@ locals {
     database_security_group_id = module.database.security_group_id
     master_secret_arn          = module.database.master_secret_arn
     # The user pool's stays the first: ids of orders are made of its plain client ids.
-    issuers            = jsonencode(concat([module.identity.issuer], var.additional_issuers))
-    cpu_architecture   = var.cpu_architecture
-    spot_weight        = var.spot_weight
-    deployment         = var.deployment
-    alarm_topic_arn    = module.observability.alarm_topic_arn
-    log_retention_days = var.log_retention_days
-    debug              = var.debug
+    issuers              = jsonencode(concat([module.identity.issuer], var.additional_issuers))
+    cpu_architecture     = var.cpu_architecture
+    spot_weight          = var.spot_weight
+    deployment           = var.deployment
+    alarm_topic_arn      = module.observability.alarm_topic_arn
+    log_retention_days   = var.log_retention_days
+    debug                = var.debug
+    permissions_boundary = var.permissions_boundary
   }
 
   # Of every service; the ones of one alone are in its own file.

@@ -595,15 +595,15 @@ variable "trace_sampling" {
   }
 }
 
-# delivery.tf
+# All roles
 
-variable "github_repository" {
-  description = "owner/name of the repository whose workflows may deploy. null: none, and no role for it."
+variable "permissions_boundary" {
+  description = "ARN of the policy that no role of the stack gets beyond, which bootstrap/ makes. Deployments by workflow have to give it; null for none."
   type        = string
   default     = null
 
   validation {
-    condition     = var.github_repository == null || can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.github_repository))
-    error_message = "github_repository is owner/name."
+    condition     = var.permissions_boundary == null || can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:policy/", var.permissions_boundary))
+    error_message = "permissions_boundary is the ARN of an IAM policy."
   }
 }

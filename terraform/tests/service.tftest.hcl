@@ -165,6 +165,14 @@ run "names_of_target_groups_fit_at_their_longest" {
     platform = merge(var.platform, {
       name = "abcdefghijkl-prod"
     })
+    topic = merge(var.topic, {
+      name = "orderly-accounting"
+    })
+    queues = {
+      orderly-accounting-from-orders = merge(var.queues["orderly-orders-intake"], {
+        name = "orderly-accounting-from-orders"
+      })
+    }
   }
 
   assert {
@@ -794,4 +802,34 @@ run "fargate_has_no_such_pair" {
   }
 
   expect_failures = [var.size]
+}
+
+run "nobody_has_somebody_elses" {
+  command = plan
+
+  module {
+    source = "./modules/service"
+  }
+
+  variables {
+    service = "inventory"
+  }
+
+  expect_failures = [var.topic, var.queues]
+}
+
+run "a_role_is_what_one_may_log_in_as" {
+  command = plan
+
+  module {
+    source = "./modules/service"
+  }
+
+  variables {
+    database = merge(var.database, {
+      role = "postgres"
+    })
+  }
+
+  expect_failures = [var.database]
 }

@@ -48,6 +48,7 @@ resource "aws_vpc_security_group_ingress_rule" "from_everywhere" {
 }
 
 resource "aws_lb" "main" {
+  #checkov:skip=CKV2_AWS_76: The rules for it are among local.managed_rules, where checkov does not look.
   name                       = var.name
   load_balancer_type         = "application"
   internal                   = !var.load_balancer.public

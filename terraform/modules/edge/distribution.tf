@@ -71,6 +71,7 @@ resource "aws_cloudfront_function" "main" {
 }
 
 resource "aws_cloudfront_response_headers_policy" "main" {
+  #checkov:skip=CKV_AWS_259: It does, for a year and for subdomains; preloading is for whoever owns the domain.
   for_each = {
     (local.api) = null
     (local.console) = join("; ", [
@@ -120,6 +121,8 @@ resource "aws_cloudfront_response_headers_policy" "main" {
 }
 
 resource "aws_cloudfront_distribution" "main" {
+  #checkov:skip=CKV_AWS_86: It logs by the log delivery below.
+  #checkov:skip=CKV2_AWS_47: The rules for it are among local.managed_rules, where checkov does not look.
   comment             = var.name
   enabled             = true
   aliases             = var.domain_names

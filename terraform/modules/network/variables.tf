@@ -42,3 +42,9 @@ variable "log_retention_days" {
   description = "How long flow logs are kept."
   type        = number
 }
+
+variable "permissions_boundary" {
+  description = "ARN of the policy that the role for flow logs does not get beyond; null for none."
+  type        = string
+  default     = null
+}

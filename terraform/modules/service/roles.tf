@@ -71,9 +71,10 @@ data "aws_iam_policy_document" "task" {
 }
 
 resource "aws_iam_role" "task" {
-  name               = "${local.full_name}-task"
-  description        = "What ${var.service} does."
-  assume_role_policy = data.aws_iam_policy_document.tasks_trust.json
+  name                 = "${local.full_name}-task"
+  description          = "What ${var.service} does."
+  assume_role_policy   = data.aws_iam_policy_document.tasks_trust.json
+  permissions_boundary = var.platform.permissions_boundary
 }
 
 resource "aws_iam_role_policy" "task" {
@@ -118,9 +119,10 @@ data "aws_iam_policy_document" "execution" {
 }
 
 resource "aws_iam_role" "execution" {
-  name               = "${local.full_name}-execution"
-  description        = "What ECS does to start ${var.service}."
-  assume_role_policy = data.aws_iam_policy_document.tasks_trust.json
+  name                 = "${local.full_name}-execution"
+  description          = "What ECS does to start ${var.service}."
+  assume_role_policy   = data.aws_iam_policy_document.tasks_trust.json
+  permissions_boundary = var.platform.permissions_boundary
 }
 
 resource "aws_iam_role_policy" "execution" {
@@ -149,9 +151,10 @@ data "aws_iam_policy_document" "infrastructure_trust" {
 resource "aws_iam_role" "infrastructure" {
   count = local.canary ? 1 : 0
 
-  name               = "${local.full_name}-infrastructure"
-  description        = "What ECS does to the load balancer while it deploys ${var.service}."
-  assume_role_policy = data.aws_iam_policy_document.infrastructure_trust.json
+  name                 = "${local.full_name}-infrastructure"
+  description          = "What ECS does to the load balancer while it deploys ${var.service}."
+  assume_role_policy   = data.aws_iam_policy_document.infrastructure_trust.json
+  permissions_boundary = var.platform.permissions_boundary
 }
 
 # AWS's own policy for exactly this: it follows what ECS needs.

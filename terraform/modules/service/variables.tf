@@ -20,6 +20,7 @@ variable "platform" {
     spot_weight: of the tasks beyond the minimum, how many run on Spot for each one that does not.
     deployment: CANARY or ROLLING, the canary's share of the traffic, and how long alarms are watched at it and after it.
     debug: allow `aws ecs execute-command` into tasks.
+    permissions_boundary: ARN of the policy that roles do not get beyond; null for none.
   EOT
   type = object({
     name       = string
@@ -57,9 +58,10 @@ variable "platform" {
       canary_percent = number
       bake_minutes   = number
     })
-    alarm_topic_arn    = string
-    log_retention_days = number
-    debug              = bool
+    alarm_topic_arn      = string
+    log_retention_days   = number
+    debug                = bool
+    permissions_boundary = optional(string)
   })
 
   validation {
@@ -152,6 +154,11 @@ variable "database" {
     role        = string
     connect_arn = string
   })
+
+  validation {
+    condition     = endswith(var.database.connect_arn, "/${var.database.role}")
+    error_message = "A service logs in as the role that it may log in as."
+  }
 }
 
 variable "topic" {
@@ -160,6 +167,11 @@ variable "topic" {
     arn  = string
     name = string
   })
+
+  validation {
+    condition     = endswith(var.topic.name, "-${var.service}")
+    error_message = "A service announces on its own topic."
+  }
 }
 
 variable "queues" {
@@ -172,6 +184,16 @@ variable "queues" {
     dlq_name     = string
     age_target_s = number
   }))
+
+  validation {
+    condition     = alltrue([for name in keys(var.queues) : can(regex("^[a-z]+-${var.service}-", name))])
+    error_message = "A service listens to its own queues, which have its name before whom it hears."
+  }
+
+  validation {
+    condition     = length(var.queues) > 0 && alltrue([for queue in values(var.queues) : queue.age_target_s > 0])
+    error_message = "A service listens to something, and tolerates some age of it."
+  }
 }
 
 variable "settings" {
