@@ -8,13 +8,13 @@ from sqlalchemy import insert
 from uuid_utils.compat import uuid7
 
 from accounting.api.pdf import WAITING, Printer
-from accounting.api.shedding import Busy
 from accounting.commands.documents import number_documents
 from accounting.domain.currencies import as_written
 from accounting.handlers.orders import post_orders
 from accounting.press.text import printable
 from accounting.schema import documents
 from accounting.settings import EXAMPLE_SELLER
+from chassis.batching import TooManyWaiting
 from contracts.inventory import Condition
 from contracts.orders import Address
 from tests.accounting.factories import (
@@ -323,7 +323,7 @@ async def test_only_so_many_wait_for_the_press():
 
     done, others = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
 
-    assert [type(one.exception()) for one in done] == [Busy]
+    assert [type(one.exception()) for one in done] == [TooManyWaiting]
     for one in others:
         one.cancel()
     await asyncio.wait(others)

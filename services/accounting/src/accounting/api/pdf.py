@@ -9,12 +9,12 @@ from typing import Any
 
 import structlog
 
-from accounting.api.shedding import Gate
 from accounting.domain.currencies import as_written
 from accounting.domain.documents import Document, DocumentLine, Series
 from accounting.settings import Seller
 from accounting.store.documents import Printable
 from chassis.errors import Unavailable
+from chassis.shedding import AtMost
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,7 @@ class Printer:
     def __init__(self, seller: Seller) -> None:
         self._seller = seller
         self._presses = asyncio.Semaphore(AT_ONCE)
-        self._gate = Gate(WAITING)
+        self._gate = AtMost(WAITING)
 
     def content(self, document: Printable) -> bytes:
         """What will be on it: the same content makes the same PDF."""
