@@ -19,6 +19,7 @@ from accounting.commands.payments import Received, record_payment
 from accounting.domain.periods import Month
 from accounting.handlers.orders import post_orders
 from accounting.schema import documents, entries, postings
+from accounting.settings import EXAMPLE_SELLER
 from accounting.store import journal, periods, reports
 from accounting.store.journal import Extract
 from contracts.inventory import Condition
@@ -52,7 +53,7 @@ async def on_terms(tx, customer="c-42", *, at=AT, price=1000, **changes):
     )
     sent = shipped(placed, {1: 2}).model_copy(update={"shipped_at": at})
     await post_orders(tx, story(placed, confirmed(placed), sent))
-    await number_documents(tx)
+    await number_documents(tx, EXAMPLE_SELLER)
     query = select(documents.c.number).where(documents.c.order_id == placed.order_id)
     return placed, (await tx.execute(query)).scalar_one()
 
@@ -154,7 +155,7 @@ async def test_receivables_agree_with_their_account_as_of_any_day(tx):
         shipped(placed, {1: 4}).model_copy(update={"shipped_at": on[5]}),
     )
     await post_orders(tx, facts[:3])
-    await number_documents(tx)
+    await number_documents(tx, EXAMPLE_SELLER)
     await pay(tx, 3100, "INV-2026-000001", on=on[1].date())
     await post_orders(tx, facts[3:])
 

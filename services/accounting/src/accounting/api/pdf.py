@@ -32,7 +32,10 @@ class NotPrinted(Unavailable):
 
 
 class Printer:
-    """Has documents printed: a few at once, and not many waiting."""
+    """Has documents printed: a few at once, and not many waiting.
+
+    `seller` is on those that were issued when it was not kept with them yet.
+    """
 
     def __init__(self, seller: Seller) -> None:
         self._seller = seller
@@ -41,7 +44,9 @@ class Printer:
 
     def content(self, document: Printable) -> bytes:
         """What will be on it: the same content makes the same PDF."""
-        return json.dumps(_content(document, self._seller)).encode()
+        kept = document.seller
+        seller = self._seller if kept is None else Seller.model_validate(kept)
+        return json.dumps(_content(document, seller)).encode()
 
     async def print(self, content: bytes) -> bytes:
         with self._gate.entered():
