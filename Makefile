@@ -3,20 +3,8 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 SET_UP := .venv/.set-up
-	@$(BIN)/python -m contracts --check docs/events terraform/contracts
-	@$(BIN)/python terraform/costs.py --check docs/deploy.md
-	@for service in $(SERVICES); do \
-		$(BIN)/python -m $$service openapi | cmp --silent - docs/api/$$service.json \
-		|| { echo "docs/api/$$service.json is stale: run make fmt" >&2; exit 1; }; \
-	done
-
-.PHONY: terraform-check
-terraform-check: setup ## Check, test and plan what is deployed to AWS
-	@terraform/check
-
-.PHONY: audit
-audit: setup ## Look for known vulnerabilities in what we depend on (asks a service on the internet)
-	@$(BIN)/uv audit --locked --preview-features audit-command
+SERVICES := orders inventory accounting
+SOURCES := libs/*/src services/*/src tests terraform/costs.py
 
 .PHONY: help
 help: ## List the commands
@@ -47,25 +35,30 @@ check: setup ## Check format, lint, types and generated files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy $(SOURCES)
-	@$(BIN)/python -m contracts docs/events terraform/contracts
-	@$(BIN)/python terraform/costs.py docs/deploy.md
+	@$(BIN)/python -m contracts --check docs/events terraform/contracts
+	@$(BIN)/python terraform/costs.py --check docs/deploy.md
 	@for service in $(SERVICES); do \
-		$(BIN)/python -m $$service openapi > docs/api/$$service.json; \
+		$(BIN)/python -m $$service openapi | cmp --silent - docs/api/$$service.json \
+		|| { echo "docs/api/$$service.json is stale: run make fmt" >&2; exit 1; }; \
 	done
+
+.PHONY: terraform-check
+terraform-check: setup ## Check, test and plan what is deployed to AWS
+	@terraform/check
+
+.PHONY: audit
+audit: setup ## Look for known vulnerabilities in what we depend on (asks osv.dev)
+	@$(BIN)/uv audit --locked --preview-features audit-command
 
 .PHONY: fmt
 fmt: setup ## Format, mend what can be mended, write generated files anew
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
-<<<<<<< HEAD
 	@$(BIN)/python -m contracts docs/events terraform/contracts
 	@$(BIN)/python terraform/costs.py docs/deploy.md
-=======
-	@$(BIN)/python -m contracts docs/events
 	@for service in $(SERVICES); do \
 		$(BIN)/python -m $$service openapi > docs/api/$$service.json; \
 	done
->>>>>>> main
 
 $(SET_UP): uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) \
 		libs/orderly/setup_environment.py libs/orderly/src/orderly/stack/emulator-requirements.txt
