@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from contracts.orders import Channel
 from contracts.topology import TOPOLOGY
 from orderly.tokens import SCOPES
-from tests.test_services import SERVICES, app_of, each_service
+from tests.test_services import SERVICES, each_service
 
 TERRAFORM = Path(__file__).parents[1] / "terraform"
 # The user pool's resource server: Cognito grants no scope that is not there.
@@ -28,7 +28,7 @@ def asked_for() -> set[str]:
     return {
         scope
         for service in SERVICES
-        for route in iter_route_contexts(app_of(service).routes)
+        for route in iter_route_contexts(service.unserved().routes)
         if isinstance(route.original_route, APIRoute)
         for scope in scopes_of(route.dependant)
     }
