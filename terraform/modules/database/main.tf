@@ -13,7 +13,9 @@ resource "aws_rds_cluster" "main" {
   engine_mode        = "provisioned"
   # The newest minor version of it; which one that is changes by itself, in the window.
   engine_version = var.postgres_version
-  port           = 5432
+  # A major version comes when somebody changes the variable, and AWS would refuse.
+  allow_major_version_upgrade = true
+  port                        = 5432
 
   # AWS makes the password, keeps it in Secrets Manager and changes it every week. It is
   # in no state file, and no running process uses it: services log in by IAM.
