@@ -3,6 +3,7 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 SET_UP := .venv/.set-up
+SERVICES := orders inventory accounting
 SOURCES := libs/*/src services/*/src tests terraform/costs.py
 
 .PHONY: help
@@ -36,13 +37,17 @@ check: setup ## Check format, lint, types and generated files
 	@$(BIN)/mypy $(SOURCES)
 	@$(BIN)/python -m contracts --check docs/events terraform/contracts
 	@$(BIN)/python terraform/costs.py --check docs/deploy.md
+	@for service in $(SERVICES); do \
+		$(BIN)/python -m $$service openapi | cmp --silent - docs/api/$$service.json \
+		|| { echo "docs/api/$$service.json is stale: run make fmt" >&2; exit 1; }; \
+	done
 
 .PHONY: terraform-check
 terraform-check: setup ## Check, test and plan what is deployed to AWS
 	@terraform/check
 
 .PHONY: audit
-audit: setup ## Look for known vulnerabilities in what we depend on (asks a service on the internet)
+audit: setup ## Look for known vulnerabilities in what we depend on (asks osv.dev)
 	@$(BIN)/uv audit --locked --preview-features audit-command
 
 .PHONY: fmt
@@ -51,6 +56,9 @@ fmt: setup ## Format, mend what can be mended, write generated files anew
 	@$(BIN)/ruff format .
 	@$(BIN)/python -m contracts docs/events terraform/contracts
 	@$(BIN)/python terraform/costs.py docs/deploy.md
+	@for service in $(SERVICES); do \
+		$(BIN)/python -m $$service openapi > docs/api/$$service.json; \
+	done
 
 $(SET_UP): uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) \
 		libs/orderly/setup_environment.py libs/orderly/src/orderly/stack/emulator-requirements.txt

@@ -9,6 +9,7 @@ from sqlalchemy.engine import make_url
 
 from chassis.ownership import give_database
 from orderly.stack.postgres import Postgres
+from tests.tls import Authority, in_front_of
 
 PASSWORD = "only-for-tests"  # noqa: S105
 WHAT_IS_THERE = """
@@ -65,7 +66,7 @@ def as_sample(server: Postgres, password: str = "of-sample") -> str:  # noqa: S1
     return f"postgresql://sample:{password}@127.0.0.1:{server.port}/sample"
 
 
-async def migrate(url: str, *, admin_password: str = PASSWORD) -> None:
+async def migrate(url: str, *, admin_password: str = PASSWORD, **more: str) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "sample", "migrate"),
         env={
@@ -74,6 +75,7 @@ async def migrate(url: str, *, admin_password: str = PASSWORD) -> None:
             "SAMPLE_DATABASE_ADMIN": json.dumps(
                 {"username": "boss", "password": admin_password}
             ),
+            **more,
         },
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -96,6 +98,37 @@ async def test_later_runs_need_no_administrator(server):
     await migrate(as_sample(server))
 
     await migrate(as_sample(server), admin_password="changed since")  # noqa: S106
+
+
+@pytest.fixture
+async def any_token_will_do(server: Postgres, superuser) -> AsyncIterator[None]:
+    """RDS alone can check them."""
+    rules = server.data / "pg_hba.conf"
+    before = rules.read_text()
+    rules.write_text(f"host all sample 127.0.0.1/32 trust\n{before}")
+    await superuser.execute("SELECT pg_reload_conf()")
+    yield
+    rules.write_text(before)
+    await superuser.execute("SELECT pg_reload_conf()")
+
+
+@pytest.mark.usefixtures("any_token_will_do")
+async def test_the_first_run_of_a_service_that_logs_in_by_iam(
+    server, superuser, tmp_path
+):
+    authority = Authority(tmp_path)
+    async with in_front_of(server.port, authority.certify("127.0.0.1")) as port:
+        url = f"postgresql://sample@127.0.0.1:{port}/sample"
+
+        await migrate(
+            url,
+            SAMPLE_DATABASE_LOGIN="iam",
+            SAMPLE_DATABASE_CA=str(authority.file),
+            AWS_ACCESS_KEY_ID="AKIDEXAMPLE",
+            AWS_SECRET_ACCESS_KEY="only-for-tests",  # noqa: S106
+        )
+
+    assert await superuser.fetchval(CAN_BECOME, "sample", "rds_iam")
 
 
 async def test_later_runs_change_nothing(server, superuser):

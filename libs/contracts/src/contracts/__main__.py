@@ -1,7 +1,7 @@
 """Writes the contracts down: events for other teams, the topology for Terraform.
 
-`python -m contracts docs/events terraform/contracts` writes; with `--check` it complains
-of stale files.
+`python -m contracts docs/events terraform/contracts` writes; with `--check` it
+complains of stale files.
 """
 
 import json
