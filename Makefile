@@ -47,7 +47,7 @@ terraform-check: setup ## Check, test and plan what is deployed to AWS
 	@terraform/check
 
 .PHONY: audit
-audit: setup ## Look for known vulnerabilities in what we depend on (asks a service on the internet)
+audit: setup ## Look for known vulnerabilities in what we depend on (asks osv.dev)
 	@$(BIN)/uv audit --locked --preview-features audit-command
 
 .PHONY: fmt

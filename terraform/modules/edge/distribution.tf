@@ -197,7 +197,7 @@ resource "aws_cloudfront_distribution" "main" {
   }
 
   ordered_cache_behavior {
-    path_pattern               = "/v1/*"
+    path_pattern               = "/v1*"
     target_origin_id           = local.api
     viewer_protocol_policy     = "https-only"
     allowed_methods            = local.everything

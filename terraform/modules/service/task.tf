@@ -31,6 +31,13 @@ locals {
     linuxParameters = {
       initProcessEnabled = true
       capabilities       = { drop = ["ALL"] }
+      # The one place that libraries expect to be able to write to, as in docker-compose.yml.
+      tmpfs = [
+        {
+          containerPath = "/tmp"
+          size          = 64
+        },
+      ]
     }
     logConfiguration = {
       logDriver = "awslogs"
@@ -62,8 +69,9 @@ resource "aws_ecs_task_definition" "main" {
 
   container_definitions = jsonencode([
     # Every task starts with it: whoever comes first holds the lock and migrates, the
-    # others find nothing to do. A failure leaves the running version where it is. No
-    # startTimeout, since a migration may take its time, and a database may have to wake.
+    # others find nothing to do. A failure leaves the running version where it is. Tasks
+    # that run go on without their database; a new one needs it, for this. No startTimeout,
+    # since a migration may take its time, and a database may have to wake.
     merge(local.container, {
       name      = "migrate"
       essential = false
