@@ -130,6 +130,11 @@ run "a_database_to_try" {
   }
 
   assert {
+    condition     = length(aws_security_group.main.ingress) == 0 && length(aws_security_group.main.egress) == 0
+    error_message = "It lets nobody in by itself, and nothing out."
+  }
+
+  assert {
     condition     = aws_rds_cluster.main.enabled_cloudwatch_logs_exports == toset(["iam-db-auth-error", "postgresql"]) && alltrue([for group in aws_cloudwatch_log_group.main : group.retention_in_days == 30])
     error_message = "Its logs are kept for as long as all the others."
   }

@@ -226,6 +226,13 @@ def test_a_token_goes_to_none_but_rds():
     assert {name["organizationName"] for name in names} == {"Amazon Web Services, Inc."}
 
 
+def test_an_administrators_password_goes_to_none_but_rds_either():
+    arguments = Login(by_iam=True).with_password().arguments(URL_AT_RDS)
+
+    assert arguments.keys() == {"ssl"}
+    assert arguments["ssl"].verify_mode is ssl.CERT_REQUIRED
+
+
 def test_the_roots_of_rds_are_valid_for_years():
     roots = x509.load_pem_x509_certificates(Path(RDS_CA).read_bytes())
 

@@ -5,7 +5,7 @@ connection: nothing is stored, and nothing expires in a running process.
 """
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,12 +38,20 @@ class Login:
     def arguments(self, url: URL) -> dict[str, Any]:
         """Return arguments for asyncpg's `connect`."""
         arguments: dict[str, Any] = {}
-        # Whoever passed for the database would hold a token that lets in there.
-        if ca := self.ca or (RDS_CA if self.by_iam else None):
-            arguments["ssl"] = _verifying(ca)
+        if self._vouching:
+            arguments["ssl"] = _verifying(self._vouching)
         if self.by_iam:
             arguments["password"] = partial(_token, get_session(), url, self.region)
         return arguments
+
+    def with_password(self) -> "Login":
+        """For somebody else on the same server, who has one."""
+        return replace(self, by_iam=False, ca=self._vouching)
+
+    @property
+    def _vouching(self) -> Path | None:
+        # Whoever passed for the database would hold a token that lets in there.
+        return self.ca or (RDS_CA if self.by_iam else None)
 
 
 def _verifying(ca: Path) -> ssl.SSLContext:

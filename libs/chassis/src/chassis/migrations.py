@@ -6,7 +6,6 @@ Several processes may start at once, and before their database does.
 import asyncio
 import importlib
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -81,7 +80,7 @@ async def _see_to_database(config: Config, admin: Administrator) -> None:
     else:
         await connection.close()
         return
-    connection = await _open(admin.url(url), replace(login, by_iam=False))
+    connection = await _open(admin.url(url), login.with_password())
     try:
         await give_database(
             connection,
