@@ -72,6 +72,14 @@ mock_provider "aws" {
   }
 }
 
+override_data {
+  target = data.aws_ec2_managed_prefix_list.cloudfront
+
+  values = {
+    id = "pl-cloudfront"
+  }
+}
+
 variables {
   name       = "orderly-dev"
   region     = "us-east-1"
@@ -111,7 +119,7 @@ run "only_cloudfront_reaches_the_balancer" {
   assert {
     condition = (
       one(aws_vpc_security_group_ingress_rule.from_cloudfront).security_group_id == aws_security_group.balancer.id &&
-      one(aws_vpc_security_group_ingress_rule.from_cloudfront).prefix_list_id == data.aws_ec2_managed_prefix_list.cloudfront.id &&
+      one(aws_vpc_security_group_ingress_rule.from_cloudfront).prefix_list_id == "pl-cloudfront" &&
       one(aws_vpc_security_group_ingress_rule.from_cloudfront).cidr_ipv4 == null &&
       one(aws_vpc_security_group_ingress_rule.from_cloudfront).from_port == 80 &&
       one(aws_vpc_security_group_ingress_rule.from_cloudfront).to_port == 80 &&
@@ -152,17 +160,17 @@ run "paths_find_their_way" {
       behaviour.target_origin_id == "api" &&
       behaviour.viewer_protocol_policy == "https-only" &&
       contains(behaviour.allowed_methods, "POST") && contains(behaviour.allowed_methods, "DELETE") &&
-      behaviour.cache_policy_id == data.aws_cloudfront_cache_policy.disabled.id
-    ]) && data.aws_cloudfront_cache_policy.disabled.name == "Managed-CachingDisabled"
+      behaviour.cache_policy_id == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad" # CachingDisabled
+    ])
     error_message = "The API is encrypted, takes every method, and is never kept."
   }
 
   assert {
     condition = alltrue([
       for behaviour in slice(aws_cloudfront_distribution.main.ordered_cache_behavior, 0, 3) :
-      behaviour.origin_request_policy_id == data.aws_cloudfront_origin_request_policy.all.id &&
+      behaviour.origin_request_policy_id == "216adef6-5c7f-47e4-b989-5492eafa07d3" && # AllViewer
       length(behaviour.function_association) == 0
-    ]) && data.aws_cloudfront_origin_request_policy.all.name == "Managed-AllViewer"
+    ])
     error_message = "Everything that was sent is passed on, the token above all."
   }
 

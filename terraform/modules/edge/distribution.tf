@@ -6,9 +6,16 @@ locals {
   api     = "api"
   console = "console"
 
-  # CloudFront's names for: nothing is kept, everything that was asked is passed on.
+  # CloudFront takes these together only, or fewer that cannot write.
   everything = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
   reading    = ["GET", "HEAD"]
+
+  # AWS's own policies, which have the same ids in every account.
+  policies = {
+    CachingDisabled  = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+    CachingOptimized = "658327ea-f89d-4fab-a63d-7e88639e58f6"
+    AllViewer        = "216adef6-5c7f-47e4-b989-5492eafa07d3"
+  }
 
   timeouts = {
     # A stream sends something every 15 s, and no answer is held for longer than 20 s.
@@ -16,18 +23,6 @@ locals {
     # Shorter than the balancer keeps its own, so that no request meets a closing one.
     keepalive_s = 30
   }
-}
-
-data "aws_cloudfront_cache_policy" "disabled" {
-  name = "Managed-CachingDisabled"
-}
-
-data "aws_cloudfront_cache_policy" "optimized" {
-  name = "Managed-CachingOptimized"
-}
-
-data "aws_cloudfront_origin_request_policy" "all" {
-  name = "Managed-AllViewer"
 }
 
 resource "aws_cloudfront_vpc_origin" "main" {
@@ -172,7 +167,7 @@ resource "aws_cloudfront_distribution" "main" {
     allowed_methods            = local.reading
     cached_methods             = local.reading
     compress                   = true
-    cache_policy_id            = data.aws_cloudfront_cache_policy.optimized.id
+    cache_policy_id            = local.policies.CachingOptimized
     response_headers_policy_id = aws_cloudfront_response_headers_policy.main[local.console].id
 
     function_association {
@@ -190,8 +185,8 @@ resource "aws_cloudfront_distribution" "main" {
       viewer_protocol_policy     = "https-only"
       allowed_methods            = local.everything
       cached_methods             = local.reading
-      cache_policy_id            = data.aws_cloudfront_cache_policy.disabled.id
-      origin_request_policy_id   = data.aws_cloudfront_origin_request_policy.all.id
+      cache_policy_id            = local.policies.CachingDisabled
+      origin_request_policy_id   = local.policies.AllViewer
       response_headers_policy_id = aws_cloudfront_response_headers_policy.main[local.api].id
     }
   }
@@ -202,7 +197,7 @@ resource "aws_cloudfront_distribution" "main" {
     viewer_protocol_policy     = "https-only"
     allowed_methods            = local.everything
     cached_methods             = local.reading
-    cache_policy_id            = data.aws_cloudfront_cache_policy.disabled.id
+    cache_policy_id            = local.policies.CachingDisabled
     response_headers_policy_id = aws_cloudfront_response_headers_policy.main[local.api].id
 
     function_association {
