@@ -1,19 +1,19 @@
 """Schema changes: Alembic, one folder per service.
 
-Several processes may start at once, and before their database does.
+Several processes may start at once, and before their database does. Alembic, a tenth of
+what a service imports, waits for who needs it: a service that starts does not.
 """
+
+# ruff: noqa: PLC0415
 
 import asyncio
 import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 import structlog
-from alembic import command, context
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -21,6 +21,10 @@ from sqlalchemy.pool import NullPool
 from chassis import idempotency, inbox, outbox, partitions, replays
 from chassis.backoff import Backoff
 from chassis.database import Database, Tx, is_away
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +41,9 @@ def folder(service: str) -> Path:
     return installed if installed.is_dir() else package.parents[1] / "migrations"
 
 
-def _config(service: str, url: str = "") -> Config:
+def _config(service: str, url: str = "") -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(folder(service)).replace("%", "%%"))
     config.attributes["url"] = url
@@ -46,17 +52,19 @@ def _config(service: str, url: str = "") -> Config:
 
 def upgrade(service: str, url: str) -> None:
     """Bring the schema to the newest revision; waits for the database to answer."""
+    from alembic import command
+
     command.upgrade(_config(service, url), "head")
 
 
 def newest(service: str) -> str | None:
-    return ScriptDirectory.from_config(_config(service)).get_current_head()
+    return _revisions(service).get_current_head()
 
 
 async def check(database: Database, service: str) -> None:
     """Raise unless the schema is at the newest revision this code knows, or beyond."""
     there = await database.transact(_revision)
-    known = {script.revision for script in _scripts(service)}
+    known = {script.revision for script in _revisions(service).walk_revisions()}
     if there in known and there != newest(service):
         raise NotMigrated(
             f"the schema is at {there}: run `python -m {service} migrate`"
@@ -68,8 +76,10 @@ async def _revision(tx: Tx) -> str:
     return str(found.scalar_one())
 
 
-def _scripts(service: str) -> list[Any]:
-    return list(ScriptDirectory.from_config(_config(service)).walk_revisions())
+def _revisions(service: str) -> "ScriptDirectory":
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(_config(service))
 
 
 class NotMigrated(Exception):
@@ -78,6 +88,8 @@ class NotMigrated(Exception):
 
 def run(metadata: sa.MetaData) -> None:
     """What each service's `migrations/env.py` calls."""
+    from alembic import context
+
     asyncio.run(_run(context.config.attributes["url"], metadata))
 
 
@@ -120,6 +132,8 @@ async def _wait_for_our_turn(connection: AsyncConnection) -> None:
 
 
 def _migrate(connection: Connection, metadata: sa.MetaData) -> None:
+    from alembic import context
+
     context.configure(
         connection=connection, target_metadata=metadata, transaction_per_migration=True
     )

@@ -255,11 +255,15 @@ def _target(url: str | None, token: str | None) -> tuple[str, str]:
 
 
 def _here(folder: Folder, scopes: Sequence[str]) -> tuple[str, str]:
-    """Where this machine's stack is, and a token for it."""
+    """Where this machine's stack is, and a token for it.
+
+    From within a container it is elsewhere than its tokens say: ORDERLY_URL.
+    """
     folder.open()
     state = folder.read_state()
-    here = (state.ports if state else Ports()).url
-    return here, tokens.Signer(tokens.load_key(folder.key), here).token(scopes)
+    issuer = (state.ports if state else Ports()).url
+    token = tokens.Signer(tokens.load_key(folder.key), issuer).token(scopes)
+    return os.environ.get("ORDERLY_URL", issuer), token
 
 
 async def _run(ports: Ports, *, fresh: bool, logs: bool) -> None:
