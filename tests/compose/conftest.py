@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return
     reason = "builds images and takes minutes: `make compose-test` runs it"
     for item in items:
-        if "compose" in getattr(item, "fixturenames", ()):
+        if "images" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
@@ -94,17 +95,23 @@ class Compose:
 
 
 @pytest.fixture(scope="session")
-async def compose() -> AsyncIterator[Compose]:
-    compose = Compose(free_port())
+async def images() -> Compose:
+    """What is built, and nothing of it runs."""
+    built = Compose(free_port())
+    await built("build")
+    return built
+
+
+@pytest.fixture(scope="session")
+async def compose(images: Compose) -> AsyncIterator[Compose]:
     try:
-        await compose("build")
-        await compose.up()
-        yield compose
-    except BaseException:
-        print(await compose("logs", "--tail=50"))  # noqa: T201 - says why
+        await images.up()
+        yield images
+    except Failed:
+        sys.stderr.write(await images("logs", "--tail=50"))
         raise
     finally:
-        await compose.down()
+        await images.down()
 
 
 @pytest.fixture

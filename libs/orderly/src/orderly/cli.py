@@ -149,8 +149,8 @@ def republish_(
     from orderly import remote  # noqa: PLC0415
 
     if keep:
-        asyncio.run(remote.keep_queues(say))
-    published = asyncio.run(remote.republish_lost(say))
+        asyncio.run(remote.keep_queues())
+    published = asyncio.run(remote.republish_lost())
     console.print(f"{published:,} events published again.")
 
 

@@ -1,20 +1,16 @@
 """What is done to a stack that runs elsewhere, by the settings its services have."""
 
-import asyncio
+# ruff: noqa: PLC0415 - what reads event logs is slow to import, and not always needed
+
 import os
-from collections.abc import Mapping
 from typing import NoReturn
 
 from chassis import queues
-from chassis.database import is_away
-from chassis.queues import NO_ANSWER, Aws
 from chassis.topology import provision
 from contracts.topology import TOPOLOGY
+from orderly.console import say
 from orderly.errors import StackError
-from orderly.republish import Tell, republish
 from orderly.stack.services import NAMES
-
-LOOK_EVERY_S = 2.0
 
 
 async def provision_topology() -> None:
@@ -22,51 +18,24 @@ async def provision_topology() -> None:
         await provision(aws, TOPOLOGY)
 
 
-async def republish_lost(tell: Tell) -> int:
+async def republish_lost() -> int:
+    from orderly.republish import republish
+
     async with queues.connect(**_account()) as aws:
-        return await republish(aws, _database_urls(), tell)
+        return await republish(aws, _database_urls(), say)
 
 
-async def keep_queues(tell: Tell) -> NoReturn:
-    """Make queues that are gone anew, with what was in them; for ever.
+async def keep_queues() -> NoReturn:
+    from orderly.keeping import keep
+    from orderly.republish import republish
 
-    Also queues that somebody else made anew: an emulator that was restarted has lost
-    what was under way, whoever provisions it.
-    """
-    known: Mapping[str, str] | None = None
-    silent = False
     async with queues.connect(**_account()) as aws:
-        while True:
-            try:
-                if known is None or await _creation_times(aws) != known:
-                    await provision(aws, TOPOLOGY)
-                    made = await _creation_times(aws)
-                    published = await republish(aws, _database_urls(), tell)
-                    tell("queues", f"are there: {published:,} events published again")
-                    known = made
-                silent = False
-            except Exception as error:
-                if not (isinstance(error, NO_ANSWER) or is_away(error)):
-                    raise
-                if not silent:
-                    tell("queues", f"not all is there, trying on: {error!r}")
-                silent = True
-            await asyncio.sleep(LOOK_EVERY_S)
-
-
-async def _creation_times(aws: Aws) -> dict[str, str]:
-    """When each queue was made; one that is missing was never."""
-    return {queue.name: await _created(aws, queue.name) for queue in TOPOLOGY.queues}
-
-
-async def _created(aws: Aws, queue: str) -> str:
-    try:
-        answer = await aws.sqs.get_queue_attributes(
-            QueueUrl=await aws.queue_url(queue), AttributeNames=["CreatedTimestamp"]
+        await keep(
+            aws,
+            TOPOLOGY,
+            lambda: republish(aws, _database_urls(), say),
+            lambda text: say("emulator", text),
         )
-    except aws.sqs.exceptions.QueueDoesNotExist:
-        return "never"
-    return str(answer["Attributes"]["CreatedTimestamp"])
 
 
 def _account() -> dict[str, str]:
