@@ -43,15 +43,14 @@ class Compose:
         return f"http://localhost:{self.port}"
 
     async def __call__(self, *arguments: str) -> str:
-        """What `docker compose` prints; its progress goes where ours goes."""
-        return await self._run("compose", *arguments)
+        return await self._run("compose", "--progress=quiet", *arguments)
 
     async def up(self, *options: str) -> None:
         async with asyncio.timeout(UP_WITHIN_S):
-            await self("--progress=plain", "up", "--detach", "--wait", *options)
+            await self("up", "--detach", "--wait", *options)
 
     async def down(self) -> None:
-        await self("--progress=plain", "--profile=*", "down", "--volumes")
+        await self("--profile=*", "down", "--volumes")
 
     async def containers(self, service: str) -> list[str]:
         return (await self("ps", "--quiet", service)).split()
@@ -72,6 +71,8 @@ class Compose:
         ).split()
 
     async def _run(self, *arguments: str) -> str:
+        """What it prints; who waits for it sees what it is."""
+        sys.stderr.write(f"\n  docker {' '.join(arguments)}")
         process = await asyncio.create_subprocess_exec(
             "docker",
             *arguments,
@@ -98,7 +99,7 @@ class Compose:
 async def images() -> Compose:
     """What is built, and nothing of it runs."""
     built = Compose(free_port())
-    await built("build")
+    await built("build", "--quiet")
     return built
 
 

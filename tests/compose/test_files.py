@@ -26,7 +26,7 @@ def test_each_setting_is_in_the_example_with_its_default():
 
 def test_images_of_others_are_of_a_fixed_version():
     images = re.findall(r"^ +image: (.*)$", COMPOSE, re.MULTILINE)
-    others = {image for image in images if not image.startswith("orderly/")}
+    others = {image for image in images if not image.startswith("orderly-")}
     bases = {
         base
         for base in re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)

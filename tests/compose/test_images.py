@@ -13,7 +13,7 @@ OURS = {"accounting", "chassis", "contracts", "inventory", "orderly", "orders"}
 @pytest.mark.parametrize("service", ["orders", "inventory", "accounting"])
 async def test_an_image_holds_its_service_and_nothing_more(images: Compose, service):
     found = await images.docker(
-        *("run", "--rm", "--entrypoint=find", f"orderly/{service}:test"),
+        *("run", "--rm", "--entrypoint=find", f"orderly-{service}:test"),
         *("/opt", "/usr", "-not", "-type", "d"),
     )
     files = set(found.splitlines())
@@ -32,7 +32,7 @@ async def test_an_image_holds_its_service_and_nothing_more(images: Compose, serv
 
 @pytest.mark.parametrize("service", ["orders", "inventory", "accounting"])
 async def test_an_image_says_how_it_is_run(images: Compose, service):
-    config = (await images.inspect(f"orderly/{service}:test"))["Config"]
+    config = (await images.inspect(f"orderly-{service}:test"))["Config"]
 
     assert config["User"] == "10001:10001"
     assert config["StopSignal"] == "SIGTERM"
@@ -48,7 +48,7 @@ async def test_an_image_has_the_aws_services_that_are_called(images: Compose):
     )
 
     known = await images.docker(
-        *("run", "--rm", "orderly/orders:test", "python", "-c", clients)
+        *("run", "--rm", "orderly-orders:test", "python", "-c", clients)
     )
 
     assert known == "['sns', 'sqs']\n"

@@ -43,12 +43,17 @@ async def test_a_token_is_printed_alone(token: str):
     assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+", token)
 
 
-async def test_demo_products_can_be_ordered(shop: Shop):
+async def test_demo_products_can_be_ordered_and_the_invoice_printed(shop: Shop):
     placed = await shop.place(an_order(("SOAP-5L", 2)), key="first", Prefer="wait=10")
 
     order = await shop.decided(placed.json()["id"])
     assert order["status"] == "confirmed"
-    assert await shop.invoices(order["id"])
+    invoice, *_ = await shop.invoices(order["id"])
+    printed = await shop.http.get(
+        f"/v1/accounting/invoices/{invoice['number']}",
+        headers={"Accept": "application/pdf"},
+    )
+    assert printed.content.startswith(b"%PDF")
 
 
 async def test_orders_is_killed_under_load_and_comes_back(compose: Compose, shop: Shop):
@@ -113,7 +118,7 @@ async def test_services_leave_in_good_order_when_told(compose: Compose):
     (accounting,) = (await compose("ps", "--all", "--quiet", "accounting")).split()
     assert (await compose.inspect(accounting))["State"]["ExitCode"] == 0
     assert "Left" in await compose("logs", "--tail=1", "accounting")
-    await compose.up()
+    await compose("start", "accounting")
 
 
 @pytest.mark.parametrize("service", ["orders", "inventory", "accounting"])
