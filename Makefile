@@ -3,6 +3,7 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 SET_UP := .venv/.set-up
+SERVICES := orders inventory accounting
 SOURCES := libs/*/src services/*/src tests
 
 .PHONY: help
@@ -40,12 +41,19 @@ check: setup ## Check format, lint, types and generated files
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy $(SOURCES)
 	@$(BIN)/python -m contracts --check docs/events
+	@for service in $(SERVICES); do \
+		$(BIN)/python -m $$service openapi | cmp --silent - docs/api/$$service.json \
+		|| { echo "docs/api/$$service.json is stale: run make fmt" >&2; exit 1; }; \
+	done
 
 .PHONY: fmt
 fmt: setup ## Format, mend what can be mended, write generated files anew
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 	@$(BIN)/python -m contracts docs/events
+	@for service in $(SERVICES); do \
+		$(BIN)/python -m $$service openapi > docs/api/$$service.json; \
+	done
 
 $(SET_UP): uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) \
 		libs/orderly/setup_environment.py libs/orderly/src/orderly/stack/emulator-requirements.txt

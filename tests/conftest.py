@@ -15,7 +15,15 @@ from tests import backends
 
 pytest_plugins = ["chassis.testing"]
 
-NEEDS = {"postgres_url": "postgres", "aws_environment": "localstack"}
+# Fixtures that start a server, and what it is.
+NEEDS = {
+    "postgres_url": ("postgres",),
+    "home": ("postgres",),
+    "server": ("postgres",),
+    "aws_environment": ("localstack",),
+    "emulator": ("localstack",),
+    "stack": ("postgres", "localstack"),
+}
 EVENT_TYPES = {event.type: event for event in contracts.EVENTS}
 
 
@@ -34,8 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test is marked with the servers its fixtures use."""
     for item in items:
         for fixture in getattr(item, "fixturenames", ()):
-            if fixture in NEEDS:
-                item.add_marker(NEEDS[fixture])
+            for server in NEEDS.get(fixture, ()):
+                item.add_marker(server)
 
 
 @pytest.fixture(scope="session")

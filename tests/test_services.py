@@ -6,14 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 
 import accounting.main
 import inventory.main
 import orders.main
-from chassis.database import Database
-from chassis.lifecycle import Runtime, Service
-from chassis.queues import Aws
 from chassis.testing import routes_without_scope
 from contracts.topology import TOPOLOGY
 
@@ -32,17 +28,6 @@ MODULES = [
 SIGNED = {"accounting": ["POST /v1/accounting/gateway-events"]}
 
 each_service = pytest.mark.parametrize("service", SERVICES, ids=lambda s: s.name)
-
-
-def app_of(service: Service[Any]) -> FastAPI:
-    """The service's app; nothing behind it is asked."""
-    url = "postgresql://nobody@localhost/nothing"
-    runtime = Runtime(
-        settings=service.settings(database_url=url),
-        database=Database(url, application_name="tests"),
-        aws=Aws(None, None, region="us-east-1", account_id="000000000000"),
-    )
-    return service.assemble(runtime).app
 
 
 @each_service
@@ -73,12 +58,12 @@ def test_its_readme_answers_what_the_others_answer(service):
 
 @each_service
 def test_each_of_its_routes_states_its_scope(service):
-    assert routes_without_scope(app_of(service)) == SIGNED.get(service.name, [])
+    assert routes_without_scope(service.unserved()) == SIGNED.get(service.name, [])
 
 
 @each_service
 def test_generated_clients_get_a_name_for_each_operation(service):
-    paths = app_of(service).openapi()["paths"]
+    paths = service.unserved().openapi()["paths"]
     names = [
         operation["operationId"]
         for operations in paths.values()
@@ -91,7 +76,7 @@ def test_generated_clients_get_a_name_for_each_operation(service):
 
 @each_service
 def test_its_document_has_an_example_of_all_that_is_sent_and_answered(service):
-    document = app_of(service).openapi()
+    document = service.unserved().openapi()
     without = [
         f"{method} {path} {what} {media_type}"
         for path, operations in document["paths"].items()

@@ -8,6 +8,7 @@ import pytest
 from accounting.commands.documents import number_documents
 from accounting.handlers.orders import post_orders
 from accounting.handlers.stock import post_stock
+from accounting.settings import EXAMPLE_SELLER
 from tests.accounting.factories import (
     AT,
     UNEVEN,
@@ -40,7 +41,7 @@ async def get(client, path, *, expect=200, **params):
 
 async def post(database, *facts):
     await database.transact(post_orders, stories(*facts))
-    await database.transact(number_documents)
+    await database.transact(number_documents, EXAMPLE_SELLER)
 
 
 @pytest.mark.parametrize("path", BOOKS + PAPERS)
@@ -115,7 +116,7 @@ async def test_an_invoice_is_listed_once_it_has_its_number(client, database):
     await database.transact(post_orders, story(placed, confirmed(placed)))
     assert (await get(client, "/invoices"))["items"] == []
 
-    await database.transact(number_documents)
+    await database.transact(number_documents, EXAMPLE_SELLER)
 
     (invoice,) = (await get(client, "/invoices"))["items"]
     assert invoice == await get(client, f"/invoices/{invoice['number']}")

@@ -9,6 +9,7 @@ from accounting.commands.documents import number_documents
 from accounting.handlers.orders import post_orders
 from accounting.main import numberer
 from accounting.schema import documents
+from accounting.settings import EXAMPLE_SELLER
 from accounting.store.documents import count_unnumbered
 from chassis.database import Database, Tx
 from chassis.outbox import outbox
@@ -34,9 +35,9 @@ async def numbers(tx: Tx) -> list[str]:
 
 async def test_documents_are_numbered_as_they_were_stored(tx):
     await post_orders(tx, confirmed_orders(2))
-    await number_documents(tx)
+    await number_documents(tx, EXAMPLE_SELLER)
     await post_orders(tx, confirmed_orders(1))
-    await number_documents(tx)
+    await number_documents(tx, EXAMPLE_SELLER)
 
     assert await numbers(tx) == [f"INV-2026-00000{n}" for n in (1, 2, 3)]
 
@@ -45,7 +46,7 @@ async def test_every_year_counts_from_one(tx):
     await post_orders(tx, confirmed_orders(2))
     await post_orders(tx, confirmed_orders(1, at=AT + timedelta(days=365)))
 
-    assert await number_documents(tx) == 3
+    assert await number_documents(tx, EXAMPLE_SELLER) == 3
 
     assert await numbers(tx) == [
         "INV-2026-000001",
@@ -56,10 +57,10 @@ async def test_every_year_counts_from_one(tx):
 
 async def test_the_millionth_number_keeps_all_its_digits(tx):
     await post_orders(tx, confirmed_orders(1))
-    await number_documents(tx)
+    await number_documents(tx, EXAMPLE_SELLER)
     await tx.exec_driver_sql("UPDATE document_series SET last = 999999")
     await post_orders(tx, confirmed_orders(1))
-    await number_documents(tx)
+    await number_documents(tx, EXAMPLE_SELLER)
 
     assert await numbers(tx) == ["INV-2026-000001", "INV-2026-1000000"]
 
@@ -69,7 +70,7 @@ async def test_an_invoice_is_announced_when_it_has_its_number(tx, published):
     await post_orders(tx, story(placed, confirmed(placed, short={1: 1})))
     assert InvoiceIssued not in [type(one.data) for one in await published()]
 
-    await number_documents(tx)
+    await number_documents(tx, EXAMPLE_SELLER)
 
     *_, issued = await published()
     assert issued.subject == str(placed.order_id)
@@ -91,10 +92,10 @@ async def test_numbers_are_gapless_when_several_processes_post_and_number_at_onc
     async def work() -> None:
         for _ in range(8):
             await database.transact(post_orders, confirmed_orders(5))
-            await database.transact(number_documents)
+            await database.transact(number_documents, EXAMPLE_SELLER)
 
     await asyncio.gather(*(work() for _ in range(5)))
-    await database.transact(number_documents)
+    await database.transact(number_documents, EXAMPLE_SELLER)
 
     async with database.begin() as tx:
         given = await numbers(tx)
@@ -104,7 +105,7 @@ async def test_numbers_are_gapless_when_several_processes_post_and_number_at_onc
 
 
 async def test_a_document_is_numbered_as_soon_as_it_is_committed(database: Database):
-    timer = numberer(database)
+    timer = numberer(database, EXAMPLE_SELLER)
 
     async def all_have_numbers() -> bool:
         return not await database.transact(count_unnumbered)

@@ -8,6 +8,7 @@ from accounting.commands.payments import Received, record_payment
 from accounting.domain.ledger import Account, Change, Entry, net
 from accounting.handlers.orders import post_orders
 from accounting.schema import documents, order_lines, parked_facts
+from accounting.settings import EXAMPLE_SELLER
 from accounting.store import journal
 from accounting.store.digest import DIGEST
 from contracts.inventory import Condition
@@ -134,7 +135,7 @@ async def test_the_books_agree_with_the_order_after_each_of_its_facts(tx, paymen
 async def test_a_payment_agrees_with_what_it_was_allocated_to(tx):
     placed = an_order(payment=TERMS)
     await post_orders(tx, story(placed, confirmed(placed), shipped(placed, {1: 2})))
-    await number_documents(tx)
+    await number_documents(tx, EXAMPLE_SELLER)
     received = Received(
         id=uuid4(),
         customer_id=placed.customer_id,

@@ -4,17 +4,17 @@ import asyncio
 
 import pypdfium2
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from uuid_utils.compat import uuid7
 
 from accounting.api.pdf import WAITING, Printer
-from accounting.api.shedding import Busy
 from accounting.commands.documents import number_documents
 from accounting.domain.currencies import as_written
 from accounting.handlers.orders import post_orders
 from accounting.press.text import printable
-from accounting.schema import documents
-from accounting.settings import EXAMPLE_SELLER
+from accounting.schema import documents, sellers
+from accounting.settings import EXAMPLE_SELLER, Seller
+from chassis.batching import TooManyWaiting
 from contracts.inventory import Condition
 from contracts.orders import Address
 from tests.accounting.factories import (
@@ -47,7 +47,7 @@ async def invoice(database, *lines, **changes):
 
 async def post(database, placed, *then):
     await database.transact(post_orders, story(placed, *then))
-    await database.transact(number_documents)
+    await database.transact(number_documents, EXAMPLE_SELLER)
 
 
 async def paper(tx, placed, series, **changes):
@@ -78,6 +78,29 @@ async def pages_of(client, path=INVOICE):
     assert answer.headers["Content-Type"] == "application/pdf"
     pages = pypdfium2.PdfDocument(answer.content)
     return [" ".join(p.get_textpage().get_text_range().split()) for p in pages]
+
+
+async def test_what_was_issued_keeps_the_seller_it_was_issued_by(client, database):
+    moved = EXAMPLE_SELLER.model_copy(update={"name": "Shop at its New Place Ltd"})
+    placed = an_order()
+    await database.transact(post_orders, story(placed, confirmed(placed)))
+
+    await database.transact(number_documents, moved)
+
+    (page,) = await pages_of(client)
+    assert moved.name in page
+    assert EXAMPLE_SELLER.name not in page
+
+
+async def test_a_seller_is_kept_once(database):
+    for _ in range(2):
+        placed = an_order()
+        await database.transact(post_orders, story(placed, confirmed(placed)))
+        await database.transact(number_documents, EXAMPLE_SELLER)
+
+    async with database.begin() as tx:
+        kept = (await tx.execute(select(sellers.c.details))).scalars().all()
+    assert [Seller.model_validate(details) for details in kept] == [EXAMPLE_SELLER]
 
 
 async def test_an_invoice_says_on_paper_what_the_law_asks_for(client, database):
@@ -323,7 +346,7 @@ async def test_only_so_many_wait_for_the_press():
 
     done, others = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
 
-    assert [type(one.exception()) for one in done] == [Busy]
+    assert [type(one.exception()) for one in done] == [TooManyWaiting]
     for one in others:
         one.cancel()
     await asyncio.wait(others)

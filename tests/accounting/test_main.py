@@ -2,6 +2,7 @@ from accounting.commands.documents import number_documents
 from accounting.commands.gaps import Patience
 from accounting.handlers.orders import post_orders
 from accounting.main import SERVICE, watch
+from accounting.settings import EXAMPLE_SELLER
 from contracts import topology
 from tests.accounting.factories import an_order, confirmed, story
 
@@ -19,5 +20,5 @@ async def test_it_is_watched_for_as_long_as_something_is_left_over(database):
     assert await watching.work()  # a fact is parked
     await database.transact(post_orders, [first])
     assert await watching.work()  # an invoice has no number
-    await database.transact(number_documents)
+    await database.transact(number_documents, EXAMPLE_SELLER)
     assert not await watching.work()

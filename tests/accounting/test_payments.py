@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from accounting.commands.documents import number_documents
 from accounting.handlers.orders import post_orders
 from accounting.schema import documents, orders
+from accounting.settings import EXAMPLE_SELLER
 from accounting.store import journal
 from chassis.outbox import outbox
 from contracts.accounting import InvoicePaid
@@ -59,7 +60,7 @@ def shipped_order(**changes):
 
 async def post(database, *facts):
     await database.transact(post_orders, stories(*facts))
-    await database.transact(number_documents)
+    await database.transact(number_documents, EXAMPLE_SELLER)
 
 
 async def paid(database):

@@ -13,6 +13,7 @@ from accounting.commands.periods import QUEUES
 from accounting.domain.periods import Loose, Month, missing
 from accounting.handlers.orders import post_orders
 from accounting.schema import documents, entries, period_balances
+from accounting.settings import EXAMPLE_SELLER
 from accounting.store import journal, periods
 from chassis.testing import eventually
 from chassis.topology import provision
@@ -46,7 +47,7 @@ async def missing_of(client, period):
 
 async def post(database, *facts):
     await database.transact(post_orders, list(facts))
-    await database.transact(number_documents)
+    await database.transact(number_documents, EXAMPLE_SELLER)
 
 
 def an_invoice(at=AT):
@@ -137,7 +138,7 @@ async def test_a_month_that_lasts_stays_open(closer):
 async def test_what_is_outstanding_of_a_later_month_does_not_matter(closer, database):
     later = an_invoice(AT + timedelta(days=31))
     await database.transact(post_orders, [*an_invoice(), *later])
-    await database.transact(number_documents)
+    await database.transact(number_documents, EXAMPLE_SELLER)
     await database.transact(post_orders, an_invoice(AT + timedelta(days=32)))
 
     await close(closer, "2026-03")

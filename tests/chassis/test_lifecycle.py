@@ -326,7 +326,7 @@ async def test_an_unknown_word_is_told_what_there_is():
     _, complaint = await process.communicate()
 
     assert process.returncode == 1
-    assert complaint.decode() == "usage: python -m sample [migrate]\n"
+    assert complaint.decode() == "usage: python -m sample [migrate|openapi]\n"
 
 
 async def test_a_replica_serves_the_reads_that_may_be_late():

@@ -8,11 +8,12 @@ from chassis.web import create_app
 
 
 async def test_who_is_too_many_is_told_at_once_and_the_next_one_is_let_in():
-    may_go = asyncio.Event()
+    is_in, may_go = asyncio.Event(), asyncio.Event()
     router = APIRouter(dependencies=[at_most(1)])
 
     @router.get("/list")
     async def list_things() -> list[str]:
+        is_in.set()
         await may_go.wait()
         return []
 
@@ -20,7 +21,7 @@ async def test_who_is_too_many_is_told_at_once_and_the_next_one_is_let_in():
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
         first = asyncio.create_task(client.get("/list"))
-        await asyncio.sleep(0.01)
+        await is_in.wait()
         shed = await client.get("/list")
         may_go.set()
         answers = [await first, await client.get("/list")]

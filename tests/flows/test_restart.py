@@ -28,6 +28,8 @@ class EverythingEnds(Exception):
     pass
 
 
+@pytest.mark.postgres
+@pytest.mark.localstack
 async def test_what_was_stored_and_what_was_under_way_is_taken_up_again(folder):
     with suppress(EverythingEnds):
         async with (

@@ -154,6 +154,8 @@ def test_nothing_runs_until_it_is_started(orderly):
 
 # One story, for starting a stack is what takes the time.
 @pytest.mark.timeout(400)
+@pytest.mark.postgres
+@pytest.mark.localstack
 def test_a_stack_runs_until_it_is_told_to_end_and_fresh_forgets_everything(orderly):
     first = started(orderly)
     assert listened(first) == {"127.0.0.1"}

@@ -37,7 +37,7 @@ async def test_the_end_waits_until_orders_has_placed_what_it_took(emulator, aws,
 
 @pytest.mark.usefixtures("aws")
 async def test_the_end_does_not_wait_for_ever(emulator, told, monkeypatch):
-    monkeypatch.setattr(intake, "DRAINED_WITHIN_S", 1)
+    monkeypatch.setattr(intake, "DRAINED_WITHIN_S", 4)
 
     await intake.drain(emulator, told)
 

@@ -235,6 +235,14 @@ async def test_figures_that_differ_are_both_named(client, database):
     assert await stored(database) == 0
 
 
+async def test_the_ways_to_pay_are_named_to_whom_uses_none_of_them(client):
+    answer = await post(client, a_body(payment={"method": "cash"}))
+
+    (fault,) = answer.json()["errors"]
+    assert fault["pointer"] == "/payment"
+    assert "'prepaid', 'terms'" in fault["detail"]
+
+
 async def test_terms_are_refused_outside_wholesale(client):
     answer = await post(client, a_body(payment={"method": "terms", "net_days": 30}))
 

@@ -147,6 +147,23 @@ async def test_silence_is_broken_by_a_heartbeat(shop, monkeypatch):
     assert beats == [": still here", "", ": still here", ""]
 
 
+async def test_a_heartbeat_tells_the_place_so_that_nobody_starts_far_back(
+    shop, database, aws, allowed, monkeypatch
+):
+    async with listening(shop) as stream_of_all:
+        await place(database, aws, customer_id="c-2")
+        passed = (await stream_of_all.next())["id"]
+    monkeypatch.setattr(stream, "HEARTBEAT_S", 0.1)
+
+    customer = {**allowed(customer="c-1"), "Last-Event-ID": "0"}
+    async with listening(shop, **customer) as quiet, asyncio.timeout(5):
+        async for line in quiet.answer.aiter_lines():
+            if line == f"id: {passed}":
+                break
+
+    assert int(passed) > 0
+
+
 async def test_leaving_ends_the_stream(shop):
     async with listening(shop) as stream, asyncio.timeout(5):
         shop.feed.close()

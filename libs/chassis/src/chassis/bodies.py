@@ -131,7 +131,8 @@ def _faults(found: list[ErrorDetails], document: Any, prefix: str) -> list[Fault
     for error in found:
         error["loc"] = tuple(_sent(error["loc"], document))
         if error["type"] == "union_tag_invalid":  # would tell what was sent
-            error["msg"] = f"There is no such {error['ctx']['discriminator'][1:-1]}"
+            kind, there = error["ctx"]["discriminator"], error["ctx"]["expected_tags"]
+            error["msg"] = f"There is no such {kind[1:-1]}, but there are {there}"
     meant = [error for error in found if not _misses_what_is_there(error, document)]
     return faults_of(meant, prefix=prefix)
 

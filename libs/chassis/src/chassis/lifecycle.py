@@ -5,6 +5,7 @@ SIGTERM: unready, finish what was begun, hand back the rest, and leave within 20
 
 import asyncio
 import contextlib
+import json
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -80,7 +81,10 @@ class Parts:
 
 @dataclass(frozen=True, kw_only=True)
 class Service(Generic[S]):
-    """One of the services: `python -m <name>` serves, `… migrate` makes its schema."""
+    """One of the services: `python -m <name>` serves it.
+
+    `… migrate` makes its schema, `… openapi` writes down what its API is.
+    """
 
     name: str
     settings: type[S]
@@ -103,13 +107,26 @@ class Service(Generic[S]):
                 settings = self._set_up()
                 migrations.upgrade(self.name, settings.database_url.get_secret_value())
                 log.info("Schema is up to date", revision=migrations.newest(self.name))
+            case ["openapi"]:
+                print(json.dumps(self.unserved().openapi(), indent=2))  # noqa: T201
             case _:
-                sys.exit(f"usage: python -m {self.name} [migrate]")
+                sys.exit(f"usage: python -m {self.name} [migrate|openapi]")
 
     def _set_up(self) -> S:
         settings = self.settings()
         telemetry.setup(self.name, settings)
         return settings
+
+    def unserved(self) -> FastAPI:
+        """The app with nothing behind it: to be looked at."""
+        nowhere = "postgresql://nobody@localhost/nothing"
+        settings = self.settings(database_url=SecretStr(nowhere))
+        runtime = Runtime(
+            settings=settings,
+            database=_database(self, settings, settings.database_url),
+            aws=Aws(None, None, region="nowhere", account_id=settings.aws_account_id),
+        )
+        return self.assemble(runtime).app
 
     def assemble(self, runtime: Runtime[S]) -> Parts:
         """The parts, with what every app of ours finds in its state."""

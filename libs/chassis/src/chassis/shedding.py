@@ -3,7 +3,8 @@
 Placing orders has a waiting line of its own; lists and reports have only this.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from fastapi import Depends
@@ -22,6 +23,11 @@ class AtMost:
         self._inside = 0
 
     async def __call__(self) -> AsyncIterator[None]:
+        with self.entered():
+            yield
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
         if self._inside >= self._most:
             metrics.SHED.add(1)
             raise TooManyWaiting("Too many requests of this kind. Try again shortly.")

@@ -6,7 +6,7 @@ from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
@@ -24,6 +24,7 @@ from chassis.errors import Refused
 from chassis.idempotency import KEY_PARAMETER, required_key
 from chassis.ndjson import NdjsonRows
 from chassis.pages import Page, Window
+from chassis.parameters import only_known
 
 T = TypeVar("T")
 V = TypeVar("V", bound=BaseModel)
@@ -82,7 +83,7 @@ def create_app(
         redirect_slashes=False,
     )
     for router in routers:
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(only_known)])
     errors.render_problems(app)
     app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _not_allowed)
     if cors_origins:

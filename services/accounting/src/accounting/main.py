@@ -9,7 +9,7 @@ from accounting.commands import gaps
 from accounting.commands.documents import AT_ONCE, number_documents
 from accounting.commands.gaps import Patience
 from accounting.handlers import orders, stock
-from accounting.settings import Settings
+from accounting.settings import Seller, Settings
 from accounting.store.digest import DIGEST
 from accounting.store.documents import count_unnumbered
 from accounting.store.parking import count_waiting
@@ -64,7 +64,7 @@ def build(runtime: Runtime[Settings]) -> Parts:
     database, aws = runtime.database, runtime.aws
     queue = topology.ACCOUNTING_FROM_ORDERS
     timers = (
-        numberer(database),
+        numberer(database, settings.seller),
         watch(database, patience),
         asker(database, aws, queue, patience),
         clerk(database, aws, queue),
@@ -72,11 +72,11 @@ def build(runtime: Runtime[Settings]) -> Parts:
     return Parts(app=app, timers=timers, digest=DIGEST)
 
 
-def numberer(database: Database) -> Timer:
+def numberer(database: Database, seller: Seller) -> Timer:
     """Numbers documents as soon as they are committed, and what a crash left."""
 
     async def work() -> bool:
-        while await database.transact(number_documents) == AT_ONCE:
+        while await database.transact(number_documents, seller) == AT_ONCE:
             pass
         return False
 

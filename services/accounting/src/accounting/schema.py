@@ -7,6 +7,8 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    ForeignKey,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -19,6 +21,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = MetaData()
 
@@ -154,6 +157,14 @@ postings = Table(
     ),
 )
 
+# Whose documents these are, as it was when they got their numbers.
+sellers = Table(
+    "sellers",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("details", JSONB, nullable=False),
+)
+
 documents = Table(
     "documents",
     metadata,
@@ -174,6 +185,8 @@ documents = Table(
     Column("paid", BigInteger, nullable=False),
     # Of an invoice: by credit notes. Of a credit note: on invoices of its order.
     Column("credited", BigInteger, nullable=False, server_default="0"),
+    # Those numbered before sellers were kept have none.
+    Column("seller_id", BigInteger, ForeignKey("sellers.id", name="documents_seller")),
     UniqueConstraint("number", name="documents_number"),
     CheckConstraint("net + tax = total", name="documents_add_up"),
     CheckConstraint(

@@ -14,8 +14,7 @@ from sqlalchemy import RowMapping
 from accounting.api.callers import BOOKKEEPERS
 from accounting.api.fields import example
 from accounting.api.formats import CSV, JSON, accepted, as_well
-from accounting.api.shedding import REPORT
-from accounting.api.sheets import as_csv, header, respond_sheet
+from accounting.api.sheets import REPORT, as_csv, header, respond_sheet
 from accounting.domain.ledger import Account
 from accounting.store import journal
 from accounting.store.journal import Balance, Extract, Posted, Sought

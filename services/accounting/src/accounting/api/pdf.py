@@ -9,12 +9,12 @@ from typing import Any
 
 import structlog
 
-from accounting.api.shedding import Gate
 from accounting.domain.currencies import as_written
 from accounting.domain.documents import Document, DocumentLine, Series
 from accounting.settings import Seller
 from accounting.store.documents import Printable
 from chassis.errors import Unavailable
+from chassis.shedding import AtMost
 
 log = structlog.get_logger(__name__)
 
@@ -32,16 +32,21 @@ class NotPrinted(Unavailable):
 
 
 class Printer:
-    """Has documents printed: a few at once, and not many waiting."""
+    """Has documents printed: a few at once, and not many waiting.
+
+    `seller` is on those that were issued when it was not kept with them yet.
+    """
 
     def __init__(self, seller: Seller) -> None:
         self._seller = seller
         self._presses = asyncio.Semaphore(AT_ONCE)
-        self._gate = Gate(WAITING)
+        self._gate = AtMost(WAITING)
 
     def content(self, document: Printable) -> bytes:
         """What will be on it: the same content makes the same PDF."""
-        return json.dumps(_content(document, self._seller)).encode()
+        kept = document.seller
+        seller = self._seller if kept is None else Seller.model_validate(kept)
+        return json.dumps(_content(document, seller)).encode()
 
     async def print(self, content: bytes) -> bytes:
         with self._gate.entered():

@@ -11,8 +11,7 @@ from pydantic import BaseModel
 from accounting.api.callers import BOOKKEEPERS
 from accounting.api.fields import example
 from accounting.api.formats import CSV, JSON, accepted, as_well
-from accounting.api.shedding import REPORT
-from accounting.api.sheets import respond_sheet
+from accounting.api.sheets import REPORT, respond_sheet
 from accounting.domain.periods import Month
 from accounting.store import reports
 from accounting.store.reports import By, Earned, Owed, Taxed

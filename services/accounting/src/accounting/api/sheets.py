@@ -10,8 +10,12 @@ from pydantic import BaseModel
 from sqlalchemy import RowMapping
 
 from accounting.api.formats import CSV, VARIES
+from chassis.shedding import at_most
 from chassis.web import etag, is_known, respond
 
+REPORTS_AT_ONCE = 3
+# One bound for all reports: the connections are bookkeeping's first.
+REPORT = at_most(REPORTS_AT_ONCE)
 # A spreadsheet calculates what starts like this, whoever wrote it.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 

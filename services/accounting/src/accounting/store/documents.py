@@ -32,7 +32,7 @@ from accounting.domain.documents import (
     corrected,
 )
 from accounting.domain.positions import Position
-from accounting.schema import documents, orders
+from accounting.schema import documents, orders, sellers
 from accounting.store.orders import position
 from accounting.store.periods import in_open_period, open_period
 from chassis.database import Tx, columns_of, rows_from_arrays
@@ -69,6 +69,12 @@ _ADD = insert(documents).from_select(
     ).select_from(_new.join(open_period, true())),
 )
 _ISSUED = select(documents).where(documents.c.number.is_not(None))
+_PRINTABLE = (
+    select(orders.c.number, orders.c.placed_on, orders.c.ship_to, sellers.c.details)
+    .select_from(documents)
+    .join(orders, orders.c.id == documents.c.order_id)
+    .join(sellers, sellers.c.id == documents.c.seller_id, isouter=True)
+)
 _OF_ORDERS = _ISSUED.where(
     documents.c.order_id == any_(bindparam("ids", type_=ARRAY(Uuid)))
 ).order_by(documents.c.id)
@@ -76,7 +82,16 @@ _OF_ORDERS = _ISSUED.where(
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('document numbers'))")
 _NUMBER = text(
     """
-    WITH unnumbered AS (
+    WITH known_seller AS (
+        SELECT id FROM sellers WHERE details = CAST(:seller AS jsonb) LIMIT 1
+    ), new_seller AS (
+        INSERT INTO sellers (details) SELECT CAST(:seller AS jsonb)
+        WHERE NOT EXISTS (SELECT FROM known_seller)
+            AND EXISTS (SELECT FROM documents WHERE number IS NULL)
+        RETURNING id
+    ), seller AS (
+        SELECT id FROM known_seller UNION ALL SELECT id FROM new_seller
+    ), unnumbered AS (
         SELECT id, series, extract(year FROM issued_on)::smallint AS year
         FROM documents WHERE number IS NULL ORDER BY id LIMIT :most
     ), queued AS (
@@ -93,8 +108,8 @@ _NUMBER = text(
         FROM queued JOIN reached USING (series, year)
     )
     UPDATE documents SET number = given.series || '-' || given.year || '-'
-        || lpad(serial, greatest(6, length(serial)), '0')
-    FROM given, orders
+        || lpad(serial, greatest(6, length(serial)), '0'), seller_id = seller.id
+    FROM given, orders, seller
     WHERE documents.id = given.id AND orders.id = documents.order_id
     RETURNING documents.series, documents.number, documents.order_id,
         documents.customer_id, documents.currency, documents.total,
@@ -144,6 +159,7 @@ class Printable:
     order_number: str
     placed_on: date
     ship_to: Mapping[str, Any]
+    seller: Mapping[str, Any] | None
 
 
 async def add(tx: Tx, batch: Sequence[Document]) -> None:
@@ -161,14 +177,14 @@ async def add(tx: Tx, batch: Sequence[Document]) -> None:
         await tx.execute(_ADD, columns_of(rows, _DOCUMENT))
 
 
-async def number(tx: Tx, most: int) -> list[Numbered]:
+async def number(tx: Tx, most: int, seller: str) -> list[Numbered]:
     """Number the documents that have waited longest, in the order they were stored.
 
     One process at a time, until its commit: the next one starts from what it sees
     then, so that no number is given twice and none is left out.
     """
     await tx.execute(_ONE_AT_A_TIME)
-    rows = (await tx.execute(_NUMBER, {"most": most})).mappings()
+    rows = (await tx.execute(_NUMBER, {"most": most, "seller": seller})).mappings()
     return sorted((_numbered(row) for row in rows), key=lambda given: given.number)
 
 
@@ -247,18 +263,13 @@ def _corrects(note: Issued, of_order: Sequence[Issued]) -> tuple[str, ...]:
 
 
 async def get_printable(tx: Tx, issued: Issued) -> Printable:
-    order = (
-        await tx.execute(
-            select(orders.c.number, orders.c.placed_on, orders.c.ship_to).where(
-                orders.c.id == issued.document.order_id
-            )
-        )
-    ).one()
+    row = (await tx.execute(_PRINTABLE.where(documents.c.id == issued.id))).one()
     return Printable(
         issued=issued,
-        order_number=order.number,
-        placed_on=order.placed_on,
-        ship_to=order.ship_to,
+        order_number=row.number,
+        placed_on=row.placed_on,
+        ship_to=row.ship_to,
+        seller=row.details,
     )
 
 

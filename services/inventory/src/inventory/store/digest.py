@@ -1,9 +1,8 @@
 """What Inventory says of itself for the audit."""
 
-from sqlalchemy import BigInteger, Select, case, cast, func, literal, select, union_all
+from sqlalchemy import BigInteger, Select, cast, func, literal, select, union_all
 
 from chassis.digest import Check, Digest, Part
-from inventory.domain.reservations import State
 from inventory.schema import (
     allocations,
     hold_allocations,
@@ -16,11 +15,7 @@ from inventory.schema import (
 _line = reservation_lines.c
 _kept = _line.reserved + _line.backordered + _line.shipped
 _released = _line.voided + _line.released
-# What a cancellation left before its order came is not short: nobody has decided yet.
-_short = case(
-    (reservations.c.state == State.AWAITED.value, 0),
-    else_=_line.requested - _kept - _released,
-)
+_short = _line.requested - _kept - _released
 
 _moved = (
     select(
@@ -138,7 +133,6 @@ DIGEST = Digest(
                 # As Orders counts: whatever will not be delivered.
                 "cancelled": _short + _released,
             },
-            where=(reservations.c.order_id == _line.order_id,),
         ),
     ),
     checks=(

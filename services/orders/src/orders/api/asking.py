@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from chassis.auth import Caller
 from chassis.idempotency import fingerprint
-from orders.api.bodies import OrderBody
+from contracts.orders import PaymentMethod
+from orders.api.bodies import OrderBody, PrepaidBody, TermsBody
 from orders.api.callers import check_may_place
 from orders.domain import orders as domain
 from orders.domain.lines import Line
@@ -34,13 +35,19 @@ def _order(body: OrderBody, client: str, key: str) -> Order:
         ),
         shipping=domain.Shipping(**vars(body.shipping)),
         ship_to=domain.Address(**vars(body.ship_to)),
-        payment=domain.Payment(
-            status=domain.INITIAL_PAYMENT_STATUS[body.payment.method],
-            **vars(body.payment),
-        ),
+        payment=_payment(body.payment),
         hold_id=body.hold_id,
         parent_id=body.parent_id,
         total=body.total,
         placed_at=now,
         updated_at=now,
+    )
+
+
+def _payment(body: PrepaidBody | TermsBody) -> domain.Payment:
+    method = PaymentMethod(body.method)
+    return domain.Payment(
+        **body.model_dump(exclude={"method"}),
+        method=method,
+        status=domain.INITIAL_PAYMENT_STATUS[method],
     )

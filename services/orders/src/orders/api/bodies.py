@@ -8,7 +8,7 @@ from pydantic.config import JsonDict
 
 from chassis.bodies import RequestBody, text
 from contracts.inventory import Sku
-from contracts.orders import Channel, PaymentMethod, Policy
+from contracts.orders import Channel, Policy
 from orders.domain.orders import MAX_AMOUNT
 
 # The order that documents, tests and `orderly up` show.
@@ -77,14 +77,14 @@ class AddressBody(RequestBody):
 
 
 class PrepaidBody(RequestBody):
-    method: Literal[PaymentMethod.PREPAID]
+    method: Literal["prepaid"]
     provider: Annotated[str, text(64)]
     reference: Annotated[str, text(255)]
     captured: Amount
 
 
 class TermsBody(RequestBody):
-    method: Literal[PaymentMethod.TERMS]
+    method: Literal["terms"]
     net_days: Annotated[int, Field(ge=0, le=365)]
 
 

@@ -26,8 +26,6 @@ router = APIRouter(prefix="/v1/orders/stream", tags=["orders"])
 
 HEARTBEAT_S = 15.0
 TAKEN_WITHIN_S = 20.0  # by a listener, or it is cut off
-_HEARTBEAT = b": still here\n\n"
-
 
 _EXAMPLE = """id: 4711
 event: orders.order_rejected.v1
@@ -104,7 +102,7 @@ async def _events(
     feed: Feed[Fact], caller: Caller, after: int | None
 ) -> AsyncIterator[bytes]:
     async with feed.listen(after) as following:
-        yield _HEARTBEAT  # so that the answer begins at once
+        yield _heartbeat(after)  # so that the answer begins at once
         heard = time.monotonic()
         # Who comes again says where it was: that is no failure of ours.
         with suppress(TooSlow, Unavailable):
@@ -115,9 +113,11 @@ async def _events(
                 )
                 if facts is None:
                     return
+                after = facts[-1].position if facts else after
                 seen = [f for f in facts if may_see(caller, f.customer_id)]
                 if seen or time.monotonic() - heard >= HEARTBEAT_S:
-                    yield b"".join(_encoded(f, caller) for f in seen) or _HEARTBEAT
+                    told = b"".join(_encoded(f, caller) for f in seen)
+                    yield told or _heartbeat(after)
                     heard = time.monotonic()
 
 
@@ -125,6 +125,12 @@ async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
     yield first
     async for event in rest:
         yield event
+
+
+def _heartbeat(place: int | None) -> bytes:
+    """Tells nothing but the place: who comes again need not hear what was others'."""
+    at = f"id: {place}\n" if place is not None else ""
+    return f": still here\n{at}\n".encode()
 
 
 def _encoded(fact: Fact, caller: Caller) -> bytes:
