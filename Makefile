@@ -4,11 +4,11 @@
 BIN := .venv/bin
 SET_UP := .venv/.set-up
 SERVICES := orders inventory accounting
-SOURCES := libs/*/src services/*/src tests
+SOURCES := libs/*/src services/*/src tests terraform/costs.py
 
 .PHONY: help
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(SET_UP) ## Install what is needed into .venv (PYTHON=… chooses the interpreter)
@@ -40,17 +40,27 @@ check: setup ## Check format, lint, types and generated files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy $(SOURCES)
-	@$(BIN)/python -m contracts --check docs/events
+	@$(BIN)/python -m contracts --check docs/events terraform/contracts
+	@$(BIN)/python terraform/costs.py --check docs/deploy.md
 	@for service in $(SERVICES); do \
 		$(BIN)/python -m $$service openapi | cmp --silent - docs/api/$$service.json \
 		|| { echo "docs/api/$$service.json is stale: run make fmt" >&2; exit 1; }; \
 	done
 
+.PHONY: terraform-check
+terraform-check: setup ## Check, test and plan what is deployed to AWS
+	@terraform/check
+
+.PHONY: audit
+audit: setup ## Look for known vulnerabilities in what we depend on (asks osv.dev)
+	@$(BIN)/uv audit --locked --preview-features audit-command
+
 .PHONY: fmt
 fmt: setup ## Format, mend what can be mended, write generated files anew
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
-	@$(BIN)/python -m contracts docs/events
+	@$(BIN)/python -m contracts docs/events terraform/contracts
+	@$(BIN)/python terraform/costs.py docs/deploy.md
 	@for service in $(SERVICES); do \
 		$(BIN)/python -m $$service openapi > docs/api/$$service.json; \
 	done

@@ -110,6 +110,62 @@ async def test_a_client_must_be_known_where_clients_are_listed(own_issuer):
         await authenticator.caller(own_issuer.token(client_id="other"))
 
 
+@pytest.fixture
+def pool(own_issuer: TokenIssuer) -> Authenticator:
+    """A Cognito user pool: its access tokens carry no audience."""
+    trusted = own_issuer.trusted.model_dump() | {
+        "audience": None,
+        "client_ids": ("2n4storefront", "7q9staff"),
+    }
+    return Authenticator([Issuer(**trusted)])
+
+
+async def test_a_storefront_of_a_user_pool_has_its_scopes_without_their_prefix(
+    own_issuer, pool
+):
+    """As Cognito issues them for client credentials."""
+    token = own_issuer.token(
+        "orderly/orders.write orderly/channel.web",
+        sub="2n4storefront",
+        client_id="2n4storefront",
+        token_use="access",  # noqa: S106
+        version=2,
+        aud=None,
+    )
+
+    caller = await pool.caller(token)
+
+    assert caller.client == "2n4storefront"
+    assert caller.scopes == {"orders.write", "channel.web"}
+
+
+async def test_staff_of_a_user_pool_come_by_their_client(own_issuer, pool):
+    """As Cognito issues them for a code."""
+    token = own_issuer.token(
+        "openid orderly/ops",
+        sub="0b4c2d5e",
+        client_id="7q9staff",
+        username="0b4c2d5e",
+        token_use="access",  # noqa: S106
+        aud=None,
+    )
+
+    assert "ops" in (await pool.caller(token)).scopes
+
+
+async def test_a_user_pools_id_token_opens_nothing(own_issuer, pool):
+    token = own_issuer.token(
+        "orderly/ops",
+        sub="0b4c2d5e",
+        aud="7q9staff",
+        client_id=None,
+        token_use="id",  # noqa: S106
+    )
+
+    with pytest.raises(InvalidToken):
+        await pool.caller(token)
+
+
 def signed(issuer: TokenIssuer, key: Any, algorithm: str, **header: Any) -> str:
     claims = json.loads(base64.urlsafe_b64decode(issuer.token().split(".")[1] + "=="))
     return jwt.encode(

@@ -3,6 +3,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from chassis.logins import Login
 from sample.main import Settings
 
 URL = "postgresql://sample:secret@localhost/sample"
@@ -79,3 +80,25 @@ def test_a_missing_setting_shows_none_of_the_others(monkeypatch):
 def test_every_setting_is_described():
     for name, field in Settings.model_fields.items():
         assert field.description, name
+
+
+def test_a_login_by_iam_is_for_the_region_and_checks_who_answers(monkeypatch, tmp_path):
+    ca = tmp_path / "ca.pem"
+    ca.touch()
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    monkeypatch.setenv("ORDERLY_DATABASE_LOGIN", "iam")
+    monkeypatch.setenv("ORDERLY_DATABASE_CA", str(ca))
+
+    assert Settings().login == Login(by_iam=True, ca=ca, region="eu-central-1")
+
+
+def test_an_administrator_is_what_rds_writes_into_its_secret(monkeypatch):
+    monkeypatch.setenv(
+        "SAMPLE_DATABASE_ADMIN", '{"username": "postgres", "password": "it is secret"}'
+    )
+
+    settings = Settings()
+
+    assert settings.database_admin
+    assert settings.database_admin.password.get_secret_value() == "it is secret"
+    assert "it is secret" not in repr(settings)

@@ -1,14 +1,19 @@
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chassis.topology import Queue
 from contracts import EVENTS
+from contracts import __main__ as contracts_main
 from contracts.__main__ import documents, main
+from contracts.topology import TOPOLOGY
 
-DOCS = Path(__file__).parents[2] / "docs" / "events"
+CLONE = Path(__file__).parents[2]
+WRITTEN = (str(CLONE / "docs" / "events"), str(CLONE / "terraform" / "contracts"))
 
 
 def run(monkeypatch, *arguments: str) -> None:
@@ -17,21 +22,33 @@ def run(monkeypatch, *arguments: str) -> None:
 
 
 def test_what_is_written_down_is_what_is_announced(monkeypatch):
-    run(monkeypatch, "--check", str(DOCS))
+    run(monkeypatch, "--check", *WRITTEN)
 
 
 def test_stale_files_are_noticed_and_written_anew(monkeypatch, tmp_path):
-    folder = tmp_path / "events"
-    run(monkeypatch, str(folder))
-    run(monkeypatch, "--check", str(folder))
-    (folder / "asyncapi.json").write_text("{}")
-    (folder / "orders.nothing_happened.v1.json").write_text("{}")
+    events, topology = tmp_path / "events", tmp_path / "topology"
+    folders = str(events), str(topology)
+    run(monkeypatch, *folders)
+    run(monkeypatch, "--check", *folders)
+    (events / "asyncapi.json").write_text("{}")
+    (events / "orders.nothing_happened.v1.json").write_text("{}")
 
     with pytest.raises(SystemExit, match=r"asyncapi\.json, orders\.nothing_happened"):
-        run(monkeypatch, "--check", str(folder))
+        run(monkeypatch, "--check", *folders)
 
-    run(monkeypatch, str(folder))
-    run(monkeypatch, "--check", str(folder))
+    run(monkeypatch, *folders)
+    run(monkeypatch, "--check", *folders)
+
+
+def test_a_queue_that_terraform_does_not_know_is_noticed(monkeypatch, tmp_path):
+    folders = str(tmp_path / "events"), str(tmp_path / "topology")
+    run(monkeypatch, *folders)
+    new = Queue(name="orderly-orders-from-nowhere", owner="orders", hears=None)
+    more = replace(TOPOLOGY, queues=(*TOPOLOGY.queues, new))
+    monkeypatch.setattr(contracts_main, "TOPOLOGY", more)
+
+    with pytest.raises(SystemExit, match=r"topology\.json"):
+        run(monkeypatch, "--check", *folders)
 
 
 def test_usage_is_told(monkeypatch):

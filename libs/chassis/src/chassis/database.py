@@ -34,6 +34,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.types import TypeEngine
 
 from chassis.errors import Unavailable
+from chassis.logins import Login
 
 log = structlog.get_logger(__name__)
 
@@ -78,17 +79,20 @@ class Database:
         url: str,
         *,
         application_name: str,
+        login: Login | None = None,
         pool_size: int = 8,
         connect_timeout_s: float = 45,
     ) -> None:
+        where = make_url(url).set(drivername="postgresql+asyncpg")
         self._engine = create_async_engine(
-            make_url(url).set(drivername="postgresql+asyncpg"),
+            where,
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=connect_timeout_s,
             pool_use_lifo=True,  # what is not needed is left to go idle
             hide_parameters=True,  # errors are logged; customers' data is not
             connect_args={
+                **(login or Login()).arguments(where),
                 "timeout": connect_timeout_s,
                 "command_timeout": 60,
                 "server_settings": {

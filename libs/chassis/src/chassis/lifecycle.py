@@ -105,7 +105,12 @@ class Service(Generic[S]):
                     uvloop.run(_serve(self, settings))
             case ["migrate"]:
                 settings = self._set_up()
-                migrations.upgrade(self.name, settings.database_url.get_secret_value())
+                migrations.upgrade(
+                    self.name,
+                    settings.database_url.get_secret_value(),
+                    login=settings.login,
+                    admin=settings.database_admin,
+                )
                 log.info("Schema is up to date", revision=migrations.newest(self.name))
             case ["openapi"]:
                 print(json.dumps(self.unserved().openapi(), indent=2))  # noqa: T201
@@ -181,6 +186,7 @@ def _database(service: Service[S], settings: S, url: SecretStr) -> Database:
     return Database(
         url.get_secret_value(),
         application_name=service.name,
+        login=settings.login,
         pool_size=settings.database_pool_size,
         connect_timeout_s=settings.database_connect_timeout_s,
     )

@@ -8,19 +8,22 @@ what a service imports, waits for who needs it: a service that starts does not.
 
 import asyncio
 import importlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import asyncpg
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from chassis import idempotency, inbox, outbox, partitions, replays
 from chassis.backoff import Backoff
-from chassis.database import Database, Tx, is_away
+from chassis.database import Database, Tx, is_away, sqlstate
+from chassis.logins import Login
+from chassis.ownership import Administrator, give_database
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -28,10 +31,14 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 _OUR_TURN = "SELECT pg_try_advisory_lock(hashtext('orderly migrations'))"
 LOOK_AGAIN_S = 0.2
 PARTITIONED = (outbox.PARTITIONS, inbox.PARTITIONS)
 PATIENCE_S = 90  # a paused database takes up to a minute to wake
+# 28: the server does not know us, or not like this; 3D: there is no such database.
+_NOT_LET_IN = ("28", "3D")
 
 
 def folder(service: str) -> Path:
@@ -41,20 +48,63 @@ def folder(service: str) -> Path:
     return installed if installed.is_dir() else package.parents[1] / "migrations"
 
 
-def _config(service: str, url: str = "") -> "Config":
+def _config(service: str, url: str = "", login: Login | None = None) -> "Config":
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(folder(service)).replace("%", "%%"))
-    config.attributes["url"] = url
+    config.attributes["url"] = make_url(url) if url else None
+    config.attributes["login"] = login or Login()
     return config
 
 
-def upgrade(service: str, url: str) -> None:
-    """Bring the schema to the newest revision; waits for the database to answer."""
+def upgrade(
+    service: str,
+    url: str,
+    *,
+    login: Login | None = None,
+    admin: Administrator | None = None,
+) -> None:
+    """Bring the schema to the newest revision; waits for the database to answer.
+
+    With an administrator, role and database are made first, if they are missing.
+    """
     from alembic import command
 
-    command.upgrade(_config(service, url), "head")
+    config = _config(service, url, login)
+    if admin:
+        asyncio.run(_see_to_database(config, admin))
+    command.upgrade(config, "head")
+
+
+async def _see_to_database(config: "Config", admin: Administrator) -> None:
+    """Ask the administrator only if need be: that password changes every week."""
+    url, login = config.attributes["url"], config.attributes["login"]
+    try:
+        connection = await _open(url, login)
+    except asyncpg.PostgresError as error:
+        if not sqlstate(error).startswith(_NOT_LET_IN):
+            raise
+    else:
+        await connection.close()
+        return
+    connection = await _open(admin.url(url), login.with_password())
+    try:
+        await give_database(
+            connection,
+            url.database,
+            owner=url.username,
+            password=url.password,
+            by_iam=login.by_iam,
+        )
+    finally:
+        await connection.close()
+    log.info("Role and database are there", database=url.database)
+
+
+async def _open(url: URL, login: Login) -> "asyncpg.Connection[asyncpg.Record]":
+    dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return await _patiently(lambda: asyncpg.connect(dsn, **login.arguments(url)))
 
 
 def newest(service: str) -> str | None:
@@ -90,14 +140,17 @@ def run(metadata: sa.MetaData) -> None:
     """What each service's `migrations/env.py` calls."""
     from alembic import context
 
-    asyncio.run(_run(context.config.attributes["url"], metadata))
+    at = context.config.attributes
+    asyncio.run(_run(at["url"], at["login"], metadata))
 
 
-async def _run(url: str, metadata: sa.MetaData) -> None:
+async def _run(url: URL, login: Login, metadata: sa.MetaData) -> None:
     engine = create_async_engine(
-        make_url(url).set(drivername="postgresql+asyncpg"), poolclass=NullPool
+        url.set(drivername="postgresql+asyncpg"),
+        poolclass=NullPool,
+        connect_args=login.arguments(url),
     )
-    connection = await _connected(engine.connect)
+    connection = await _patiently(engine.connect)
     try:
         await _wait_for_our_turn(connection)
         await connection.execute(sa.text("SET lock_timeout = '5s'"))
@@ -110,7 +163,7 @@ async def _run(url: str, metadata: sa.MetaData) -> None:
         await engine.dispose()
 
 
-async def _connected(connect: Callable[[], AsyncConnection]) -> AsyncConnection:
+async def _patiently(connect: Callable[[], Awaitable[T]]) -> T:
     backoff = Backoff(first_s=0.2, most_s=3)
     async with asyncio.timeout(PATIENCE_S):
         while True:

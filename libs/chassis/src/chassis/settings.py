@@ -5,6 +5,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import (
     BaseModel,
     Field,
+    FilePath,
     PositiveFloat,
     PositiveInt,
     SecretStr,
@@ -17,6 +18,9 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 from typing_extensions import override
+
+from chassis.logins import Login
+from chassis.ownership import Administrator
 
 
 class Issuer(BaseModel, frozen=True, extra="forbid"):
@@ -58,6 +62,20 @@ class ServiceSettings(BaseSettings):
     database_reader_url: SecretStr | None = Field(
         default=None,
         description="where lists may be read, a little late; as database_url",
+    )
+    database_login: Literal["password", "iam"] = Field(
+        default="password",
+        description="the URL's password, or an IAM token made for each connection",
+    )
+    database_ca: FilePath | None = Field(
+        default=None,
+        description="PEM file of who may vouch for the database; with `iam` the"
+        " certificates of RDS are known, and TLS is always verified",
+    )
+    database_admin: Administrator | None = Field(
+        default=None,
+        description="JSON of {username, password}: `migrate` makes role and database"
+        " with it where the service cannot get in yet",
     )
     database_pool_size: PositiveInt = Field(
         default=8, description="connections at most, opened when needed"
@@ -101,6 +119,14 @@ class ServiceSettings(BaseSettings):
         description="after SIGTERM, when to leave undone what is not finished; closing"
         " takes 2 s more, and then whoever runs us kills",
     )
+
+    @property
+    def login(self) -> Login:
+        return Login(
+            by_iam=self.database_login == "iam",
+            ca=self.database_ca,
+            region=self.aws_region,
+        )
 
     @override
     @classmethod

@@ -1,11 +1,13 @@
-"""Writes the contracts down for other teams: AsyncAPI, and a JSON Schema per event.
+"""Writes the contracts down: events for other teams, the topology for Terraform.
 
-`python -m contracts docs/events` writes; with `--check` it complains of stale files.
+`python -m contracts docs/events terraform/contracts` writes; with `--check` it
+complains of stale files.
 """
 
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +48,31 @@ CLOUD_EVENT: Mapping[str, Any] = {
 
 
 def documents() -> dict[str, str]:
-    """The name and text of every file."""
+    """The name and text of every file about the events."""
     written = {"asyncapi.json": asyncapi()}
     for event in _events():
         written[f"{event.type}.json"] = schema(event)
+    return _as_text(written)
+
+
+def topology() -> dict[str, str]:
+    """What Terraform makes topics, queues and subscriptions from."""
+    queues = [
+        {
+            **asdict(queue),
+            "hears": queue.hears and queue.hears.name,
+            "dead_letters": queue.dead_letters,
+        }
+        for queue in TOPOLOGY.queues
+    ]
+    topics = [topic.name for topic in TOPOLOGY.topics]
+    return _as_text({"topology.json": {"topics": topics, "queues": queues}})
+
+
+def _as_text(documents: Mapping[str, Any]) -> dict[str, str]:
     return {
         name: json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-        for name, document in written.items()
+        for name, document in documents.items()
     }
 
 
@@ -137,22 +157,23 @@ def _stale(folder: Path, wanted: Mapping[str, str]) -> list[str]:
 
 def main() -> None:
     match sys.argv[1:]:
-        case ["--check", path]:
-            stale = _stale(Path(path), documents())
-            if stale:
-                sys.exit(
-                    f"Stale in {path}: {', '.join(stale)}."
-                    f" Write anew: python -m contracts {path}"
-                )
-        case [path]:
-            write(Path(path))
+        case ["--check", events, topology_folder]:
+            _check(Path(events), documents())
+            _check(Path(topology_folder), topology())
+        case [events, topology_folder] if events != "--check":
+            write(Path(events), documents())
+            write(Path(topology_folder), topology())
         case _:
-            sys.exit("usage: python -m contracts [--check] FOLDER")
+            sys.exit("usage: python -m contracts [--check] EVENTS TOPOLOGY (folders)")
 
 
-def write(folder: Path) -> None:
+def _check(folder: Path, wanted: Mapping[str, str]) -> None:
+    if stale := _stale(folder, wanted):
+        sys.exit(f"Stale in {folder}: {', '.join(stale)}. Write anew: make fmt")
+
+
+def write(folder: Path, wanted: Mapping[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = documents()
     for name in _stale(folder, wanted):
         if name in wanted:
             (folder / name).write_text(wanted[name])

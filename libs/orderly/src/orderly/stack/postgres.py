@@ -23,6 +23,7 @@ from typing import Self
 import asyncpg
 from typing_extensions import override
 
+from chassis.ownership import give_database
 from orderly.errors import StackError
 from orderly.stack.ports import free_port
 from orderly.stack.processes import Account, Part, Process
@@ -125,16 +126,7 @@ class Postgres(Part):
         password = self._password_for(name)
         connection = await asyncpg.connect(self.url())
         try:
-            if not await connection.fetchval(
-                "SELECT true FROM pg_roles WHERE rolname = $1", name
-            ):
-                await connection.execute(f'CREATE ROLE "{name}" LOGIN')
-            await connection.execute(f"ALTER ROLE \"{name}\" PASSWORD '{password}'")
-            if not await connection.fetchval(
-                "SELECT true FROM pg_database WHERE datname = $1", name
-            ):
-                await connection.execute(f'CREATE DATABASE "{name}" OWNER "{name}"')
-            await connection.execute(f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC')
+            await give_database(connection, name, owner=name, password=password)
         finally:
             await connection.close()
         return self.url(name, name)

@@ -1,0 +1,126 @@
+# The services' images. What is deployed is a digest; a tag only finds it, and never
+# moves.
+
+locals {
+  # What an image is made of: it is built again when, and only when, one of these changes.
+  sources = {
+    for service in local.services : service => flatten([
+      for pattern in [
+        "pyproject.toml",
+        "uv.lock",
+        "libs/chassis/**",
+        "libs/contracts/**",
+        "services/Dockerfile",
+        "services/${service}/**",
+        ] : [
+        for file in fileset("${path.module}/..", pattern) : file
+        if !strcontains(file, "__pycache__") && !strcontains(file, ".egg-info")
+      ]
+    ])
+  }
+
+  image_tags = {
+    for service in local.services : service => (
+      var.build_images
+      ? substr(sha256(join("\n", concat(
+        [var.cpu_architecture],
+        [for file in local.sources[service] : "${file} ${filesha256("${path.module}/../${file}")}"],
+      ))), 0, 16)
+      : var.image_tag
+    )
+  }
+
+  images = {
+    for service, repository in aws_ecr_repository.service : service => {
+      uri            = "${repository.repository_url}@${data.aws_ecr_image.service[service].image_digest}"
+      repository_arn = repository.arn
+    }
+  }
+}
+
+resource "aws_ecr_repository" "service" {
+  for_each = local.services
+
+  name                 = "${local.name}/${each.key}"
+  image_tag_mutability = "IMMUTABLE"
+  force_delete         = !var.protect
+
+  image_scanning_configuration {
+    scan_on_push = true
+  }
+
+  encryption_configuration {
+    encryption_type = "AES256"
+  }
+}
+
+resource "aws_ecr_lifecycle_policy" "service" {
+  for_each = aws_ecr_repository.service
+
+  repository = each.value.name
+  policy = jsonencode({
+    rules = [
+      {
+        rulePriority = 1
+        description  = "What a push without a tag leaves"
+        selection = {
+          tagStatus   = "untagged"
+          countType   = "sinceImagePushed"
+          countUnit   = "days"
+          countNumber = 7
+        }
+        action = { type = "expire" }
+      },
+      {
+        rulePriority = 2
+        description  = "The last fifty stay, to go back to"
+        selection = {
+          tagStatus   = "any"
+          countType   = "imageCountMoreThan"
+          countNumber = 50
+        }
+        action = { type = "expire" }
+      },
+    ]
+  })
+}
+
+# Before the first deployment there is no image to run, and services that cannot start
+# would not be ready to wait for one: so the first apply makes them.
+resource "terraform_data" "image" {
+  for_each = var.build_images ? local.services : []
+
+  triggers_replace = local.image_tags[each.key]
+
+  provisioner "local-exec" {
+    working_dir = "${path.module}/.."
+    interpreter = ["/bin/sh", "-euc"]
+    command     = <<-EOT
+      if aws ecr describe-images --region "$REGION" --repository-name "$REPOSITORY" --image-ids imageTag="$TAG" >/dev/null 2>&1; then
+        exit 0 # An earlier apply pushed it, and tags do not move.
+      fi
+      command -v docker >/dev/null || { echo "Docker is needed to build images: install it, or set build_images = false and image_tag." >&2; exit 1; }
+      aws ecr get-login-password --region "$REGION" | docker login --username AWS --password-stdin "$${URL%%/*}"
+      docker buildx build --platform "$PLATFORM" --build-arg SERVICE="$SERVICE" --file services/Dockerfile --provenance=false --tag "$URL:$TAG" --push .
+    EOT
+
+    environment = {
+      SERVICE    = each.key
+      REGION     = var.region
+      REPOSITORY = aws_ecr_repository.service[each.key].name
+      URL        = aws_ecr_repository.service[each.key].repository_url
+      TAG        = local.image_tags[each.key]
+      PLATFORM   = var.cpu_architecture == "ARM64" ? "linux/arm64" : "linux/amd64"
+    }
+  }
+}
+
+# Fails the plan when nobody pushed the tag, and not the deployment half an hour later.
+data "aws_ecr_image" "service" {
+  for_each = aws_ecr_repository.service
+
+  repository_name = each.value.name
+  image_tag       = local.image_tags[each.key]
+
+  depends_on = [terraform_data.image]
+}

@@ -1,0 +1,146 @@
+# What is of no module: the images, the cluster, and what may be asked for.
+
+mock_provider "aws" {
+  source = "./environments/mocks"
+}
+
+run "images_are_found_by_a_tag_and_run_by_a_digest" {
+  command = plan
+
+  variables {
+    build_images = false
+    image_tag    = "1.2.3"
+  }
+
+  assert {
+    condition = alltrue([
+      for repository in aws_ecr_repository.service :
+      repository.image_tag_mutability == "IMMUTABLE" &&
+      one(repository.image_scanning_configuration).scan_on_push &&
+      one(repository.encryption_configuration).encryption_type == "AES256" &&
+      repository.force_delete
+    ]) && toset(keys(aws_ecr_repository.service)) == local.services
+    error_message = "Tags do not move, images are looked through and encrypted, and gone with the rest."
+  }
+
+  assert {
+    condition = alltrue([
+      for policy in aws_ecr_lifecycle_policy.service :
+      [for rule in jsondecode(policy.policy).rules : rule.selection.tagStatus] == ["untagged", "any"]
+    ]) && length(aws_ecr_lifecycle_policy.service) == 3
+    error_message = "Repositories do not grow for ever."
+  }
+
+  assert {
+    condition     = length(terraform_data.image) == 0 && alltrue([for image in data.aws_ecr_image.service : image.image_tag == "1.2.3"])
+    error_message = "Nothing is built, and what was pushed is looked up while planning."
+  }
+
+  assert {
+    condition     = aws_ecs_cluster_capacity_providers.main.capacity_providers == toset(["FARGATE", "FARGATE_SPOT"]) && one(aws_ecs_cluster.main.setting).value == "disabled"
+    error_message = "Tasks run on Fargate, and Spot can be chosen."
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret_version.gateway.secret_string == null && aws_secretsmanager_secret_version.gateway.secret_string_wo_version == 1 && aws_secretsmanager_secret.gateway.recovery_window_in_days == 0
+    error_message = "The gateway's secrets are put in by hand, and their place can be destroyed."
+  }
+}
+
+run "the_first_apply_builds_the_images" {
+  command = plan
+
+  assert {
+    condition     = toset(keys(terraform_data.image)) == local.services
+    error_message = "Each service's image is built before it is looked for."
+  }
+
+  assert {
+    condition = alltrue([
+      for service in local.services :
+      length(local.image_tags[service]) == 16 &&
+      contains(local.sources[service], "uv.lock") &&
+      contains(local.sources[service], "services/${service}/pyproject.toml") &&
+      contains(local.sources[service], "libs/chassis/src/chassis/lifecycle.py") &&
+      contains(local.sources[service], "libs/contracts/src/contracts/topology.py")
+    ]) && length(distinct(values(local.image_tags))) == 3
+    error_message = "An image is named by what it is made of."
+  }
+
+  assert {
+    condition     = alltrue([for service in local.services : alltrue([for file in local.sources[service] : !startswith(file, "services/") || startswith(file, "services/${service}/") || file == "services/Dockerfile"])])
+    error_message = "An image is not built anew for its neighbours."
+  }
+}
+
+run "a_tag_needs_no_build" {
+  command = plan
+
+  variables {
+    image_tag = "1.2.3"
+  }
+
+  expect_failures = [var.image_tag]
+}
+
+run "production_is_protected_and_says_who_sells" {
+  command = plan
+
+  variables {
+    environment  = "prod"
+    build_images = false
+    image_tag    = "1.2.3"
+  }
+
+  expect_failures = [var.protect, var.seller]
+}
+
+run "names_fit" {
+  command = plan
+
+  variables {
+    name = "a-name-too-long"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "a_domain_needs_a_certificate_where_cloudfront_looks" {
+  command = plan
+
+  variables {
+    domain_names    = ["orderly.example.com"]
+    certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1"
+  }
+
+  expect_failures = [var.certificate_arn]
+}
+
+run "a_wall_needs_tls_and_rolling_deployments" {
+  command = plan
+
+  variables {
+    load_balancer = {
+      verify_tokens = true
+    }
+  }
+
+  expect_failures = [var.load_balancer]
+}
+
+run "keys_of_others_are_not_behind_endpoints" {
+  command = plan
+
+  variables {
+    egress = "endpoints"
+    additional_issuers = [
+      {
+        issuer   = "https://elsewhere.example"
+        jwks_url = "https://elsewhere.example/jwks.json"
+        audience = "orderly"
+      },
+    ]
+  }
+
+  expect_failures = [var.additional_issuers]
+}
