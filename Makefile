@@ -25,6 +25,11 @@ test: setup ## Run all the tests (ARGS="tests/orders -k cancel" for some)
 test-fast: setup ## Run the tests that need neither PostgreSQL nor SQS
 	@$(BIN)/pytest -m "not postgres and not localstack" $(ARGS)
 
+.PHONY: compose-test
+compose-test: setup ## Run `docker compose up`, order, kill, scale and audit (needs Docker)
+	@ORDERLY_TEST_COMPOSE=yes $(BIN)/pytest tests/compose --verbose --capture=no \
+		--session-timeout=1200 --durations=8 $(ARGS)
+
 .PHONY: fuzz
 fuzz: setup ## Send a service what its OpenAPI allows and what not (SERVICE=orders SECONDS=1800)
 	@ORDERLY_FUZZ_SERVICE=$(SERVICE) ORDERLY_FUZZ_SECONDS=$(or $(SECONDS),1800) \

@@ -35,19 +35,7 @@ class Shop:
     http: httpx.AsyncClient
 
     async def get(self, path: str, **params: Any) -> JSON:
-        """What a service says; one that was just killed is asked until it is back."""
-        answer = await self.http.get(path, params=params)
-
-        async def is_there() -> bool:
-            nonlocal answer
-            if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-                answer = await self.http.get(path, params=params)
-            return answer.status_code != httpx.codes.SERVICE_UNAVAILABLE
-
-        await self.until(is_there)
-        answer.raise_for_status()
-        document: JSON = answer.json()
-        return document
+        return await self._said("GET", path, params=params)
 
     async def everything(self, path: str, **params: Any) -> list[JSON]:
         """All pages of a list."""
@@ -131,31 +119,40 @@ class Shop:
         )
 
     async def post(self, path: str, body: JSON) -> JSON:
-        answer = await self.http.post(
-            path, json=body, headers={"Idempotency-Key": uuid4().hex}
+        return await self._said(
+            "POST", path, json=body, headers={"Idempotency-Key": uuid4().hex}
         )
-        assert answer.is_success, answer.text
-        created: JSON = answer.json()
-        return created
 
     async def put(self, path: str, body: JSON) -> None:
-        answer = await self.http.put(path, json=body)
-        assert answer.is_success, answer.text
+        await self._said("PUT", path, json=body)
 
     async def place(self, order: JSON, *, key: str, **headers: str) -> httpx.Response:
-        """Ask until there is an answer, with the same key, as a storefront does."""
+        return await self.ask(
+            "POST",
+            "/v1/orders",
+            json=order,
+            headers={"Idempotency-Key": key, **headers},
+        )
+
+    async def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """Ask until there is an answer, with the same key, as a storefront does.
+
+        Whoever was just killed is back soon.
+        """
         while True:
             try:
-                answer = await self.http.post(
-                    "/v1/orders",
-                    json=order,
-                    headers={"Idempotency-Key": key, **headers},
-                )
+                answer = await self.http.request(method, path, **request)
             except httpx.TransportError:
                 answer = None
             if answer is not None and answer.status_code < 500:
                 return answer
             await asyncio.sleep(0.2)
+
+    async def _said(self, method: str, path: str, **request: Any) -> JSON:
+        answer = await self.ask(method, path, **request)
+        assert answer.is_success, answer.text
+        document: JSON = answer.json() if answer.content else {}
+        return document
 
     async def decided(self, order_id: str) -> JSON:
         """The order once it is no longer merely placed."""

@@ -2,10 +2,7 @@
 
 import asyncio
 import json
-import random
 import signal
-from collections import Counter
-from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -14,58 +11,10 @@ import pytest
 from chassis.queues import Aws
 from contracts.topology import INVENTORY_FROM_ORDERS
 from orderly.stack.stack import Stack
+from tests.flows.rush import check, rush
 from tests.flows.shop import JSON, Shop, an_order
 
 pytestmark = pytest.mark.xdist_group("stack")  # there is one: one worker
-
-BUYERS = 32
-
-
-async def rush(
-    shop: Shop, sku: str, count: int, *, halfway: Callable[[], None] = lambda: None
-) -> dict[str, set[str]]:
-    """Place the orders from 32 connections, a third of them twice; the ids by key."""
-    orders = {uuid4().hex: an_order((sku, 1)) for _ in range(count)}
-    intents = [*orders, *random.sample(sorted(orders), count // 3)]
-    random.shuffle(intents)
-    answers: dict[str, set[str]] = {key: set() for key in orders}
-    waiting = enumerate(intents)
-
-    async def buy() -> None:
-        for turn, key in waiting:
-            if turn == len(intents) // 2:
-                halfway()
-            answer = await shop.place(orders[key], key=key)
-            assert answer.status_code in {200, 201, 202}, answer.text
-            answers[key].add(answer.headers["location"])
-
-    async with asyncio.TaskGroup() as tasks:
-        for _ in range(BUYERS):
-            tasks.create_task(buy())
-    return answers
-
-
-async def check(shop: Shop, sku: str, answers: dict[str, set[str]], stock: int) -> None:
-    """Each key has one order, confirmed and invoiced once, and the books agree."""
-    assert all(len(locations) == 1 for locations in answers.values())
-    ids = [next(iter(locations)).rpartition("/")[2] for locations in answers.values()]
-    count = len(answers)
-    assert len(set(ids)) == count
-    decided = await asyncio.gather(*map(shop.decided, ids))
-    assert Counter(order["status"] for order in decided) == {"confirmed": count}
-    assert await shop.stock(sku) == (stock, count)
-    invoiced: list[JSON] = []
-
-    async def all_are_invoiced() -> bool:
-        nonlocal invoiced
-        every = await shop.everything("/v1/accounting/invoices")
-        invoiced = [invoice for invoice in every if invoice["order_id"] in set(ids)]
-        return len(invoiced) >= count
-
-    await shop.until(all_are_invoiced)
-    assert Counter(invoice["order_id"] for invoice in invoiced) == Counter(ids)
-    for totals in await shop.trial_balance():
-        assert totals["debit"] == totals["credit"]
 
 
 async def test_500_orders_at_once_with_repeats(shop: Shop):

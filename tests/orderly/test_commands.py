@@ -16,6 +16,8 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
 
 from orderly.stack import postgres
 from orderly.stack.folder import Folder
@@ -30,10 +32,12 @@ class Command:
         self.folder = Folder(folder)
         self.ports = Ports.free()
 
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def __call__(
+        self, *arguments: str, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603
             [sys.executable, "-m", "orderly", *arguments],
-            env=self.env,
+            env=self.env | environment,
             check=False,
             capture_output=True,
             text=True,
@@ -116,6 +120,29 @@ def test_a_token_is_printed_alone(orderly):
     printed = orderly("token", "--scope", "orders.read", "--customer", "c-42").stdout
 
     assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+\n", printed)
+
+
+def test_the_public_key_is_put_where_the_gateway_serves_it(orderly):
+    token = orderly("token").stdout.strip()
+
+    orderly("keys")
+
+    published = orderly.folder.public / ".well-known" / "jwks.json"
+    (key,) = json.loads(published.read_text())["keys"]
+    assert "d" not in key
+    assert jwt.decode(token, KeySet.import_key_set({"keys": [key]})).claims["iss"]
+
+
+def test_demo_products_are_put_there_once(orderly):
+    orderly.folder.path.mkdir(exist_ok=True)
+    nobody = f"http://localhost:{orderly.ports.gateway}"
+
+    failed = orderly("demo", ORDERLY_URL=nobody)
+    orderly.folder.demo_done.touch()
+    again = orderly("demo", ORDERLY_URL=nobody)
+
+    assert (failed.returncode, nobody in failed.stdout) == (1, True)
+    assert (again.returncode, again.stdout) == (0, "Demo products are in stock.\n")
 
 
 def test_nothing_runs_until_it_is_started(orderly):

@@ -21,6 +21,7 @@ from chassis.backoff import Backoff
 from chassis.batching import in_halves
 from chassis.database import Database, Tx
 from chassis.events import Envelope, Event, Router, Unreadable
+from chassis.failpoints import reach
 from chassis.queues import BATCH_ENTRIES, Aws, Message, NotSent
 from chassis.topology import Queue
 
@@ -176,6 +177,7 @@ class Consumer:
             self._queue.name, [event.traceparent for event in events]
         ):
             fresh = await self._database.transact(self._apply, events)
+            reach("handled", (event.data.type for event in events))
             self._database.note_use()
             metrics.HANDLED.add(fresh)
             metrics.REPEATED.add(len(events) - fresh)
@@ -191,6 +193,7 @@ class Consumer:
     async def _apply(self, tx: Tx, events: Sequence[Envelope[Event]]) -> int:
         fresh = await inbox.claim(tx, events)
         await self._router.dispatch(tx, fresh)
+        reach("applied", (event.data.type for event in events))
         return len(fresh)
 
     async def _put_aside(self, letter: DeadLetter) -> None:

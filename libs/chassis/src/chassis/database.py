@@ -34,6 +34,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.types import TypeEngine
 
 from chassis.errors import Unavailable
+from chassis.failpoints import reach
 from chassis.logins import Login
 
 log = structlog.get_logger(__name__)
@@ -160,7 +161,8 @@ class Database:
         for attempt in count(1):
             try:
                 async with self.begin() as tx:
-                    return await work(tx, *args, **kwargs)
+                    result = await work(tx, *args, **kwargs)
+                    reach("worked", work, args)
             except Exception as error:
                 if not (is_away(error) or sqlstate(error) in _LOST_A_RACE):
                     raise
@@ -172,6 +174,9 @@ class Database:
                         raise
                     raise DatabaseUnavailable(_NO_ANSWER) from error
                 log.debug("Transaction starts over", attempt=attempt, error=repr(error))
+            else:
+                reach("committed", work, args)
+                return result
             await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))
         raise AssertionError  # the loop returns or raises
 

@@ -20,7 +20,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from typing_extensions import override
 
-from chassis import idempotency, migrations, partitions, queues, telemetry
+from chassis import failpoints, idempotency, migrations, partitions, queues, telemetry
 from chassis.auth import Authenticator
 from chassis.batching import GroupCommit
 from chassis.consumer import Consumer
@@ -120,6 +120,7 @@ class Service(Generic[S]):
     def _set_up(self) -> S:
         settings = self.settings()
         telemetry.setup(self.name, settings)
+        failpoints.arm()
         return settings
 
     def unserved(self) -> FastAPI:

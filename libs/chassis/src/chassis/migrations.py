@@ -1,20 +1,20 @@
 """Schema changes: Alembic, one folder per service.
 
-Several processes may start at once, and before their database does.
+Several processes may start at once, and before their database does. Alembic, a tenth of
+what a service imports, waits for who needs it: a service that starts does not.
 """
+
+# ruff: noqa: PLC0415
 
 import asyncio
 import importlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 import sqlalchemy as sa
 import structlog
-from alembic import command, context
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -24,6 +24,10 @@ from chassis.backoff import Backoff
 from chassis.database import Database, Tx, is_away, sqlstate
 from chassis.logins import Login
 from chassis.ownership import Administrator, give_database
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +48,9 @@ def folder(service: str) -> Path:
     return installed if installed.is_dir() else package.parents[1] / "migrations"
 
 
-def _config(service: str, url: str = "", login: Login | None = None) -> Config:
+def _config(service: str, url: str = "", login: Login | None = None) -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(folder(service)).replace("%", "%%"))
     config.attributes["url"] = make_url(url) if url else None
@@ -63,13 +69,15 @@ def upgrade(
 
     With an administrator, role and database are made first, if they are missing.
     """
+    from alembic import command
+
     config = _config(service, url, login)
     if admin:
         asyncio.run(_see_to_database(config, admin))
     command.upgrade(config, "head")
 
 
-async def _see_to_database(config: Config, admin: Administrator) -> None:
+async def _see_to_database(config: "Config", admin: Administrator) -> None:
     """Ask the administrator only if need be: that password changes every week."""
     url, login = config.attributes["url"], config.attributes["login"]
     try:
@@ -100,13 +108,13 @@ async def _open(url: URL, login: Login) -> "asyncpg.Connection[asyncpg.Record]":
 
 
 def newest(service: str) -> str | None:
-    return ScriptDirectory.from_config(_config(service)).get_current_head()
+    return _revisions(service).get_current_head()
 
 
 async def check(database: Database, service: str) -> None:
     """Raise unless the schema is at the newest revision this code knows, or beyond."""
     there = await database.transact(_revision)
-    known = {script.revision for script in _scripts(service)}
+    known = {script.revision for script in _revisions(service).walk_revisions()}
     if there in known and there != newest(service):
         raise NotMigrated(
             f"the schema is at {there}: run `python -m {service} migrate`"
@@ -118,8 +126,10 @@ async def _revision(tx: Tx) -> str:
     return str(found.scalar_one())
 
 
-def _scripts(service: str) -> list[Any]:
-    return list(ScriptDirectory.from_config(_config(service)).walk_revisions())
+def _revisions(service: str) -> "ScriptDirectory":
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(_config(service))
 
 
 class NotMigrated(Exception):
@@ -128,6 +138,8 @@ class NotMigrated(Exception):
 
 def run(metadata: sa.MetaData) -> None:
     """What each service's `migrations/env.py` calls."""
+    from alembic import context
+
     at = context.config.attributes
     asyncio.run(_run(at["url"], at["login"], metadata))
 
@@ -173,6 +185,8 @@ async def _wait_for_our_turn(connection: AsyncConnection) -> None:
 
 
 def _migrate(connection: Connection, metadata: sa.MetaData) -> None:
+    from alembic import context
+
     context.configure(
         connection=connection, target_metadata=metadata, transaction_per_migration=True
     )

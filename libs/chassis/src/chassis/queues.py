@@ -13,6 +13,8 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chassis.failpoints import reach
+
 BATCH_ENTRIES = 10  # what one AWS batch call takes
 LONG_POLL_S = 20
 MESSAGE_BYTES = 256 * 1024  # what SNS takes, at most
@@ -114,6 +116,7 @@ class Aws:
         answer = await self.sns.publish_batch(
             TopicArn=self.topic_arn(topic), PublishBatchRequestEntries=entries
         )
+        reach("published", topic)
         return too_large + _not_confirmed(answer, entries)
 
     async def send(self, queue: str, body: str, attributes: Mapping[str, str]) -> None:
@@ -125,6 +128,7 @@ class Aws:
                 for name, value in attributes.items()
             },
         )
+        reach("sent", queue)
 
     async def send_many(self, queue: str, bodies: Sequence[str]) -> None:
         """Send at most ten bodies, all of them; some may be sent when it raises."""
@@ -137,6 +141,7 @@ class Aws:
             )
         except (BotoCoreError, ClientError, OSError) as error:
             raise QueueAway(f"{queue} does not answer") from error
+        reach("sent", queue)
         if refused := _not_confirmed(answer, entries):
             raise QueueAway(f"{queue} did not take all: {refused[0].reason}")
 
@@ -170,6 +175,8 @@ class Aws:
             **hidden,
         )
         messages = [_message(raw) for raw in answer.get("Messages", ())]
+        if messages:
+            reach("received", queue)
         if messages or wait_s:  # a short poll asks not all of SQS: empty says nothing
             sent = (message.sent_at for message in messages)
             self._nothing_older[queue] = min(filter(None, sent), default=began)
@@ -188,6 +195,7 @@ class Aws:
         answer = await self.sqs.delete_message_batch(
             QueueUrl=await self.queue_url(queue), Entries=entries
         )
+        reach("deleted", queue)
         return _not_confirmed(answer, entries)
 
     async def hide(

@@ -4,6 +4,7 @@ A trace id flows through everything also when nothing is recorded or exported.
 """
 
 import logging
+import os
 import sys
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
@@ -95,6 +96,7 @@ def _for_people() -> tuple[Processors, Processors]:
         structlog.dev.ConsoleRenderer(
             timestamp_key="time",
             pad_event_to=0,
+            colors=not os.environ.get("NO_COLOR"),  # what people set for all programs
             exception_formatter=structlog.dev.plain_traceback,
         )
     ]

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -135,15 +135,44 @@ def provision_() -> None:
 
 
 @app.command(name="republish")
-def republish_() -> None:
+def republish_(
+    *,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="Stay, and do it whenever queues are made anew."),
+    ] = False,
+) -> None:
     """Publish again what the queues lost: what event logs have and inboxes have not.
 
     Reads AWS_*, and ORDERS_DATABASE_URL and its like for the other two services.
     """
     from orderly import remote  # noqa: PLC0415
 
-    published = asyncio.run(remote.republish_lost(say))
+    if keep:
+        asyncio.run(remote.keep_queues())
+    published = asyncio.run(remote.republish_lost())
     console.print(f"{published:,} events published again.")
+
+
+@app.command()
+def keys() -> None:
+    """Put the public key of this machine's tokens where the gateway serves it."""
+    folder = Folder()
+    folder.open()
+    signer = tokens.Signer(tokens.load_key(folder.key), Ports().url)
+    folder.publish("jwks.json", signer.key_set())
+
+
+@app.command(name="demo")
+def demo_() -> None:
+    """Put demo products and stock there, unless that was done before."""
+    from orderly import demo  # noqa: PLC0415
+
+    folder = Folder()
+    if not folder.demo_done.exists():
+        asyncio.run(demo.stock_up(*_here(folder, ["inventory.write"])))
+        folder.demo_done.touch()
+    console.print("Demo products are in stock.")
 
 
 Url = Annotated[
@@ -221,13 +250,20 @@ def _target(url: str | None, token: str | None) -> tuple[str, str]:
         raise StackError(
             "Say --token: what is made here is good for this machine only."
         )
-    folder = Folder()
+    here, made = _here(Folder(), ["ops"])
+    return url or here, token or made
+
+
+def _here(folder: Folder, scopes: Sequence[str]) -> tuple[str, str]:
+    """Where this machine's stack is, and a token for it.
+
+    From within a container it is elsewhere than its tokens say: ORDERLY_URL.
+    """
+    folder.open()
     state = folder.read_state()
-    here = (state.ports if state else Ports()).url
-    if token is None:
-        folder.open()
-        token = tokens.Signer(tokens.load_key(folder.key), here).token(["ops"])
-    return url or here, token
+    issuer = (state.ports if state else Ports()).url
+    token = tokens.Signer(tokens.load_key(folder.key), issuer).token(scopes)
+    return os.environ.get("ORDERLY_URL", issuer), token
 
 
 async def _run(ports: Ports, *, fresh: bool, logs: bool) -> None:

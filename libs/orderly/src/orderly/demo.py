@@ -16,6 +16,13 @@ PRODUCTS = (
 
 async def stock_up(url: str, token: str) -> None:
     """Put the products there. Doing it again changes nothing."""
+    try:
+        await _stock_up(url, token)
+    except httpx.TransportError as error:
+        raise StackError(f"{url} does not answer ({error!r}).") from error
+
+
+async def _stock_up(url: str, token: str) -> None:
     receipt = {
         "location": LOCATION,
         "lines": [

@@ -1,0 +1,54 @@
+"""Queues that an emulator forgets as it stops: made anew, with what was in them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+from chassis.database import is_away
+from chassis.queues import NO_ANSWER, Aws
+from chassis.topology import Topology, provision
+
+LOOK_EVERY_S = 2.0
+
+
+async def keep(
+    aws: Aws,
+    topology: Topology,
+    publish_again: Callable[[], Awaitable[int]],
+    say: Callable[[str], None],
+    *,
+    every_s: float = LOOK_EVERY_S,
+) -> NoReturn:
+    """See to it now, and whenever a queue is not the one it was, whoever made it."""
+    known: dict[str, str] | None = None
+    waiting = False
+    while True:
+        try:
+            if known is None or await _creation_times(aws, topology) != known:
+                await provision(aws, topology)
+                made = await _creation_times(aws, topology)
+                published = await publish_again()
+                known = made
+                say(f"queues are there, {published:,} events published again")
+            waiting = False
+        except Exception as error:
+            if not (isinstance(error, NO_ANSWER) or is_away(error)):
+                raise
+            if not waiting:
+                say(f"trying until it answers: {error}")
+            waiting = True
+        await asyncio.sleep(every_s)
+
+
+async def _creation_times(aws: Aws, topology: Topology) -> dict[str, str]:
+    return {queue.name: await _created(aws, queue.name) for queue in topology.queues}
+
+
+async def _created(aws: Aws, queue: str) -> str:
+    try:
+        answer = await aws.sqs.get_queue_attributes(
+            QueueUrl=await aws.queue_url(queue), AttributeNames=["CreatedTimestamp"]
+        )
+    except aws.sqs.exceptions.QueueDoesNotExist:
+        return "never"
+    return str(answer["Attributes"]["CreatedTimestamp"])
