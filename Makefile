@@ -30,6 +30,11 @@ compose-test: setup ## Run `docker compose up`, order, kill, scale and audit (ne
 	@ORDERLY_TEST_COMPOSE=yes $(BIN)/pytest tests/compose --verbose --capture=no \
 		--session-timeout=1200 --durations=8 $(ARGS)
 
+.PHONY: deaths
+deaths: setup ## Have services die wherever they can (COUNT=4 for some, SEED=… for the same)
+	@ORDERLY_DEATHS=$(or $(COUNT),all) $(if $(SEED),ORDERLY_SEED=$(SEED)) \
+		$(BIN)/pytest tests/flows/test_deaths.py --capture=no $(ARGS)
+
 .PHONY: fuzz
 fuzz: setup ## Send a service what its OpenAPI allows and what not (SERVICE=orders SECONDS=1800)
 	@ORDERLY_FUZZ_SERVICE=$(SERVICE) ORDERLY_FUZZ_SECONDS=$(or $(SECONDS),1800) \
