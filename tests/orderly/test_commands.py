@@ -157,7 +157,8 @@ def test_nothing_runs_until_it_is_started(orderly):
 @pytest.mark.postgres
 @pytest.mark.localstack
 def test_a_stack_runs_until_it_is_told_to_end_and_fresh_forgets_everything(orderly):
-    first = started(orderly)
+    printed = started(orderly)
+    first = orderly.pids()
     assert listened(first) == {"127.0.0.1"}
     assert f"{orderly.ports.url} " in orderly("status").stdout
     assert is_a_problem(httpx.get(f"{orderly.ports.url}/v1/nothing", trust_env=False))
@@ -165,17 +166,10 @@ def test_a_stack_runs_until_it_is_told_to_end_and_fresh_forgets_everything(order
     assert second_attempt.returncode == 1
     assert "runs here already" in second_attempt.stdout
 
+    order = place_what_is_printed(orderly, printed)
+    assert order["status"] == "confirmed"
     assert orderly("down").returncode == 0
     assert not any(map(psutil.pid_exists, first.values()))
-
-    with orderly.at_a_terminal() as terminal:
-        order = place_what_is_printed(orderly, terminal.read("}'"))
-        assert order["status"] == "confirmed"
-        parts = orderly.pids()
-        terminal.ctrl_c()
-        assert terminal.process.wait(60) == 0
-    assert "everything has ended; the data is kept" in terminal.printed.read_text()
-    assert not any(map(psutil.pid_exists, parts.values()))
 
     with orderly.at_a_terminal("--fresh") as terminal:
         assert "forgot everything" in terminal.printed.read_text()
@@ -189,6 +183,7 @@ def test_a_stack_runs_until_it_is_told_to_end_and_fresh_forgets_everything(order
         terminal.read("leaving")
         terminal.ctrl_c()
         assert terminal.process.wait(LEAVES_WITHIN_S - 5) == 0
+    assert "everything has ended; the data is kept" in terminal.printed.read_text()
     assert not any(map(psutil.pid_exists, parts.values()))
 
 
@@ -205,11 +200,11 @@ def place_what_is_printed(orderly: Command, printed: str) -> Any:
     return json.loads(placed.stdout)
 
 
-def started(orderly: Command) -> dict[str, int]:
+def started(orderly: Command) -> str:
     up = orderly.up()
     assert up.returncode == 0, up.stdout + up.stderr
     assert set(orderly.pids()) == set(PARTS)
-    return orderly.pids()
+    return up.stdout
 
 
 def listened(pids: dict[str, int]) -> set[str]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing_extensions import override
 
 from orderly import tokens
-from orderly.errors import StackError
 from orderly.stack.folder import CLONE, Folder
 from orderly.stack.processes import Part, Process, answers
 
@@ -37,26 +36,6 @@ class Service(Part):
             run_file=folder.run_file(name),
             stop_signals=((signal.SIGTERM, LEAVES_WITHIN_S),),
         )
-
-    async def migrate(self) -> None:
-        """Bring its schema up to date."""
-        migration = Process(
-            name=f"{self.name} migrate",
-            argv=[PYTHON, "-m", self.name, "migrate"],
-            env=self.process.env,
-            cwd=CLONE,
-            log=self.process.log,
-        )
-        await migration.start()
-        try:
-            status = await migration.wait()
-        finally:
-            await migration.stop()
-        if status:
-            raise StackError(
-                f"The schema of {self.name} could not be brought up to date:\n"
-                f"{migration.output()}"
-            )
 
     @override
     async def start(self) -> None:

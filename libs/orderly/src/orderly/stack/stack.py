@@ -13,10 +13,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy.exc import ProgrammingError
-
 from chassis import migrations
-from chassis.database import Database
 from chassis.topology import provision
 from contracts.topology import TOPOLOGY
 from orderly import demo
@@ -147,7 +144,8 @@ class Stack:
         self.ports.check()
         self._build()
         await together(self._start_postgres(), self._start_emulator())
-        await together(*map(self._migrate, self.services.values()))
+        for name, url in self._database_urls.items():
+            await self._migrate(name, url)
         await self._publish_again()
         await together(*map(self._start_service, self.services.values()))
         await self._start_part(self.gateway)
@@ -208,16 +206,14 @@ class Stack:
         async with self.emulator.connect() as aws:
             await provision(aws, TOPOLOGY)
 
-    async def _migrate(self, service: Service) -> None:
-        """Bring its schema up to date, unless it is: a process is slow to start."""
-        url = self._database_urls[service.name]
-        database = Database(url, application_name="orderly", pool_size=1)
+    async def _migrate(self, name: str, url: str) -> None:
+        """Bring a service's schema up to date; here, as a process is slow to start."""
         try:
-            await migrations.check(database, service.name)
-        except (migrations.NotMigrated, ProgrammingError):  # an old one, or none
-            await service.migrate()
-        finally:
-            await database.close()
+            await asyncio.to_thread(migrations.upgrade, name, url)
+        except Exception as error:
+            raise StackError(
+                f"The schema of {name} could not be brought up to date: {error}"
+            ) from error
 
     async def _publish_again(self) -> None:
         async with self.emulator.connect() as aws:
