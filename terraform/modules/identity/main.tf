@@ -90,7 +90,8 @@ resource "aws_cognito_user_pool_client" "storefront" {
   allowed_oauth_scopes = [
     for scope in local.storefront_scopes[each.key] : "${aws_cognito_resource_server.main.identifier}/${scope}"
   ]
-  explicit_auth_flows     = []
+  # Cognito takes none at all for its defaults, which let people sign in here.
+  explicit_auth_flows     = ["ALLOW_REFRESH_TOKEN_AUTH"]
   enable_token_revocation = true
   access_token_validity   = 60
 
