@@ -106,7 +106,7 @@ output "next_steps" {
     [
       "",
       "Somebody who signs in to the console, and gets a first password by mail:",
-      "  aws cognito-idp admin-create-user --region ${var.region} --user-pool-id ${module.identity.user_pool_id} --username you@example.com",
+      "  aws cognito-idp admin-create-user --region ${var.region} --user-pool-id ${module.identity.user_pool_id} --username you@example.com --user-attributes Name=email,Value=you@example.com Name=email_verified,Value=true --desired-delivery-mediums EMAIL",
       "",
       "How it is doing: ${module.observability.dashboard_url}",
       "What it says: aws logs tail --region ${var.region} --follow ${module.orders.log_group_name}",
