@@ -25,9 +25,10 @@ data "aws_iam_policy_document" "boundary" {
       "sqs:ReceiveMessage",
       "sqs:SendMessage",
     ]
+    # Topics and queues have the names of contracts/topology.py, whatever the stack is called.
     resources = [
       for service in ["sns", "sqs"] :
-      "arn:${data.aws_partition.current.partition}:${service}:${var.region}:${local.account}:${var.name}-*"
+      "arn:${data.aws_partition.current.partition}:${service}:${var.region}:${local.account}:orderly-*"
     ]
   }
 
