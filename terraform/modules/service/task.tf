@@ -23,9 +23,10 @@ locals {
   )
 
   container = {
-    image                  = var.image.uri
-    environment            = [for name, value in local.environment : { name = name, value = value }]
-    readonlyRootFilesystem = true
+    image       = var.image.uri
+    environment = [for name, value in local.environment : { name = name, value = value }]
+    # The agent behind `aws ecs execute-command` writes to it.
+    readonlyRootFilesystem = !var.platform.debug
     # Nobody in particular: whatever the image says, it is not root.
     user = "10001:10001"
     linuxParameters = {
