@@ -74,10 +74,12 @@ resource "aws_ecr_lifecycle_policy" "service" {
       {
         rulePriority = 2
         description  = "The last fifty stay, to go back to"
+        # Tagged ones: an index, its image and its attestations would count as three.
         selection = {
-          tagStatus   = "any"
-          countType   = "imageCountMoreThan"
-          countNumber = 50
+          tagStatus      = "tagged"
+          tagPatternList = ["*"]
+          countType      = "imageCountMoreThan"
+          countNumber    = 50
         }
         action = { type = "expire" }
       },

@@ -26,7 +26,7 @@ run "images_are_found_by_a_tag_and_run_by_a_digest" {
   assert {
     condition = alltrue([
       for policy in aws_ecr_lifecycle_policy.service :
-      [for rule in jsondecode(policy.policy).rules : rule.selection.tagStatus] == ["untagged", "any"]
+      [for rule in jsondecode(policy.policy).rules : rule.selection.tagStatus] == ["untagged", "tagged"]
     ]) && length(aws_ecr_lifecycle_policy.service) == 3
     error_message = "Repositories do not grow for ever."
   }
