@@ -41,6 +41,12 @@ async def test_an_image_says_how_it_is_run(images: Compose, service):
     assert config["Labels"]["org.opencontainers.image.title"] == f"Orderly {service}"
 
 
+async def test_the_command_ends_as_by_ctrl_c(images: Compose):
+    config = (await images.inspect("orderly-orderly:test"))["Config"]
+
+    assert config["StopSignal"] == "SIGINT"
+
+
 async def test_an_image_has_the_aws_services_that_are_called(images: Compose):
     clients = (
         "from aiobotocore.session import get_session;"

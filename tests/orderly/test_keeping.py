@@ -95,6 +95,22 @@ async def test_queues_that_somebody_else_made_anew_are_noticed(aws, topology):
         await publisher.until_asked(2)
 
 
+async def test_queues_that_go_as_soon_as_they_are_made_are_made_again(
+    aws, topology, monkeypatch
+):
+    async def provision_in_vain(aws: Aws, topology: Topology) -> None:
+        monkeypatch.undo()
+        await provision(aws, topology)
+        await delete(aws, topology)
+
+    monkeypatch.setattr("orderly.keeping.provision", provision_in_vain)
+    publisher = Publisher()
+    async with keeping(aws, topology, publisher):
+        await publisher.until_asked(2)
+
+        assert await aws.count(topology.queues[0].name)
+
+
 async def test_it_goes_on_until_the_event_logs_answer(aws, topology):
     publisher = Publisher(away=3)
     async with keeping(aws, topology, publisher) as said:

@@ -9,6 +9,7 @@ from chassis.queues import NO_ANSWER, Aws
 from chassis.topology import Topology, provision
 
 LOOK_EVERY_S = 2.0
+NEVER = "never"
 
 
 async def keep(
@@ -24,7 +25,8 @@ async def keep(
     waiting = False
     while True:
         try:
-            if known is None or await _creation_times(aws, topology) != known:
+            found = await _creation_times(aws, topology)
+            if found != known or NEVER in found.values():
                 await provision(aws, topology)
                 made = await _creation_times(aws, topology)
                 published = await publish_again()
@@ -50,5 +52,5 @@ async def _created(aws: Aws, queue: str) -> str:
             QueueUrl=await aws.queue_url(queue), AttributeNames=["CreatedTimestamp"]
         )
     except aws.sqs.exceptions.QueueDoesNotExist:
-        return "never"
+        return NEVER
     return str(answer["Attributes"]["CreatedTimestamp"])

@@ -12,7 +12,8 @@ from pathlib import Path
 from orderly.errors import StackError
 from orderly.stack.ports import Ports
 
-# The package is installed from the clone, never copied out of it.
+# The package is installed from the clone. Only its image holds a copy, and says where
+# the folder is instead.
 CLONE = Path(__file__).resolve().parents[5]
 
 
