@@ -14,24 +14,20 @@ module "accounting" {
   settings = merge(local.settings, var.seller == null ? {} : {
     SELLER = jsonencode(var.seller)
   })
-  secrets = {
-    GATEWAY_SECRETS = aws_secretsmanager_secret_version.gateway.arn
-  }
+  secrets = local.gateway_secrets
 }
 
-# What the payment gateway signs its events with: a JSON list, empty until somebody puts
-# them in, so that the secret itself is never here.
+locals {
+  # A task does not start with a secret that has no value yet.
+  gateway_secrets = var.gateway_signs ? { GATEWAY_SECRETS = aws_secretsmanager_secret.gateway.arn } : {}
+}
+
+# What the payment gateway signs its events with: a JSON list that somebody puts in by
+# hand, so that it is never here, nor in the state.
 resource "aws_secretsmanager_secret" "gateway" {
   #checkov:skip=CKV2_AWS_57: The payment gateway gives these out, and says when they change.
   name        = "${local.name}/accounting/gateway-secrets"
   description = "JSON list of what the payment gateway signs its events with. Accounting reads it when it starts."
   # A name is free again at once where everything may be destroyed and made anew.
   recovery_window_in_days = var.protect ? 30 : 0
-}
-
-# Written only, so that neither the state nor whoever plans ever has what is put in later.
-resource "aws_secretsmanager_secret_version" "gateway" {
-  secret_id                = aws_secretsmanager_secret.gateway.id
-  secret_string_wo         = jsonencode([])
-  secret_string_wo_version = 1
 }

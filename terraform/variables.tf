@@ -339,6 +339,12 @@ variable "accounting" {
   default = {}
 }
 
+variable "gateway_signs" {
+  description = "Whether the payment gateway's secrets were put in: accounting takes its events then, and none before."
+  type        = bool
+  default     = false
+}
+
 variable "seller" {
   description = "Who sells, for invoices: what the law wants to see there. null leaves the example in."
   type = object({

@@ -42,8 +42,21 @@ run "images_are_found_by_a_tag_and_run_by_a_digest" {
   }
 
   assert {
-    condition     = aws_secretsmanager_secret_version.gateway.secret_string == null && aws_secretsmanager_secret_version.gateway.secret_string_wo_version == 1 && aws_secretsmanager_secret.gateway.recovery_window_in_days == 0
-    error_message = "The gateway's secrets are put in by hand, and their place can be destroyed."
+    condition     = length(local.gateway_secrets) == 0 && aws_secretsmanager_secret.gateway.recovery_window_in_days == 0
+    error_message = "Nobody reads the gateway's secrets before they are put in, and their place can be destroyed."
+  }
+}
+
+run "the_gateways_secrets_were_put_in" {
+  command = plan
+
+  variables {
+    gateway_signs = true
+  }
+
+  assert {
+    condition     = toset(keys(local.gateway_secrets)) == toset(["GATEWAY_SECRETS"])
+    error_message = "Accounting checks what the gateway signs."
   }
 }
 

@@ -1,6 +1,8 @@
 output "alarm_topic_arn" {
   description = "Where alarms go."
   value       = aws_sns_topic.alarms.arn
+  # Who is given it may publish at once.
+  depends_on = [aws_sns_topic_policy.alarms]
 }
 
 output "dashboard_url" {
