@@ -1,5 +1,6 @@
 """Every test's surroundings: the chassis's test kit on real servers."""
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
@@ -25,6 +26,11 @@ NEEDS = {
     "stack": ("postgres", "localstack"),
 }
 EVENT_TYPES = {event.type: event for event in contracts.EVENTS}
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: much of a test is waiting for others."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_report_header() -> str:
