@@ -304,6 +304,21 @@ async def test_what_a_cancellation_releases_is_there_for_orders_at_hand(tx, publ
     assert figures(newest[str(other.order_id)]) == {"requested": 5, "reserved": 5}
 
 
+async def test_orders_at_hand_get_what_those_who_wait_leave(tx, published):
+    await stocked(tx, ("SOAP", 5))
+    given_up, waiting = an_order(("SOAP", 5)), a_backorder(("SOAP", 3))
+    new = an_order(("SOAP", 3), policy=Policy.ALLOW_PARTIAL)
+    await follow_orders(tx, [placed(given_up)])
+    await follow_orders(tx, [placed(waiting)])
+
+    await follow_orders(tx, [placed(new), cancelled(given_up.order_id, {1: 5})])
+
+    newest = {a.subject: a.data for a in await published()}
+    assert figures(newest[str(waiting.order_id)]) == {"requested": 3, "reserved": 3}
+    assert figures(newest[str(new.order_id)]) == {"requested": 3, "reserved": 2}
+    await assert_books_agree(tx)
+
+
 async def test_what_was_told_before_is_told_by_every_later_version(tx, published):
     await stocked(tx, ("SOAP", 5))
     order = a_backorder(("SOAP", 7))

@@ -1,6 +1,6 @@
 """Answer cancellations: what has not shipped is released, and others get it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from uuid import UUID
@@ -31,8 +31,14 @@ Requests = Mapping[UUID, Sequence[CancellationRequest]]
 Answered = tuple[History, Sequence[Cancellation]]
 
 
-async def cancel_units(tx: Tx, asked: Iterable[CancellationRequest]) -> None:
-    """Answer each with a new version, also when nothing is left to be released."""
+async def cancel_units(
+    tx: Tx, asked: Iterable[CancellationRequest], *, fill: bool = True
+) -> Mapping[str, int]:
+    """Answer each with a new version, also when nothing is left to be released.
+
+    Returns the units of each SKU that it freed; who does not have them filled here does
+    it later.
+    """
     requests = _by_order(asked)
     known, held = await hold_orders(tx, requests)
     cancelled = await _cancel_known(tx, requests)
@@ -40,10 +46,15 @@ async def cancel_units(tx: Tx, asked: Iterable[CancellationRequest]) -> None:
     voided = await _void_awaited(
         tx, requests, {order_id: held[order_id].version for order_id in awaited}
     )
-    freed = {u.sku: known[u.sku] for order in cancelled for u in order.freed}
-    filled = await fill_backorders(tx, freed, actor=ORDERS) if freed else []
-    answered = [*(order.reservation for order in cancelled), *filled]
+    freed: Counter[str] = Counter()
+    for units in (units for order in cancelled for units in order.freed):
+        freed[units.sku] += units.reserved
+    answered = [order.reservation for order in cancelled]
+    if freed and fill:
+        products = {sku: known[sku] for sku in freed}
+        answered += await fill_backorders(tx, products, actor=ORDERS)
     await outbox.publish(tx, [*map(snapshot, answered), *map(snapshot, voided)])
+    return freed
 
 
 def _by_order(asked: Iterable[CancellationRequest]) -> Requests:

@@ -34,6 +34,7 @@ M = TypeVar("M", bound=BaseModel)
 log = structlog.get_logger(__name__)
 
 ORDERS = "orders"  # who moves stock by what it announces
+NOTHING: Mapping[str, int] = {}
 
 UNITS_RESERVED = metrics.counter(
     "orderly.units.reserved", "{unit}", "Units kept for orders"
@@ -46,10 +47,15 @@ ORDERS_SHORT = metrics.counter(
 )
 
 
-async def reserve_orders(tx: Tx, placed: Sequence[Reservation]) -> None:
-    """Decide new orders together; answer known ones with how they stand."""
+async def reserve_orders(
+    tx: Tx, placed: Sequence[Reservation], freed: Mapping[str, int] = NOTHING
+) -> None:
+    """Decide new orders together; answer known ones with how they stand.
+
+    What was `freed` just before is for those who wait already.
+    """
     named = {order.hold_id for order in placed if order.hold_id}
-    wanted = {line.sku for order in placed for line in order.lines}
+    wanted = {line.sku for order in placed for line in order.lines} | freed.keys()
     known = await products.hold(tx, wanted | await holds.find_skus(tx, named))
     locked = await reservations.hold(tx, [order.order_id for order in placed])
     new = [
@@ -57,7 +63,7 @@ async def reserve_orders(tx: Tx, placed: Sequence[Reservation]) -> None:
         for order in placed
         if locked[order.order_id].state is State.AWAITED
     ]
-    served, filled = await _serve(tx, await _without_cancelled(tx, new), known)
+    served, filled = await _serve(tx, await _without_cancelled(tx, new), known, freed)
     decided = [order.reservation for order in served]
     repeated = locked.keys() - {order.order_id for order in new}
     answers = [*await reservations.get(tx, repeated), *decided, *filled]
@@ -74,15 +80,18 @@ async def _without_cancelled(tx: Tx, new: Sequence[Reservation]) -> list[Reserva
 
 
 async def _serve(
-    tx: Tx, new: Sequence[Reservation], known: Mapping[str, KnownProduct]
+    tx: Tx,
+    new: Sequence[Reservation],
+    known: Mapping[str, KnownProduct],
+    freed: Mapping[str, int],
 ) -> tuple[list[Served], list[Reservation]]:
     """Give new orders their units, and what their holds leave over to who waits."""
     named = await _named_holds(tx, new, known)
     shelves = await stock.get(tx, known)
-    waiting = await _waiting_for(tx, named.values())
+    waiting = await _waiting_for(tx, named.values(), freed)
     served = reserve(new, known, shelves, named, waiting)
     moves = await _keep(tx, served, actor=ORDERS)
-    if any(order.took_over for order in served):
+    if freed or any(order.took_over for order in served):
         return served, await fill_backorders(tx, known, actor=ORDERS)
     await watch_levels(tx, known, left(shelves, moves))
     return served, []
@@ -100,9 +109,11 @@ async def _named_holds(
     }
 
 
-async def _waiting_for(tx: Tx, named: Iterable[Hold]) -> dict[str, int]:
-    """How much of what the holds may leave over is others' already."""
-    units = Counter[str]()
+async def _waiting_for(
+    tx: Tx, named: Iterable[Hold], freed: Mapping[str, int]
+) -> dict[str, int]:
+    """How much of what was freed, or the holds may leave over, is others' already."""
+    units = Counter(freed)
     for held in (held for hold in named for held in hold.units):
         units[held.sku] += held.reserved
     return await reservations.count_waiting(tx, units) if units else {}

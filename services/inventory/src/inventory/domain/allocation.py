@@ -54,10 +54,11 @@ def reserve(
 
     `shelves` come in the order in which their locations are preferred. A SKU that is
     not `known` can neither be had nor be waited for. `holds` are those the orders name;
-    what they leave over is for the units that others are `waiting` for, then for
-    whoever's turn comes next.
+    what they leave over is for the units that others are `waiting` for, as is what is
+    free already, then for whoever's turn comes next.
     """
     pool = _Pool(known, shelves, waiting or {})
+    pool.keep_for_who_waits(waiting or ())
     named = dict(holds or {})
     return [
         _reserve(order, pool, _take_over(order, named))

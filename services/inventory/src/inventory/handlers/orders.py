@@ -1,7 +1,7 @@
 """What Inventory does when it hears of an order."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from chassis.database import Tx
@@ -33,10 +33,10 @@ async def follow_orders(tx: Tx, events: Sequence[OrderEvent]) -> None:
     ]
     if placed and asked:
         await _hold_together(tx, placed, asked)
-    if asked:
-        await _cancel(tx, asked)
+    # Backorders are filled once, at the end: their orders are locked in one order too.
+    freed = await _cancel(tx, asked, fill=not placed) if asked else {}
     if placed:
-        await _reserve(tx, placed)
+        await _reserve(tx, placed, freed)
 
 
 async def _hold_together(
@@ -51,10 +51,13 @@ async def _hold_together(
     await hold_orders(tx, order_ids, also=skus | await holds.find_skus(tx, named))
 
 
-async def _cancel(tx: Tx, asked: Sequence[OrderCancellationRequested]) -> None:
+async def _cancel(
+    tx: Tx, asked: Sequence[OrderCancellationRequested], *, fill: bool
+) -> Mapping[str, int]:
     # What is asked again is answered again, but not twice at once.
     distinct = {event.cancellation_id: event for event in asked}
-    await cancel_units(tx, [_request(event) for event in distinct.values()])
+    requests = [_request(event) for event in distinct.values()]
+    return await cancel_units(tx, requests, fill=fill)
 
 
 def _request(event: OrderCancellationRequested) -> CancellationRequest:
@@ -66,10 +69,13 @@ def _request(event: OrderCancellationRequested) -> CancellationRequest:
     )
 
 
-async def _reserve(tx: Tx, orders: Sequence[OrderPlaced]) -> None:
+async def _reserve(
+    tx: Tx, orders: Sequence[OrderPlaced], freed: Mapping[str, int]
+) -> None:
     # The watchdog announces an undecided order again, under a new event id.
     placed = {order.order_id: order for order in orders}
-    await reservations.reserve_orders(tx, [_reservation(o) for o in placed.values()])
+    new = [_reservation(order) for order in placed.values()]
+    await reservations.reserve_orders(tx, new, freed)
 
 
 def _reservation(order: OrderPlaced) -> Reservation:
