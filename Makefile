@@ -23,17 +23,17 @@ test: setup ## Run all the tests (ARGS="tests/orders -k cancel" for some)
 
 .PHONY: test-fast
 test-fast: setup ## Run the tests that need neither PostgreSQL nor SQS
-	@$(BIN)/pytest -m "not postgres and not localstack" $(ARGS)
+	@$(BIN)/pytest -m "not (postgres or localstack or containers or deaths)" $(ARGS)
 
 .PHONY: compose-test
 compose-test: setup ## Run `docker compose up`, order, kill, scale and audit (needs Docker)
-	@ORDERLY_TEST_COMPOSE=yes $(BIN)/pytest tests/compose --verbose --capture=no \
+	@$(BIN)/pytest tests/compose -m "" --verbose --capture=no \
 		--session-timeout=1200 --durations=8 $(ARGS)
 
 .PHONY: deaths
 deaths: setup ## Have services die wherever they can (COUNT=4 for some, SEED=… for the same)
 	@ORDERLY_DEATHS=$(or $(COUNT),all) $(if $(SEED),ORDERLY_SEED=$(SEED)) \
-		$(BIN)/pytest tests/flows/test_deaths.py --capture=no $(ARGS)
+		$(BIN)/pytest tests/flows/test_deaths.py -m deaths --capture=no $(ARGS)
 
 .PHONY: fuzz
 fuzz: setup ## Send a service what its OpenAPI allows and what not (SERVICE=orders SECONDS=1800)

@@ -24,6 +24,7 @@ NEEDS = {
     "aws_environment": ("localstack",),
     "emulator": ("localstack",),
     "stack": ("postgres", "localstack"),
+    "images": ("containers",),
 }
 EVENT_TYPES = {event.type: event for event in contracts.EVENTS}
 
@@ -33,8 +34,9 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
-def pytest_report_header() -> str:
-    return str(backends.choice())
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    marks = config.getoption("markexpr")
+    return [str(backends.choice()), f"tests: {marks or 'all'}"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,6 +44,8 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("patient")
     config.addinivalue_line("markers", "postgres: needs PostgreSQL (marked by itself)")
     config.addinivalue_line("markers", "localstack: needs SQS/SNS (marked by itself)")
+    config.addinivalue_line("markers", "containers: of `make compose-test` alone")
+    config.addinivalue_line("markers", "deaths: of `make deaths` alone")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -59,7 +59,8 @@ async def in_front_of(port: int, context: ssl.SSLContext) -> AsyncIterator[int]:
     open_ones: set[asyncio.Task[None]] = set()
 
     async def take(reader: StreamReader, writer: StreamWriter) -> None:
-        open_ones.add(asyncio.current_task())  # type: ignore[arg-type]
+        if taking := asyncio.current_task():
+            open_ones.add(taking)
         with suppress(OSError, asyncio.IncompleteReadError):
             await reader.readexactly(SSL_REQUEST_BYTES)
             writer.write(b"S")

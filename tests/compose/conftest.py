@@ -20,15 +20,6 @@ CLONE = Path(__file__).parents[2]
 UP_WITHIN_S = 600
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if os.environ.get("ORDERLY_TEST_COMPOSE"):
-        return
-    reason = "builds images and takes minutes: `make compose-test` runs it"
-    for item in items:
-        if "images" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.skip(reason=reason))
-
-
 class Failed(Exception):
     """What a command printed that should not have failed."""
 

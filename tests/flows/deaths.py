@@ -9,13 +9,13 @@ from contracts.topology import TOPOLOGY
 from tests.test_services import SERVICES
 
 ARRIVALS = (1, 2)
-# How many a run takes, by chance, or all; unless somebody asks, none: it takes long.
-ASKED = os.environ.get("ORDERLY_DEATHS", "")
+# How many a run takes, by chance; or all of them.
+ASKED = os.environ.get("ORDERLY_DEATHS", "all")
 SEED = int(os.environ.get("ORDERLY_SEED", random.randrange(10**6)))
 
-# The transactions that change something, by the work that is done in them.
 # Goods left while a cancellation was on its way: nobody can wait for that to happen.
 BY_CHANCE = {"orders.order_cancellation_refused.v1"}
+# The transactions that change something, by the work that is done in them.
 EVERYWHERE = (
     "chassis.ops.replay.replay_events.<locals>.work",
     "chassis.relay.Relay._next",

@@ -17,13 +17,13 @@ from orderly.operations import Operations
 from orderly.stack import keeper
 from orderly.stack.services import NAMES
 from orderly.stack.stack import Stack
-from tests.flows.deaths import ASKED, SEED, deaths
+from tests.flows.deaths import SEED, deaths
 from tests.flows.lives import LIVES
 from tests.flows.shop import Shop
 
 pytestmark = [
     pytest.mark.xdist_group("stack"),  # there is one: one worker
-    pytest.mark.skipif(not ASKED, reason="takes its time: `make deaths`"),
+    pytest.mark.deaths,
 ]
 
 LIVES_AT_ONCE = 4

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from chassis import feeds, outbox
 from chassis.database import Database, DatabaseUnavailable
 from chassis.events import Announcement
+from chassis.feeds import Feed
 from chassis.queues import Aws
 from chassis.relay import Relay
 from chassis.testing import TokenIssuer, eventually
@@ -23,10 +24,11 @@ from contracts.topology import ORDERS, TOPOLOGY
 from orders.api import stream
 from orders.commands.placing import place_orders
 from orders.main import SERVICE
+from orders.store.facts import Fact
 from tests.orders.conftest import EVERYTHING
 from tests.orders.factories import an_order
 from tests.orders.test_api import problem
-from tests.served import served
+from tests.served import Served, served
 
 STREAM = "/v1/orders/stream"
 
@@ -37,18 +39,30 @@ def quick(monkeypatch) -> None:
 
 
 @pytest.fixture
-async def shop(
+async def service(
     database: Database, aws: Aws, issuer: TokenIssuer
-) -> AsyncIterator[httpx.AsyncClient]:
-    """Served over a socket: a stream does not end, as answers in memory have to."""
+) -> AsyncIterator[Served]:
+    """On a socket: a stream does not end, as answers in memory have to."""
     await provision(aws, TOPOLOGY)
-    async with (
-        served(SERVICE, database, aws, [issuer.trusted]) as service,
-        httpx.AsyncClient(base_url=service.url, timeout=10, trust_env=False) as client,
-    ):
+    async with served(SERVICE, database, aws, [issuer.trusted]) as service:
+        yield service
+
+
+@pytest.fixture
+async def shop(
+    service: Served, issuer: TokenIssuer
+) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(
+        base_url=service.url, timeout=10, trust_env=False
+    ) as client:
         client.headers.update(issuer.headers(*EVERYTHING))
-        client.feed = service.parts.app.state.feed  # type: ignore[attr-defined]
         yield client
+
+
+@pytest.fixture
+def feed(service: Served) -> Feed[Fact]:
+    found: Feed[Fact] = service.parts.app.state.feed
+    return found
 
 
 class Listening:
@@ -164,9 +178,9 @@ async def test_a_heartbeat_tells_the_place_so_that_nobody_starts_far_back(
     assert int(passed) > 0
 
 
-async def test_leaving_ends_the_stream(shop):
+async def test_leaving_ends_the_stream(shop, feed):
     async with listening(shop) as stream, asyncio.timeout(5):
-        shop.feed.close()
+        feed.close()
         with pytest.raises(AssertionError, match="ended"):
             await stream.next()
 
@@ -174,14 +188,14 @@ async def test_leaving_ends_the_stream(shop):
 
 
 async def test_a_database_that_goes_away_while_one_catches_up_ends_the_stream(
-    shop, database, aws, monkeypatch
+    shop, feed, database, aws, monkeypatch
 ):
     await place(database, aws)
 
     async def away(_: int) -> None:
         raise DatabaseUnavailable("The database does not answer.")
 
-    monkeypatch.setattr(shop.feed, "after", away)
+    monkeypatch.setattr(feed, "after", away)
     with capture_logs() as logs:
         async with listening(shop, **{"Last-Event-ID": "0"}) as stream:
             with pytest.raises(AssertionError, match="ended"):
@@ -215,12 +229,12 @@ async def test_an_id_that_is_made_up_is_refused(shop, made_up):
     assert problem(answer) == (400, "last_event_id_malformed")
 
 
-async def test_nobody_listening_costs_no_query(shop):
+async def test_nobody_listening_costs_no_query(shop, feed):
     async with listening(shop):
         pass
 
     async def rests() -> bool:
-        return shop.feed._polling.done()  # noqa: SLF001
+        return feed._polling.done()  # noqa: SLF001
 
     await eventually(rests)
 

@@ -31,6 +31,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import TypeEngine
 
 from chassis.errors import Unavailable
@@ -183,8 +184,7 @@ class Database:
     def in_use(self) -> int:
         """Connections that are out of the pool right now."""
         pool = self._engine.pool
-        # What has a size knows this; the base class of pools does not.
-        return int(pool.checkedout())  # type: ignore[attr-defined]
+        return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
     async def let_go(self) -> None:
         """Close idle connections: a database that nobody uses may pause."""

@@ -17,13 +17,13 @@ from orderly.console import LOOK_EVERY_S, Follower, console, say
 from orderly.errors import StackError
 from orderly.stack.folder import Folder, State
 from orderly.stack.ports import Ports
+from orderly.stack.services import NAMES
 from orderly.welcome import welcome, what_runs_where
 
 if TYPE_CHECKING:
     from orderly.stack.stack import Stack
 
 DOWN_WITHIN_S = 90.0
-SERVICES = ("orders", "inventory", "accounting")
 
 app = typer.Typer(
     help="Run Orderly on this machine, look inside, put things right.",
@@ -305,7 +305,7 @@ async def _following(folder: Folder | None) -> AsyncIterator[None]:
     """Show what the services log meanwhile."""
     followers = [
         asyncio.create_task(Follower(name, folder.log(name)).run())
-        for name in SERVICES
+        for name in NAMES
         if folder
     ]
     try:
