@@ -591,7 +591,7 @@ variable "budget_by_tag" {
 }
 
 variable "trace_sampling" {
-  description = "The share of requests that leave a trace, besides one a second of each service: $5 a million."
+  description = "The share of requests that leave a trace, besides one a second of each service: $5 a million. It tells of nothing until the services export traces."
   type        = number
   default     = 0.05
 
