@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import aiohttp
 import structlog
@@ -19,7 +19,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from chassis.errors import Forbidden, Unauthenticated, Unavailable
 from chassis.settings import Issuer
@@ -27,6 +27,7 @@ from chassis.settings import Issuer
 log = structlog.get_logger(__name__)
 
 ALGORITHMS = ["RS256", "ES256"]
+ACCESS_TOKENS = {"jwt", "at+jwt", "application/at+jwt"}  # by the header `typ`
 LEEWAY_S = 30
 FETCH_TIMEOUT_S = 5
 REFRESH_AT_MOST_EVERY_S = 10.0  # made-up key ids must not become a flood on the issuer
@@ -80,11 +81,14 @@ class _Published(BaseModel):
 
 
 class _Claims(BaseModel):
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
     exp: float
     client_id: str | None = None
     sub: str | None = None
     customer_id: str | None = None
     scope: str | None = None
+    token_use: Literal["access"] | None = None  # as Cognito calls what a token is for
 
 
 class _Keys:
@@ -176,8 +180,11 @@ class Authenticator:
     def _claimed(self, token: str) -> tuple[Issuer, str]:
         """Whose token it says it is: that alone decides which keys may prove it."""
         unverified = jws.extract_compact(token.encode())
+        headers = unverified.headers()
+        if str(headers.get("typ", "JWT")).lower() not in ACCESS_TOKENS:
+            raise ValueError("signed for something else than access")
         claims = json.loads(unverified.payload)
-        return self._issuers[claims["iss"]], unverified.headers()["kid"]
+        return self._issuers[claims["iss"]], headers["kid"]
 
 
 def _meant_for_us(issuer: Issuer) -> jwt.JWTClaimsRegistry:
@@ -221,6 +228,8 @@ async def authenticate(
             "Send a token: Authorization: Bearer …",
             headers={"WWW-Authenticate": "Bearer"},
         )
+    if len(request.headers.getlist("authorization")) > 1:
+        raise _rejected("Send one token.")  # which of them counted is anybody's guess
     authenticator: Authenticator = request.app.state.authenticator
     caller = await authenticator.caller(credentials.credentials)
     if not caller.scopes.intersection(scopes.scopes):
