@@ -5,9 +5,7 @@ The routes are those that are served; what a new one is about must be said in `w
 
 import json
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -15,86 +13,15 @@ import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from chassis.testing import TokenIssuer, serving
-from chassis.topology import provision
-from contracts.topology import TOPOLOGY
+from chassis.testing import TokenIssuer
 from orderly.tokens import SCOPES
 from orders.api.bodies import EXAMPLE
-from tests.test_services import SERVICES
-from tests.whose import CUSTOMER, HAVE, WHOSE, Found, Whose
+from tests.hostile.operations import Operation, operations_of
+from tests.hostile.whose import CUSTOMER, HAVE, WHOSE, Found, Whose
 
 OTHER = "c-43"
 # What sounds like a scope of ours, and is none.
 NO_SCOPES = ["", "*", "orders", "orders.reader", "ORDERS.READ", "admin", "openid"]
-SERIES = {"get_invoice": "INV", "get_credit_note": "CRN"}
-NOBODYS: Mapping[str, str] = {
-    "number": "{series}-2026-999999",
-    "sku": "NO-SUCH",
-    "code": "NOWHERE",
-    "period": "2020-01",
-}
-
-
-@dataclass(frozen=True)
-class Operation:
-    method: str
-    path: str
-    description: Mapping[str, Any]
-
-    @property
-    def name(self) -> str:
-        return str(self.description["operationId"])
-
-    @property
-    def scopes(self) -> set[str]:
-        (scheme,) = self.description.get("security", [{}])
-        return {scope for scopes in scheme.values() for scope in scopes}
-
-    def path_of(self, found: Mapping[str, str]) -> str:
-        path = self.path
-        for parameter in self.description.get("parameters", ()):
-            if parameter["in"] == "path":
-                name = parameter["name"]
-                value = found.get(name) or NOBODYS.get(name) or str(uuid4())
-                path = path.replace(f"{{{name}}}", value)
-        return path.replace("{series}", SERIES.get(self.name, ""))
-
-    async def ask(
-        self, client: httpx.AsyncClient, found: Found, headers: Mapping[str, str]
-    ) -> httpx.Response:
-        # The head of a stream, which has no end.
-        method = "HEAD" if self.name == "stream_orders" else self.method
-        return await client.request(method, self.path_of(found), headers=headers)
-
-
-@cache
-def operations_of(name: str) -> list[Operation]:
-    (service,) = (service for service in SERVICES if service.name == name)
-    return [
-        Operation(method.upper(), path, description)
-        for path, methods in service.unserved().openapi()["paths"].items()
-        for method, description in methods.items()
-    ]
-
-
-@pytest.fixture(params=SERVICES, ids=lambda service: service.name)
-def asked(request):
-    return request.param
-
-
-@pytest.fixture
-def service(asked) -> str:
-    name: str = asked.name
-    return name
-
-
-@pytest.fixture
-async def client(
-    asked, database, aws, issuer: TokenIssuer
-) -> AsyncIterator[httpx.AsyncClient]:
-    await provision(aws, TOPOLOGY)
-    async with serving(asked, database, aws, [issuer.trusted]) as client:
-        yield client
 
 
 def test_each_operation_says_whose_objects_it_is_about(asked):
