@@ -59,7 +59,13 @@ async def stream() -> StreamingResponse:
 async def server() -> AsyncIterator[uvicorn.Server]:
     app = web.create_app("slow", description="", routers=[router])
     config = uvicorn.Config(
-        app, port=0, http=Connection, ws="none", log_config=None, lifespan="off"
+        app,
+        port=0,
+        http=Connection,
+        ws="none",
+        log_config=None,
+        lifespan="off",
+        timeout_keep_alive=2,
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())

@@ -102,6 +102,8 @@ class Connection(HttpToolsProtocol):
     @override
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.idle_since = None
+        self._unset_keepalive_if_required()
         if self._expects == "nothing":  # sent before the one ahead was answered
             self._expect("head")
 
@@ -121,7 +123,10 @@ class Connection(HttpToolsProtocol):
         self._expects = "nothing"
         self._came = self._body = 0
         if self.cycle.response_complete:  # uvicorn would wait for ever for another
-            self._expect("head")
+            self.idle_since = time.monotonic()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     @override
     def on_response_complete(self) -> None:
