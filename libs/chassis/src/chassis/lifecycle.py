@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from typing_extensions import override
 
 from chassis import failpoints, idempotency, migrations, partitions, queues, telemetry
+from chassis.aside import Tell, tell_nobody
 from chassis.auth import Authenticator
 from chassis.batching import GroupCommit
 from chassis.consumer import Consumer
@@ -91,6 +92,7 @@ class Service(Generic[S]):
     announces: Topic
     hears: Mapping[Queue, Router]
     build: Callable[[Runtime[S]], Parts]
+    tell: Tell = tell_nobody  # of what is put aside
 
     @property
     def source(self) -> str:
@@ -286,7 +288,13 @@ class _Process(Generic[S]):
         if self._roles == "api":
             return []
         return [
-            Consumer(self.runtime.database, self.runtime.aws, queue, router)
+            Consumer(
+                self.runtime.database,
+                self.runtime.aws,
+                queue,
+                router,
+                tell=self.service.tell,
+            )
             for queue, router in self.service.hears.items()
         ]
 
