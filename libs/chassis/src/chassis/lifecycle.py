@@ -24,6 +24,7 @@ from chassis import failpoints, idempotency, migrations, partitions, queues, tel
 from chassis.aside import Tell, tell_nobody
 from chassis.auth import Authenticator
 from chassis.batching import GroupCommit
+from chassis.connections import Connection
 from chassis.consumer import Consumer
 from chassis.database import Database
 from chassis.digest import Digest
@@ -349,7 +350,8 @@ class _Process(Generic[S]):
             log_config=None,
             access_log=settings.access_log,
             lifespan="off",
-            http="httptools",
+            http=Connection,
+            ws="none",
             server_header=False,
             backlog=2048,
             timeout_keep_alive=75,  # longer than the balancer's: it never loses a race
