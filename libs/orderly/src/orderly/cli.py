@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from orderly.stack.stack import Stack
 
 DOWN_WITHIN_S = 90.0
+DISAGREE, COULD_NOT_ASK = 1, 2
 
 app = typer.Typer(
     help="Run Orderly on this machine, look inside, put things right.",
@@ -192,18 +193,38 @@ def audit_(
         float, typer.Option(min=0, help="Seconds that orders under way may take.")
     ] = 30,
 ) -> None:
-    """Prove that the three services agree. Exit status 1: they do not."""
+    """Prove that the three services agree.
+
+    Exit status 0: they do; 1: they do not; 2: they could not be asked.
+
+    Where nobody is there to give a token, it gets one by itself, from where
+    ORDERLY_TOKEN_URL says, for ORDERLY_CLIENT_ID and ORDERLY_CLIENT_SECRET.
+    """
     from orderly import audit, findings, operations  # noqa: PLC0415
 
     async def look() -> audit.Report:
-        async with operations.connect(*_target(url, token), local=url is None) as asked:
+        target = await _audited(url, token)
+        async with operations.connect(*target, local=url is None) as asked:
             with findings.progress() as progress:
                 return await audit.audit(asked, patience_s=patience, progress=progress)
 
-    found = asyncio.run(look())
+    try:
+        found = asyncio.run(look())
+    except StackError as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(COULD_NOT_ASK) from error
     console.print(findings.report(found))
     if not found.clean:
-        raise typer.Exit(1)
+        raise typer.Exit(DISAGREE)
+
+
+async def _audited(url: str | None, token: str | None) -> tuple[str, str]:
+    from orderly import clients  # noqa: PLC0415
+
+    client = clients.from_environment()
+    if client and token is None:
+        return url or os.environ.get("ORDERLY_URL", Ports().url), await client.token()
+    return _target(url, token)
 
 
 dead_letters = typer.Typer(
