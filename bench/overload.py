@@ -36,6 +36,7 @@ TICK_S = 0.005
 HEALTH_EVERY_S = 0.1
 COMES_AGAIN_S = (1.0, 2.0)  # as Retry-After says, or a little later
 TRIES = 4
+RUSH_S = 4.0  # longer than Orders takes for what may pass
 WELL_WITHIN_S = 0.25  # for nine in ten of the orders: all is well
 
 
@@ -188,10 +189,18 @@ class Load:
 
     async def at_rate(
         self, rate: float, seconds: float, *, retrying: bool = False
-    ) -> Tally:
+    ) -> tuple[Tally, Tally]:
+        """What became of those that came in the first rush, and of all others."""
         self._retrying = retrying
         arriving = asyncio.create_task(self._arrive(rate))
-        tally = await self._watch(seconds)
+        tallies = await self._watch(RUSH_S), await self._watch(seconds)
+        arriving.cancel()
+        return tallies
+
+    async def at_ease(self, rate: float) -> Tally:
+        self._retrying = False
+        arriving = asyncio.create_task(self._arrive(rate))
+        tally = await self._watch(1)
         arriving.cancel()
         return tally
 
@@ -252,10 +261,10 @@ def say(what: str, tally: Tally, peak: float) -> None:
         f"{tally.unheard}",
         f"{tally.without_retry_after}",
     )
-    sys.stdout.write(f"{what:24}" + "".join(f"{cell:>13}" for cell in cells) + "\n")
+    sys.stdout.write(f"{what:30}" + "".join(f"{cell:>13}" for cell in cells) + "\n")
     strange = {s: n for s, n in tally.statuses.items() if s not in {201, 503}}
     if strange:
-        sys.stdout.write(f"{'':24}other answers: {strange}\n")
+        sys.stdout.write(f"{'':30}other answers: {strange}\n")
     sys.stdout.flush()
 
 
@@ -278,7 +287,7 @@ async def recover(load: Load, rate: float) -> float:
     """Seconds until orders at half the capacity are answered as ever."""
     began = time.perf_counter()
     while True:
-        tally = await load.at_rate(rate, 1)
+        tally = await load.at_ease(rate)
         if not tally.refused_s and share(tally.accepted_s, 0.9) < WELL_WITHIN_S * 1000:
             return time.perf_counter() - began - 1
 
@@ -299,16 +308,15 @@ async def main(seconds: float) -> None:
             *("asked /s", "good /s", "of peak", "good ms", "refused /s"),
             *("refused ms", "health ms", "unheard", "no Retry"),
         )
-        sys.stdout.write(f"{'':24}" + "".join(f"{head:>13}" for head in heads) + "\n")
+        sys.stdout.write(f"{'':30}" + "".join(f"{head:>13}" for head in heads) + "\n")
         at_peak = await load.at_capacity(seconds)
         peak = at_peak.goodput
         say("as much as it takes", at_peak, peak)
-        for times in (0.7, 3, 10):
-            say(f"{times} times", await load.at_rate(times * peak, seconds), peak)
-        say("half, afterwards", await load.at_rate(peak / 2, seconds), peak)
-        for times in (3, 10):
-            tally = await load.at_rate(times * peak, seconds, retrying=True)
-            say(f"{times} times, coming again", tally, peak)
+        for times, retrying in ((3, False), (10, False), (3, True), (10, True)):
+            rush, then = await load.at_rate(times * peak, seconds, retrying=retrying)
+            what = f"{times} times{', who come again' if retrying else ''}"
+            say(f"{what}, rush", rush, peak)
+            say(what, then, peak)
         sys.stdout.write(f"all is well after {await recover(load, peak / 2):.1f} s\n")
         connecting.cancel()
         for name in ("inventory", "accounting"):

@@ -21,11 +21,12 @@ from chassis import headers, metrics
 from chassis.batching import TooManyWaiting
 from chassis.errors import MEDIA_TYPE, problem, render
 
-WAITS_S = 0.25  # inside, about, while it is crowded
-RUSH_S = 2.5  # so long it may be crowded, and take so long; more than spilling takes
+WAITS_S = 0.2  # inside, about, while it is crowded
+RUSH_S = 2.5  # so long it may be crowded: more than it takes to spill
+RUSH_WAITS_S = 1.0  # inside, about, in a rush
 CALM_S = 1.0  # nobody was turned away for so long: it is no longer crowded
 FEWEST = 32
-FEWEST_IN_A_RUSH = 256
+FEWEST_IN_A_RUSH = 128
 MOST = 4096
 MEASURED_S = 0.5
 MOST_BODY_BYTES = 64 * 1024 * 1024  # of all that is being read, as far as declared
@@ -169,7 +170,7 @@ class Gate:
 
     @property
     def _many(self) -> int:
-        return min(max(FEWEST_IN_A_RUSH, int(self._per_s * RUSH_S)), MOST)
+        return min(max(FEWEST_IN_A_RUSH, int(self._per_s * RUSH_WAITS_S)), MOST)
 
 
 def _declared(scope: Scope) -> int:

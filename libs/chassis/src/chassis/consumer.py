@@ -35,6 +35,7 @@ CALLS_IN_FLIGHT = 4  # once a long poll has come back well filled
 WELL_FILLED = BATCH_ENTRIES // 2
 RECEIVES_ON_FOR_S = 1.0  # after it was told to stop
 HANDS_BACK_WITHIN_S = 1.0
+LOOKS_FOR_DATABASE_AFTER_S = 2.0  # at most: it is to be heard soon after it is back
 
 KILLS = "It came again and again, and never was handled: it may kill its process."
 _NEVER: Mapping[str, str] = {}
@@ -275,7 +276,7 @@ class Consumer:
                 log.warning("Visibility not extended", error=repr(error))
 
     async def _until_database_answers(self) -> None:
-        backoff = Backoff(most_s=5)
+        backoff = Backoff(most_s=LOOKS_FOR_DATABASE_AFTER_S)
         while not self._stopping.is_set():
             try:
                 await self._database.transact(_probe)
