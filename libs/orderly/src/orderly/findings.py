@@ -36,7 +36,7 @@ def report(found: Report) -> RenderableType:
     parts += [_disagreement(one) for one in disagreements[:SHOWN]]
     if len(disagreements) > SHOWN:
         parts.append(Text(f"… and {len(disagreements) - SHOWN:,} more", style=BAD))
-    parts.append(_verdict(found))
+    parts.append(verdict(found))
     return Group(*parts)
 
 
@@ -97,7 +97,7 @@ def _queue(queue: JSON) -> Text:
     return Text.assemble((queue["name"], BAD), problem)
 
 
-def _verdict(found: Report) -> Text:
+def verdict(found: Report) -> Text:
     what = f"{found.orders:,} orders, {found.checks} checks"
     if found.clean:
         return Text(f"The three services agree: {what}.", style=GOOD)
