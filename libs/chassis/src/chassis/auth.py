@@ -36,6 +36,7 @@ TRUSTED_FOR_S = 3600.0  # a key that the issuer withdrew is forgotten after that
 TRUSTED_ON_FOR_S = 60.0  # what was had last, while the issuer is away
 REMEMBERED_TOKENS = 10_000
 MAX_TOKEN_BYTES = 8192
+MOST_KEYS_BYTES = 1024 * 1024
 
 # What reading bytes that anybody may send can raise.
 _NOT_A_TOKEN = (JoseError, ValueError, TypeError, KeyError, RecursionError)
@@ -125,7 +126,7 @@ class _Keys:
                 http.get(self._url) as answer,
             ):
                 answer.raise_for_status()
-                published = _Published.model_validate_json(await answer.read())
+                published = _Published.model_validate_json(await _bounded(answer))
                 keys = KeySet.import_key_set({"keys": published.keys})
         except (aiohttp.ClientError, TimeoutError, ValueError, JoseError) as error:
             log.warning("Issuer's keys cannot be had", url=self._url, error=repr(error))
@@ -139,6 +140,16 @@ class _Keys:
         now = time.monotonic()
         self._not_before = now + wait_s
         self._trusted_until = max(self._trusted_until, now + trust_s)
+
+
+async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
+    """What an issuer publishes is small; what goes on and on is something else."""
+    content = bytearray()
+    async for chunk in answer.content.iter_any():
+        content += chunk
+        if len(content) > MOST_KEYS_BYTES:
+            raise ValueError("too much for a set of keys")
+    return bytes(content)
 
 
 class Authenticator:

@@ -7,11 +7,13 @@ complete.
 
 import json
 import time
-from asyncio import TimerHandle, Transport
+from asyncio import Task, TimerHandle, Transport
 from collections.abc import Iterator
+from functools import partial
 from http import HTTPStatus
-from typing import cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
+from starlette.types import Scope
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -20,7 +22,11 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from chassis import headers, metrics
+from chassis.admission import Gate, Ticket, turned_away
 from chassis.errors import MEDIA_TYPE, Malformed, Refused, Unavailable, problem
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
 
 HEAD_WITHIN_S = 10.0
 BODY_WITHIN_S = 20.0  # and a second more for each so many bytes that came
@@ -53,8 +59,9 @@ _FULL = Unavailable("Too many connections are open. Try again shortly.")
 
 
 class Connection(HttpToolsProtocol):
-    """Uvicorn's, with an end to its patience."""
+    """Uvicorn's, with an end to its patience and a gate before the application."""
 
+    gate: ClassVar[Gate] = Gate()
     idle_since: float | None = None
     _expects = "head"  # then "body", and "nothing" while the request is worked on
     _since = 0.0
@@ -67,6 +74,7 @@ class Connection(HttpToolsProtocol):
     @override
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._tickets: dict[RequestResponseCycle, Ticket] = {}
         self._expect("head")
         if len(self.connections) > MOST_CONNECTIONS:
             self._make_room()
@@ -81,7 +89,7 @@ class Connection(HttpToolsProtocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        if self._refused:
+        if self._refused or self._turned_away(data):
             return
         if self.idle_since is not None:
             self.idle_since = None
@@ -90,6 +98,50 @@ class Connection(HttpToolsProtocol):
         super().data_received(data)
         if self._came - self._body > self._may_frame() and self._expects != "nothing":
             self._refuse(_TOO_LARGE)
+
+    def _turned_away(self, data: bytes) -> bool:
+        """Answered here, where it costs least; the connection stays for the next."""
+        at_rest = self.idle_since is not None or (
+            self._expects == "head" and not self._came
+        )
+        answer = self.gate.turn_away(data) if at_rest else None
+        if answer is None:
+            return False
+        self.transport.write(answer)
+        self._since = time.monotonic()
+        if self.idle_since is not None:
+            self._stay_idle()
+        return True
+
+    def _stay_idle(self) -> None:
+        self._unset_keepalive_if_required()
+        self.idle_since = time.monotonic()
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+
+    @override
+    def _start_asgi_task(
+        self, cycle: RequestResponseCycle, app: "ASGI3Application"
+    ) -> None:
+        ticket = self.gate.admit(cast("Scope", cycle.scope))
+        if ticket is None:
+            super()._start_asgi_task(cycle, cast("ASGI3Application", turned_away))
+            return
+        if not cycle.more_body:  # it waited behind another on its connection
+            ticket.begin()
+        self._tickets[cycle] = ticket
+        with ticket.handed_on():
+            task = self.loop.create_task(cycle.run_asgi(app))
+        self.tasks.add(task)
+        task.add_done_callback(partial(self._done, cycle, ticket))
+
+    def _done(
+        self, cycle: RequestResponseCycle, ticket: Ticket, task: "Task[None]"
+    ) -> None:
+        ticket.end()
+        self.tasks.discard(task)
+        self._tickets.pop(cycle, None)
 
     def _may_frame(self) -> int:
         return MAX_HEAD_BYTES + MAX_FRAMING_PER_BYTE * self._body
@@ -120,6 +172,8 @@ class Connection(HttpToolsProtocol):
     @override
     def on_message_complete(self) -> None:
         super().on_message_complete()
+        if ticket := self._tickets.get(self.cycle):
+            ticket.begin()
         self._expects = "nothing"
         self._came = self._body = 0
         if self.cycle.response_complete:  # uvicorn would wait for ever for another
