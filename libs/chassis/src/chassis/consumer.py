@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import structlog
 from sqlalchemy import text
 
-from chassis import inbox, metrics, telemetry
+from chassis import inbox, metrics, tracing
 from chassis.backoff import Backoff
 from chassis.batching import in_halves
 from chassis.database import Database, Tx
@@ -154,6 +154,7 @@ class Consumer:
 
     async def _handle(self, messages: Sequence[Message]) -> None:
         """Commit what can be handled, put aside what cannot, then delete."""
+        self._note_age(messages)
         readable: list[Delivered] = []
         dead: list[DeadLetter] = []
         for message in messages:
@@ -171,11 +172,18 @@ class Consumer:
             await self._put_aside(letter)
         await self._delete(messages)
 
+    def _note_age(self, messages: Sequence[Message]) -> None:
+        sent = [message.sent_at for message in messages if message.sent_at]
+        if sent:
+            waited = datetime.now(UTC) - min(sent)
+            metrics.QUEUE_AGE.record(
+                waited.total_seconds(), {"queue": self._queue.name}
+            )
+
     async def _commit(self, delivered: Sequence[Delivered]) -> Sequence[None]:
         events = [item.event for item in delivered]
-        with telemetry.handling(
-            self._queue.name, [event.traceparent for event in events]
-        ):
+        causes = [(event.subject, event.traceparent) for event in events]
+        with tracing.handling(self._queue.name, causes):
             fresh = await self._database.transact(self._apply, events)
             reach("handled", (event.data.type for event in events))
             self._database.note_use()
@@ -285,7 +293,15 @@ async def put_aside(  # noqa: PLR0913 - a dead letter's parts
         },
     )
     metrics.DEAD_LETTERS.add(1)
-    log.error("Event put aside", queue=queue.name, error=reason)
+    event = raw if isinstance(raw, dict) else {}
+    with tracing.continuing(tracing.accepted(event.get("traceparent"))):
+        log.error(
+            "Event put aside",
+            queue=queue.name,
+            error=reason,
+            event_id=event.get("id"),
+            subject=event.get("subject"),
+        )
 
 
 async def _give_up(item: Delivered, error: Exception) -> DeadLetter:

@@ -20,7 +20,15 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from typing_extensions import override
 
-from chassis import failpoints, idempotency, migrations, partitions, queues, telemetry
+from chassis import (
+    failpoints,
+    gauges,
+    idempotency,
+    migrations,
+    partitions,
+    queues,
+    telemetry,
+)
 from chassis.auth import Authenticator
 from chassis.batching import GroupCommit
 from chassis.consumer import Consumer
@@ -103,6 +111,7 @@ class Service(Generic[S]):
                 settings = self._set_up()
                 with _death_logged():
                     uvloop.run(_serve(self, settings))
+                telemetry.finish(settings)
             case ["migrate"]:
                 settings = self._set_up()
                 migrations.upgrade(
@@ -139,6 +148,7 @@ class Service(Generic[S]):
         parts = self.build(runtime)
         parts.app.state.database = runtime.database
         parts.app.state.reader = runtime.reader
+        parts.app.state.access_log = runtime.settings.access_log
         parts.app.state.authenticator = Authenticator(runtime.settings.issuers)
         desk = Desk(aws=runtime.aws, queues=tuple(self.hears), digest=parts.digest)
         routes.add_to(parts.app, self.name, desk)
@@ -148,7 +158,10 @@ class Service(Generic[S]):
             topic=self.announces.name,
             source=self.source,
         )
-        return replace(parts, timers=(*parts.timers, replayer.timer))
+        timers = [*parts.timers, replayer.timer]
+        if runtime.settings.measures:
+            timers.append(gauges.timer(runtime.database, runtime.aws, self.hears))
+        return replace(parts, timers=timers)
 
 
 @contextlib.contextmanager
@@ -339,7 +352,7 @@ class _Process(Generic[S]):
             host=settings.host,
             port=settings.port,
             log_config=None,
-            access_log=settings.access_log,
+            access_log=False,  # ours knows the trace, and how long it took
             lifespan="off",
             http="httptools",
             server_header=False,

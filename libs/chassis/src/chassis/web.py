@@ -17,7 +17,8 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
-from chassis import errors, ndjson, problems, telemetry
+from chassis import errors, ndjson, problems, tracing
+from chassis.access import AccessLog
 from chassis.bodies import JsonBody
 from chassis.database import Database
 from chassis.errors import Refused
@@ -95,7 +96,8 @@ def create_app(
             expose_headers=["Location", "ETag", "Retry-After", "Idempotent-Replayed"],
         )
     app.add_middleware(_Heads)
-    app.add_middleware(telemetry.Traced)
+    app.add_middleware(AccessLog)
+    app.add_middleware(tracing.Traced)
     return app
 
 
