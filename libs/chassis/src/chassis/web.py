@@ -82,6 +82,8 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
+        # Ours tell of batches and events too, and never what somebody searched for.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     for router in routers:
         app.include_router(router, dependencies=[Depends(only_known)])
