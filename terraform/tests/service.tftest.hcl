@@ -71,6 +71,7 @@ variables {
     alarm_topic_arn    = "arn:aws:sns:us-east-1:123456789012:alarms"
     log_retention_days = 30
     debug              = false
+    trace_sampling     = 0.05
   }
   image = {
     uri            = "registry/orders@sha256:0000000000000000000000000000000000000000000000000000000000000000"
@@ -298,7 +299,9 @@ run "a_task_migrates_and_then_serves" {
       ORDERLY_HOST            = "0.0.0.0"
       ORDERLY_ISSUERS         = "[]"
       ORDERLY_LEAVES_WITHIN_S = "26"
+      ORDERLY_METRICS         = "emf"
       ORDERLY_PORT            = "8000"
+      ORDERLY_TRACE_SAMPLING  = "0.05"
       ORDERS_DATABASE_URL     = "postgresql://orders_service@database.example:5432/orders"
       ORDERS_LOG_LEVEL        = "info"
     }

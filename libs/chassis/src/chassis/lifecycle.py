@@ -24,6 +24,7 @@ from chassis import (
     failpoints,
     gauges,
     idempotency,
+    logs,
     migrations,
     partitions,
     queues,
@@ -108,12 +109,12 @@ class Service(Generic[S]):
     def main(self) -> None:
         match sys.argv[1:]:
             case []:
-                settings = self._set_up()
+                settings = self._set_up(telemetry.setup)
                 with _death_logged():
                     uvloop.run(_serve(self, settings))
                 telemetry.finish(settings)
             case ["migrate"]:
-                settings = self._set_up()
+                settings = self._set_up(logs.setup)
                 migrations.upgrade(
                     self.name,
                     settings.database_url.get_secret_value(),
@@ -126,9 +127,9 @@ class Service(Generic[S]):
             case _:
                 sys.exit(f"usage: python -m {self.name} [migrate|openapi]")
 
-    def _set_up(self) -> S:
+    def _set_up(self, tell: Callable[[str, S], None]) -> S:
         settings = self.settings()
-        telemetry.setup(self.name, settings)
+        tell(self.name, settings)
         failpoints.arm()
         return settings
 
