@@ -302,8 +302,11 @@ run "a_task_migrates_and_then_serves" {
       ORDERLY_METRICS         = "emf"
       ORDERLY_PORT            = "8000"
       ORDERLY_TRACE_SAMPLING  = "0.05"
-      ORDERS_DATABASE_URL     = "postgresql://orders_service@database.example:5432/orders"
-      ORDERS_LOG_LEVEL        = "info"
+
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT = "https://xray.us-east-1.amazonaws.com/v1/traces"
+
+      ORDERS_DATABASE_URL = "postgresql://orders_service@database.example:5432/orders"
+      ORDERS_LOG_LEVEL    = "info"
     }
     error_message = "The environment is what the settings read, and has no password."
   }
@@ -435,6 +438,10 @@ run "the_task_may_do_what_the_service_does_and_nothing_else" {
           "arn:aws:sqs:us-east-1:123456789012:orderly-orders-intake",
           "arn:aws:sqs:us-east-1:123456789012:orderly-orders-intake-dlq",
         ])
+      }
+      Trace = {
+        actions   = toset(["xray:PutTraceSegments"])
+        resources = toset(["*"])
       }
       LogIn = {
         actions   = toset(["rds-db:connect"])

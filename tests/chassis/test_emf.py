@@ -1,3 +1,6 @@
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +12,18 @@ from chassis import metrics
 from chassis.emf import EmfExporter
 
 Lines = list[dict[str, Any]]
+
+PROCESS = """
+import structlog
+from chassis import metrics, telemetry
+from sample.main import Settings
+
+settings = Settings(database_url="postgresql://", metrics="emf", log_level="error")
+telemetry.setup("sample", settings)
+metrics.SHED.add(3)
+telemetry.finish(settings)
+structlog.get_logger().error("Left")
+"""
 
 
 @pytest.fixture
@@ -105,3 +120,17 @@ def test_a_histogram_is_told_by_how_many_were_about_how_large(
     }
     (told,) = lines[0]["_aws"]["CloudWatchMetrics"]
     assert told["Metrics"] == [{"Name": "orderly.notes.seconds", "Unit": "Seconds"}]
+
+
+def test_a_process_tells_what_is_left_as_it_leaves_between_its_log_lines():
+    ran = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-c", PROCESS],
+        env={"PYTHONPATH": ":".join(sys.path)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    told, left = map(json.loads, ran.stdout.splitlines())
+    assert (told["orderly.requests.shed"], told["service"]) == (3, "sample")
+    assert left["message"] == "Left"

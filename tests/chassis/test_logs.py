@@ -14,6 +14,10 @@ logs.setup("sample", Settings(database_url="postgresql://", log_format="{form}")
 log = structlog.get_logger("tests")
 with tracing.beginning("work"):
     log.info("Note taken", note_id="n-1", text="two\\nlines ü")
+with tracing.handling("notes", [("n-7", None)]):
+    log.info("Note handled")
+with tracing.handling("notes", [("n-7", None), ("n-8", None)]):
+    log.info("Notes handled")
 log.debug("Too small")
 log.error("Odd", value=object())
 logging.getLogger("library").warning("Library says %s", "hello")
@@ -51,6 +55,8 @@ def entries() -> list[dict[str, Any]]:
 def test_every_line_is_json_and_says_what_when_and_who(entries):
     assert [entry["message"] for entry in entries] == [
         "Note taken",
+        "Note handled",
+        "Notes handled",
         "Odd",
         "Library says hello",
         "Failed",
@@ -64,11 +70,16 @@ def test_every_line_is_json_and_says_what_when_and_who(entries):
 
 def test_a_line_within_a_span_carries_its_trace(entries):
     assert len(entries[0]["trace_id"]) == 32
-    assert "trace_id" not in entries[1]
+    assert "trace_id" not in entries[3]
+
+
+def test_a_line_of_a_batch_of_one_says_what_it_is_about(entries):
+    assert entries[1]["subject"] == "n-7"
+    assert "subject" not in entries[2]
 
 
 def test_a_traceback_shows_no_variables(entries):
-    failed = entries[3]
+    failed = entries[5]
 
     assert failed["exception"][0]["exc_value"] == "broken"
     assert "secret" not in json.dumps(entries)

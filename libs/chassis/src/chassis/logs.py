@@ -94,11 +94,13 @@ def _for_people() -> tuple[Processors, Processors]:
     ]
 
 
-def _add_trace_id(
+def _add_trace(
     _: Any, __: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     if trace_id := tracing.trace_id():
         event["trace_id"] = trace_id
+    if subject := tracing.subject():
+        event.setdefault("subject", subject)
     return event
 
 
@@ -113,5 +115,5 @@ def _shorten_trace_id(
 _DESCRIBED: Processors = [
     structlog.contextvars.merge_contextvars,
     structlog.processors.add_log_level,
-    _add_trace_id,
+    _add_trace,
 ]

@@ -31,7 +31,9 @@ _TRACEPARENT = re.compile(
 _SAMPLED = trace.TraceFlags(trace.TraceFlags.SAMPLED)
 
 _current: ContextVar[str | None] = ContextVar("traceparent", default=None)
-_by_subject: ContextVar[Mapping[str, str] | None] = ContextVar("causes", default=None)
+_by_subject: ContextVar[Mapping[str, str | None] | None] = ContextVar(
+    "causes", default=None
+)
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,14 @@ def stop_recording() -> None:
 def traceparent(subject: str | None = None) -> str | None:
     """The trace of the work at hand; in a batch, of who asked about this subject."""
     causes = _by_subject.get()
-    current = _current.get()
-    return causes.get(subject, current) if causes and subject else current
+    cause = causes.get(subject) if causes and subject else None
+    return cause or _current.get()
+
+
+def subject() -> str | None:
+    """What the work at hand is about, if that is one thing."""
+    causes = _by_subject.get()
+    return next(iter(causes)) if causes and len(causes) == 1 else None
 
 
 def trace_id() -> str | None:
@@ -79,16 +87,20 @@ def handling(what: str, causes: Sequence[Cause]) -> Iterator[None]:
     Recorded, the batch is a span, linked to every trace it serves, and each of these
     has a span for its part. A batch for one trace is a span of it.
     """
-    by_subject = {subject: parent for subject, parent in causes if parent}
+    by_subject = dict(causes)
     recorder = _recorder
     parents = _recorded(parent for _, parent in causes) if recorder else ()
     if not recorder or not parents:
-        with _working(next(iter(by_subject.values()), None), by_subject):
+        first = next((parent for _, parent in causes if parent), None)
+        with _working(first, by_subject):
             yield
         return
     batch, parts = _spans(recorder.tracer, what, parents, size=len(causes))
     continued = {parent: _carried(span) for parent, span in parts.items()}
-    by_subject = {s: continued.get(parent, parent) for s, parent in by_subject.items()}
+    by_subject = {
+        about: continued.get(parent, parent) if parent else None
+        for about, parent in causes
+    }
     spans = {batch, *parts.values()}
     try:
         with _working(_carried(batch), by_subject):
@@ -256,7 +268,9 @@ def _span(span: Span) -> Iterator[None]:
 
 
 @contextmanager
-def _working(current: str | None, causes: Mapping[str, str] | None) -> Iterator[None]:
+def _working(
+    current: str | None, causes: Mapping[str, str | None] | None
+) -> Iterator[None]:
     was, were = _current.set(current), _by_subject.set(causes)
     try:
         yield
