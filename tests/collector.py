@@ -15,6 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from typing_extensions import override
 
 COLLECTED_WITHIN_S = 30
 
@@ -77,6 +78,7 @@ def collecting() -> Iterator[Collector]:
             self.send_response(200)
             self.end_headers()
 
+        @override
         def log_message(self, *_: object) -> None:
             """Tests have an output of their own."""
 

@@ -1,3 +1,6 @@
+from collections.abc import MutableMapping
+from typing import Any
+
 import httpx
 import pytest
 from fastapi import APIRouter
@@ -8,7 +11,7 @@ from chassis.errors import Conflict, Unavailable
 from chassis.web import create_app
 
 
-async def logged(path: str, which: str) -> list[dict[str, object]]:
+async def logged(path: str, which: str) -> list[MutableMapping[str, Any]]:
     """The lines of one request, of the access log alone."""
     router = APIRouter()
 
@@ -23,7 +26,8 @@ async def logged(path: str, which: str) -> list[dict[str, object]]:
                 raise Unavailable("Not now.")
             case "broken":
                 raise ValueError("c-42")
-        return id
+            case _:
+                return id
 
     @router.get("/healthz")
     async def healthz() -> None:

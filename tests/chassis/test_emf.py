@@ -1,7 +1,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from chassis import metrics
 from chassis.emf import EmfExporter
 
-Lines = list[dict[str, Any]]
+Lines = list[Mapping[str, Any]]
 
 PROCESS = """
 import structlog

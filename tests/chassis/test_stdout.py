@@ -101,9 +101,9 @@ def test_a_service_outlives_who_reads_its_log():
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
+        assert process.stdout
         process.stdout.close()
-        process.stdin.write("go\n")
-        process.stdin.flush()
+        process.stdout = None
+        _, said = process.communicate("go\n", timeout=30)
 
-        assert process.wait(timeout=30) == 0
-        assert process.stderr.read() == "alive\n"
+        assert (process.returncode, said) == (0, "alive\n")

@@ -53,7 +53,8 @@ def http() -> httpx.AsyncClient:
                 raise Conflict("Somebody has it.")
             case "broken":
                 raise ValueError("c-42 lives at 1 Quay St")
-        return tracing.traceparent()
+            case _:
+                return tracing.traceparent()
 
     app = create_app("sample", description="A sample.", routers=[router])
     return httpx.AsyncClient(
