@@ -343,6 +343,7 @@ class _Process(Generic[S]):
             lifespan="off",
             http="httptools",
             server_header=False,
+            proxy_headers=False,  # nobody here asks who the balancer spoke for
             backlog=2048,
             timeout_keep_alive=75,  # longer than the balancer's: it never loses a race
             timeout_graceful_shutdown=10,
