@@ -25,6 +25,8 @@ from bench.goods import Asking, asking
 
 TICK_S = 0.001
 SERVED = (200, 201, 204)
+TURNED_AWAY = 503
+COMES_AGAIN_S = 0.05  # who was turned away, where as many as there are keep asking
 PATIENCE_S = 30.0  # for what is still unanswered at the end
 
 
@@ -63,7 +65,8 @@ class Outcome:
 
     def check(self) -> None:
         """A figure of refusals would be a figure of something else."""
-        refused = {s: n for s, n in self.statuses.items() if s not in SERVED}
+        known = (*SERVED, TURNED_AWAY)
+        refused = {s: n for s, n in self.statuses.items() if s not in known}
         if refused or not self.answered:
             raise RuntimeError(f"the load was not served: {self.statuses}")
 
@@ -182,17 +185,32 @@ class Sender:
     def _on_answer(self, connection: Connection, status: int) -> None:
         now = perf_counter()
         self._statuses[status] += 1
-        self._outcome.latencies_ms.append((now - connection.due) * 1000)
+        if status != TURNED_AWAY:
+            self._outcome.latencies_ms.append((now - connection.due) * 1000)
         connection.due = 0
         if self._sent >= self._load.most:
             self._over.set()
         if self._late:
             self._send(connection, self._late.popleft())
         elif self._load.rate is None and not self._over.is_set():
-            self._send(connection, now)
+            self._ask_again(connection, status)
         else:
             self._free.append(connection)
             self._quiet.set()
+
+    def _ask_again(self, connection: Connection, status: int) -> None:
+        if status == TURNED_AWAY:
+            loop = asyncio.get_running_loop()
+            loop.call_later(COMES_AGAIN_S, self._come_again, connection)
+        else:
+            self._send(connection, perf_counter())
+
+    def _come_again(self, connection: Connection) -> None:
+        if self._over.is_set():
+            self._free.append(connection)
+            self._quiet.set()
+        else:
+            self._send(connection, perf_counter())
 
 
 async def apply(load: Load) -> Outcome:

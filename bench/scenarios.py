@@ -12,7 +12,7 @@ import httpx
 
 from bench import peers
 from bench.goods import Orders
-from bench.load import Load, Outcome, apply
+from bench.load import TURNED_AWAY, Load, Outcome, apply
 from bench.site import COUNTED, QUIET_S, Measured, Site
 from chassis.testing import eventually
 
@@ -23,7 +23,7 @@ SKUS = 200
 MANY_SKUS = 1000
 CONNECTIONS = 64
 PEER_CONNECTIONS = 16  # where the conventional shop is at its best
-CURVE_CONNECTIONS = (1, 4, 16, 64, 256)
+CURVE_CONNECTIONS = (1, 4, 16, 64, 128)
 SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
 TYPICAL_SHARE = 0.7
 ACCEPTS = ("orders", "postgres")
@@ -71,6 +71,7 @@ def figures_of(outcome: Outcome) -> JSON:
         "p50_ms": round(outcome.percentile_ms(50), 2),
         "p99_ms": round(outcome.percentile_ms(99), 2),
         "p99_9_ms": round(outcome.percentile_ms(99.9), 2),
+        "turned_away": outcome.statuses.get(TURNED_AWAY, 0),
     }
 
 

@@ -17,11 +17,12 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
-from chassis import errors, ndjson, problems, telemetry
+from chassis import documentation, errors, ndjson, problems, telemetry
 from chassis.bodies import JsonBody
 from chassis.database import Database
 from chassis.errors import Refused
 from chassis.express import Express
+from chassis.headers import Careful
 from chassis.idempotency import KEY_PARAMETER, required_key
 from chassis.ndjson import NdjsonRows
 from chassis.pages import Page, Window
@@ -80,7 +81,7 @@ def create_app(
         description=description,
         version="1",
         openapi_url=f"/v1/{service}/openapi.json",
-        docs_url=f"/v1/{service}/docs",
+        docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
@@ -90,6 +91,7 @@ def create_app(
     for router in routers:
         app.include_router(router, dependencies=[Depends(only_known)])
     app.add_middleware(Express, routes=list(_served_by(app, express)))
+    documentation.add_to(app, service)
     errors.render_problems(app)
     app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _not_allowed)
     if cors_origins:
@@ -100,6 +102,7 @@ def create_app(
             allow_headers=["*"],
             expose_headers=["Location", "ETag", "Retry-After", "Idempotent-Replayed"],
         )
+    app.add_middleware(Careful)
     app.add_middleware(_Heads)
     app.add_middleware(telemetry.Traced)
     return app
