@@ -40,6 +40,11 @@ fuzz: setup ## Send a service what its OpenAPI allows and what not (SERVICE=orde
 	@ORDERLY_FUZZ_SERVICE=$(SERVICE) ORDERLY_FUZZ_SECONDS=$(or $(SECONDS),1800) \
 		$(BIN)/pytest tests/contracts/test_fuzzing.py $(ARGS)
 
+.PHONY: bench
+bench: setup ## Measure what an order costs, beside its peers, in 10 minutes (QUICK=1: 3)
+	@$(BIN)/uv sync --frozen --inexact --all-packages --group bench --quiet
+	@QUICK=$(QUICK) $(BIN)/python -m bench $(ARGS)
+
 .PHONY: check
 check: setup ## Check format, lint, types and generated files
 	@$(BIN)/ruff format --check .

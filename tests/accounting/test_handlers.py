@@ -318,7 +318,7 @@ async def test_a_batch_costs_as_many_statements_as_one_order(tx):
         sqlalchemy_events.remove(engine, "before_cursor_execute", note)
         return len(seen)
 
-    assert await statements(settled(100)) == await statements(settled(1)) <= 11
+    assert await statements(settled(100)) == await statements(settled(1)) <= 9
 
 
 async def test_a_fact_that_was_refused_does_not_harm_those_that_released_it(tx):

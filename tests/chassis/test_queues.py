@@ -56,6 +56,17 @@ async def test_a_deleted_message_stays_away(aws, inbox):
     assert await aws.receive(inbox.name, wait_s=1) == []
 
 
+async def test_a_published_body_arrives_to_the_letter(aws, topic, queue):
+    body = json.dumps(
+        ["&=+%2B;#?/ \t\n\\\"'<>~", "Æther 東京 🚢", "é"], ensure_ascii=False
+    )
+
+    assert await aws.publish(topic.name, [body]) == []
+
+    (message,) = await receive_all(aws, queue.name, 1)
+    assert message.body == body
+
+
 async def test_ten_bodies_are_published_by_one_call(aws, topic, queue):
     bodies = [str(number) for number in range(10)]
 

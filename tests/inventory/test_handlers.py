@@ -167,7 +167,7 @@ async def test_the_statements_of_a_batch_do_not_grow_with_it(database):
             await follow_orders(tx, batch)
         counts.append(len(statements))
 
-    assert counts == [8, 8]
+    assert counts == [6, 6]
 
 
 async def test_the_statements_of_cancellations_do_not_grow_with_them(database):

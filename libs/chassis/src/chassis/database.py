@@ -16,6 +16,9 @@ import asyncpg
 import structlog
 from sqlalchemy import (
     JSON,
+    ColumnElement,
+    CursorResult,
+    Executable,
     Table,
     Text,
     Update,
@@ -24,10 +27,12 @@ from sqlalchemy import (
     column,
     event,
     func,
+    literal_column,
     select,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
+from sqlalchemy.dialects.postgresql import asyncpg as dialects
 from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -43,6 +48,8 @@ log = structlog.get_logger(__name__)
 Tx: TypeAlias = AsyncConnection
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_DIALECT = dialects.dialect()  # type: ignore[no-untyped-call]
 
 ATTEMPTS = 5
 ATTEMPTS_WITHIN_S = 10.0  # a failure that took long itself is not tried again
@@ -246,29 +253,59 @@ def rows_from_arrays(*columns: tuple[str, TypeEngine[Any]]) -> Any:
     )
 
 
+async def run(
+    tx: Tx, statement: Executable, given: Mapping[str, Any]
+) -> CursorResult[Any]:
+    """Execute a statement that is always the same as it was compiled the first time.
+
+    SQLAlchemy would look it up by its structure and look at each parameter's type,
+    which costs as much as sending it. What comes back is as the driver has it: JSON is
+    text.
+    """
+    sql, names = _compiled(statement)
+    return await tx.exec_driver_sql(sql, tuple(given[name] for name in names))
+
+
+@cache
+def _compiled(statement: Executable) -> tuple[str, Sequence[str]]:
+    compiled = statement.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
+    return str(compiled), compiled.positiontup or ()
+
+
 def _wire_type(type_: TypeEngine[Any]) -> TypeEngine[Any]:
     # JSON goes as the text it was serialised to, once; the insert casts it.
     return Text() if isinstance(type_, JSON) else type_
 
 
 @cache
-def insert_many(table: Table, *names: str) -> Insert:
-    """INSERT … SELECT FROM unnest: a round trip and a plan for any number of rows."""
-    rows = rows_from_arrays(*((name, table.c[name].type) for name in names))
+def insert_many(
+    table: Table, *names: str, prefix: str = "", **same: str | int
+) -> Insert:
+    """INSERT … SELECT FROM unnest: a round trip and a plan for any number of rows.
+
+    Several are one statement as CTEs, where a `prefix` tells their parameters apart.
+
+    What is the `same` in all rows is part of the text: to send it for each would cost
+    as much as what differs.
+    """
+    rows = rows_from_arrays(*((prefix + name, table.c[name].type) for name in names))
     values = [
-        cast(rows.c[name], table.c[name].type)
+        cast(rows.c[prefix + name], table.c[name].type)
         if isinstance(table.c[name].type, JSON)
-        else rows.c[name]
+        else rows.c[prefix + name]
         for name in names
     ]
-    return insert(table).from_select(list(names), select(*values))
+    constants: list[ColumnElement[Any]] = [
+        literal_column(f"'{value}'") for value in same.values()
+    ]
+    return insert(table).from_select([*names, *same], select(*values, *constants))
 
 
 def columns_of(
-    rows: Sequence[Mapping[str, Any]], names: Sequence[str]
+    rows: Sequence[Mapping[str, Any]], names: Sequence[str], prefix: str = ""
 ) -> dict[str, list[Any]]:
     """Rows turned into the column arrays that `insert_many` takes."""
-    return {name: [row[name] for row in rows] for name in names}
+    return {prefix + name: [row[name] for row in rows] for name in names}
 
 
 def update_many(table: Table, by: Sequence[str], names: Sequence[str]) -> Update:

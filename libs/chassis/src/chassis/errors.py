@@ -190,14 +190,14 @@ _NOT_TEXT = Malformed("The address is not text: UTF-8 without NUL.")
 _BROKEN = _Broken("Something went wrong here. Asking again with the same key is safe.")
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    refused = cast("Refused", error)
+async def refused(request: Request, error: Exception) -> Response:
+    no = cast("Refused", error)
     # Its kind alone: what it says may quote what was sent.
     cause = {"cause": type(error.__cause__).__name__} if error.__cause__ else {}
     # In a crowd, a line for each who is turned away would make it worse.
-    tell = log.debug if refused.code in UNLOGGED else log.info
-    tell("Request refused", path=request.url.path, code=refused.code, **cause)
-    return render(request, refused)
+    tell = log.debug if no.code in UNLOGGED else log.info
+    tell("Request refused", path=request.url.path, code=no.code, **cause)
+    return render(request, no)
 
 
 async def _invalid_parameters(request: Request, error: Exception) -> Response:
@@ -249,7 +249,7 @@ def _is_not_text(scope: Scope) -> bool:
 
 def render_problems(app: FastAPI) -> None:
     """Every answer that is not a success is a problem, whoever noticed it."""
-    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(Refused, refused)
     app.add_exception_handler(RequestValidationError, _invalid_parameters)
     app.add_exception_handler(HTTPException, _framework)
     app.add_middleware(Guarded)

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from chassis.database import Tx
+from chassis.database import Tx, run
 from chassis.events import Envelope, Event
 from chassis.partitions import AHEAD, Partitioned
 
@@ -63,7 +63,7 @@ async def claim(tx: Tx, events: Sequence[Envelope[Event]]) -> list[Envelope[Even
     """The events not handled before, each once; with the commit they are handled."""
     distinct = {event.id: event for event in events}
     days = [event.time.astimezone(UTC).date() for event in distinct.values()]
-    claimed = await tx.execute(_CLAIM, {"ids": list(distinct), "days": days})
+    claimed = await run(tx, _CLAIM, {"ids": list(distinct), "days": days})
     fresh = set(claimed.scalars())
     return [event for event in distinct.values() if event.id in fresh]
 

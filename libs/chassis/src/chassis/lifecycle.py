@@ -381,6 +381,7 @@ class _Process(Generic[S]):
             http=Connection,
             ws="none",
             server_header=False,
+            proxy_headers=False,  # nobody here asks who the balancer spoke for
             backlog=BACKLOG,
             timeout_keep_alive=75,  # longer than the balancer's: it never loses a race
             timeout_graceful_shutdown=10,

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from uuid_utils.compat import uuid7
 
 from chassis import tracing
-from chassis.database import Tx, announce, columns_of, insert_many
+from chassis.database import Tx, announce, columns_of, insert_many, run
 from chassis.events import Announcement
 from chassis.partitions import Partitioned
 
@@ -127,5 +127,5 @@ async def publish(tx: Tx, announcements: Sequence[Announcement]) -> None:
         }
         for announcement in announcements
     ]
-    await tx.execute(_INSERT, columns_of(rows, tuple(rows[0])))
+    await run(tx, _INSERT, columns_of(rows, tuple(rows[0])))
     announce(tx, [announcement.subject for announcement in announcements])

@@ -32,6 +32,7 @@ CALL_BYTES = 250 * 1024  # under the 256 KiB that SNS takes in one call
 STEP_EVENTS = 2000
 LEASE = timedelta(seconds=10)
 LOOK_AGAIN_S = 0.5  # while another process holds the lease and ours are not out yet
+PACE_S = 0.05  # after what was published: what is committed meanwhile travels together
 
 _CLAIM = (
     update(relay_cursor)
@@ -236,6 +237,8 @@ class Relay:
                 rows = await self._database.transact(self._next)
                 if rows:
                     await self._publish(rows)
+                    if len(rows) < STEP_EVENTS:
+                        await asyncio.sleep(PACE_S)
                 elif rows is not None:
                     await self._database.transact(self._release)
                     return

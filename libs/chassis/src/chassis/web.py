@@ -1,7 +1,7 @@
 """The HTTP side of a service: one FastAPI app with problems, documents and tracing."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ from chassis.access import AccessLog
 from chassis.bodies import JsonBody
 from chassis.database import Database
 from chassis.errors import Refused
+from chassis.express import Express
 from chassis.headers import Careful
 from chassis.idempotency import KEY_PARAMETER, required_key
 from chassis.ndjson import NdjsonRows
@@ -73,7 +74,9 @@ def create_app(
     description: str,
     routers: Sequence[APIRouter],
     cors_origins: Sequence[str] = (),
+    express: Collection[Callable[..., Any]] = (),
 ) -> FastAPI:
+    """The app; endpoints that are `express` are served past the framework."""
     app = _App(
         title=f"Orderly {service}",
         description=description,
@@ -88,6 +91,7 @@ def create_app(
     )
     for router in routers:
         app.include_router(router, dependencies=[Depends(only_known)])
+    app.add_middleware(Express, routes=list(_served_by(app, express)))
     documentation.add_to(app, service)
     errors.render_problems(app)
     app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _not_allowed)
@@ -266,6 +270,14 @@ def api_routes(app: FastAPI) -> Iterator[RouteContext]:
     """The routes of the contract: what the app's routers hold, and OpenAPI shows."""
     for route in iter_route_contexts(app.routes):
         if isinstance(route.original_route, APIRoute) and route.include_in_schema:
+            yield route
+
+
+def _served_by(
+    app: FastAPI, endpoints: Collection[Callable[..., Any]]
+) -> Iterator[RouteContext]:
+    for route in api_routes(app):
+        if route.dependant.call in endpoints:
             yield route
 
 

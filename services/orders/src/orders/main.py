@@ -10,6 +10,7 @@ from chassis.waiting import Waiters
 from chassis.web import create_app
 from contracts import topology
 from orders import api
+from orders.api.orders import place_order
 from orders.commands import batches
 from orders.commands.intake import Intake
 from orders.commands.rescuing import Watchdog
@@ -33,6 +34,7 @@ def build(runtime: Runtime[Settings]) -> Parts:
         description="Takes orders from every channel, and knows where each one stands.",
         routers=api.ROUTERS,
         cors_origins=settings.cors_origins,
+        express=[place_order],
     )
     intake = Intake(
         database,

@@ -36,7 +36,7 @@ from accounting.schema import documents, orders, sellers
 from accounting.store.orders import position
 from accounting.store.periods import in_open_period, open_period
 from chassis import tracing
-from chassis.database import Tx, columns_of, rows_from_arrays
+from chassis.database import Tx, columns_of, rows_from_arrays, run
 from chassis.pages import Window
 
 _DOCUMENT = (
@@ -178,7 +178,7 @@ async def add(tx: Tx, batch: Sequence[Document]) -> None:
             }
             for document in batch
         ]
-        await tx.execute(_ADD, columns_of(rows, _DOCUMENT))
+        await run(tx, _ADD, columns_of(rows, _DOCUMENT))
 
 
 async def number(tx: Tx, most: int, seller: str) -> list[Numbered]:

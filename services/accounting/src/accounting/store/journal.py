@@ -28,7 +28,14 @@ from accounting.domain.periods import Month
 from accounting.schema import entries, postings
 from accounting.store.periods import in_open_period, open_period
 from chassis import metrics
-from chassis.database import Tx, after_commit, columns_of, insert_many, rows_from_arrays
+from chassis.database import (
+    Tx,
+    after_commit,
+    columns_of,
+    insert_many,
+    rows_from_arrays,
+    run,
+)
 from chassis.pages import Window
 
 POSTED = metrics.counter(
@@ -50,13 +57,16 @@ _days = {
         (_new.c.effective_on < open_period.c.first_day, _new.c.effective_on)
     ),
 }
-_ADD_ENTRIES = insert(entries).from_select(
+_add_entries = insert(entries).from_select(
     [*_ENTRY, "refers_to"],
     select(*({name: _new.c[name] for name in _ENTRY} | _days).values()).select_from(
         _new.join(open_period, true())
     ),
 )
-_ADD_POSTINGS = insert_many(postings, *_POSTING)
+# One statement: the database weighs each INSERT as a whole.
+_ADD = insert_many(postings, *_POSTING, prefix="posting_").add_cte(
+    _add_entries.cte("added_entries")
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,9 +108,12 @@ async def add(tx: Tx, batch: Sequence[Entry]) -> None:
         id_ = uuid7()
         rows.append({"id": id_, **vars(entry)})
         posting_rows += [{"entry_id": id_, **vars(p)} for p in entry.postings]
-    await tx.execute(_ADD_ENTRIES, columns_of(rows, _ENTRY))
-    # All in one statement: the database weighs each INSERT as a whole.
-    await tx.execute(_ADD_POSTINGS, columns_of(posting_rows, _POSTING))
+    await run(
+        tx,
+        _ADD,
+        columns_of(rows, _ENTRY)
+        | columns_of(posting_rows, _POSTING, prefix="posting_"),
+    )
     after_commit(tx, lambda: POSTED.add(len(batch)))
 
 

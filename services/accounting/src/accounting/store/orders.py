@@ -14,7 +14,7 @@ from accounting.domain.orders import Order, Payment, Stage
 from accounting.domain.positions import Position, Tally
 from accounting.domain.shares import shipping
 from accounting.schema import order_cursors, order_lines, orders
-from chassis.database import Tx, columns_of, insert_many, rows_from_arrays
+from chassis.database import Tx, columns_of, insert_many, rows_from_arrays, run
 from contracts.accounting import PaymentStatus
 from contracts.orders import Channel, PaymentMethod
 
@@ -42,36 +42,37 @@ async def hold(tx: Tx, ids: Collection[UUID]) -> dict[UUID, int]:
     nobody knows yet take turns. In one order for everybody: no deadlocks.
     """
     in_order = sorted(ids)
-    await tx.execute(_ADD_CURSORS, {"order_id": in_order})
-    held = await tx.execute(_HOLD_CURSORS, {"ids": in_order})
+    await run(tx, _ADD_CURSORS, {"order_id": in_order})
+    held = await run(tx, _HOLD_CURSORS, {"ids": in_order})
     return {row.order_id: row.applied for row in held}
 
 
 async def move_cursors(tx: Tx, applied: Mapping[UUID, int]) -> None:
     if applied:
         reached = {"id": list(applied), "reached": list(applied.values())}
-        await tx.execute(_MOVE_CURSORS, reached)
+        await run(tx, _MOVE_CURSORS, reached)
 
 
 _SUMS = ("invoiced", "credited", "paid", "to_refund", "refunded")
 _ORDER = tuple(column.name for column in orders.c)
 _LINE = tuple(column.name for column in order_lines.c)
 _add_orders = insert_many(orders, *_ORDER)
-_SAVE_ORDERS = _add_orders.on_conflict_do_update(
+_save_orders = _add_orders.on_conflict_do_update(
     index_elements=["id"],
     set_={
         name: _add_orders.excluded[name]
         for name in ("stage", "payment_version", "payment_status", *_SUMS)
     },
 )
-_add_lines = insert_many(order_lines, *_LINE)
-_SAVE_LINES = _add_lines.on_conflict_do_update(
+_add_lines = insert_many(order_lines, *_LINE, prefix="line_")
+_save_lines = _add_lines.on_conflict_do_update(
     index_elements=["order_id", "line"],
     set_={
         name: _add_lines.excluded[name]
         for name in ("short", "shipped", "cancelled", "returned", "shipped_runs")
     },
 )
+_SAVE = _save_lines.add_cte(_save_orders.cte("saved_orders"))
 _GET_ORDERS = select(orders).where(orders.c.id == _GIVEN)
 _GET_LINES = (
     select(order_lines)
@@ -105,10 +106,9 @@ async def save(tx: Tx, before: Mapping[UUID, Order], after: Iterable[Order]) -> 
             for line in order.lines
             if line not in lines_before
         ]
-    if changed:
-        await tx.execute(_SAVE_ORDERS, columns_of(changed, _ORDER))
-    if changed_lines:
-        await tx.execute(_SAVE_LINES, columns_of(changed_lines, _LINE))
+    if changed or changed_lines:
+        heads = columns_of(changed, _ORDER)
+        await run(tx, _SAVE, heads | columns_of(changed_lines, _LINE, prefix="line_"))
 
 
 def _changing(order: Order) -> tuple[Stage, Position, Tally]:

@@ -143,8 +143,7 @@ async def _keep(tx: Tx, served: Sequence[Served], *, actor: str) -> list[Movemen
     moves = [movement for order in served for movement in order.movements]
     kept = [units for order in served for units in order.allocations]
     await stock.move(tx, moves, actor=actor)
-    await reservations.allocate(tx, kept)
-    await reservations.save(tx, [order.reservation for order in served])
+    await reservations.save(tx, [order.reservation for order in served], kept)
     took_over = {
         order.took_over.id: order.reservation.order_id
         for order in served

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import RowMapping, Text, any_, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from chassis.database import Tx, changes_of, update_many
+from chassis.database import Tx, changes_of, run, update_many
 from chassis.pages import Window
 from inventory.domain.products import KnownProduct, Location, Product
 from inventory.schema import locations, products
@@ -39,7 +39,7 @@ async def add(tx: Tx, product: Product) -> KnownProduct | None:
 
 async def hold(tx: Tx, skus: Iterable[str]) -> dict[str, KnownProduct]:
     """The products among the SKUs, kept from others with all their stock."""
-    found = await tx.execute(_HOLD, {"skus": list(set(skus))})
+    found = await run(tx, _HOLD, {"skus": list(set(skus))})
     return {row["sku"]: _known(row) for row in found.mappings()}
 
 

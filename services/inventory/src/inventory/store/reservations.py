@@ -30,6 +30,7 @@ from chassis.database import (
     columns_of,
     insert_many,
     rows_from_arrays,
+    run,
     update_many,
 )
 from chassis.pages import Window
@@ -69,24 +70,28 @@ _GET_SKUS = (
 
 _HEAD = ("order_id", "version", "state", "policy", "placed_at", "cause")
 _heads = insert_many(reservations, *_HEAD)
-_SAVE = _heads.on_conflict_do_update(
+_save_heads = _heads.on_conflict_do_update(
     index_elements=["order_id"],
     set_={name: _heads.excluded[name] for name in _HEAD} | {"changed_at": func.now()},
 )
 
 _QUANTITIES = tuple(field.name for field in fields(Line))
 _LINE = ("order_id", "placed_at", *_QUANTITIES)
-_lines = insert_many(reservation_lines, *_LINE)
-_SAVE_LINES = _lines.on_conflict_do_update(
+_lines = insert_many(reservation_lines, *_LINE, prefix="line_")
+_save_lines = _lines.on_conflict_do_update(
     index_elements=["order_id", "line"],
     set_={name: _lines.excluded[name] for name in _QUANTITIES},
 )
 
 _ALLOCATION = ("order_id", "line", "location", "reserved")
-_allocated = insert_many(allocations, *_ALLOCATION)
-_ALLOCATE = _allocated.on_conflict_do_update(
+_allocated = insert_many(allocations, *_ALLOCATION, prefix="kept_")
+_allocate = _allocated.on_conflict_do_update(
     index_elements=["order_id", "line", "location"],
     set_={"reserved": allocations.c.reserved + _allocated.excluded.reserved},
+)
+# All of a reservation in one round trip.
+_SAVE = _allocate.add_cte(
+    _save_heads.cte("saved_heads"), _save_lines.cte("saved_lines")
 )
 _GET_ALLOCATIONS = (
     select(
@@ -209,7 +214,7 @@ async def hold(tx: Tx, order_ids: Collection[UUID]) -> dict[UUID, Held]:
     """Keep the orders' reservations from others, also where there is none yet."""
     if not order_ids:
         return {}
-    held = await tx.execute(_HOLD, {"order_id": sorted(set(order_ids))})
+    held = await run(tx, _HOLD, {"order_id": sorted(set(order_ids))})
     return {row.order_id: Held(row.version, State(row.state)) for row in held}
 
 
@@ -262,24 +267,27 @@ async def _whole(tx: Tx, found: Sequence[Row[Any]]) -> list[Reservation]:
     ]
 
 
-async def save(tx: Tx, changed: Sequence[Reservation]) -> None:
-    """Store reservations that are held, with all their lines."""
+async def save(
+    tx: Tx, changed: Sequence[Reservation], kept: Sequence[Allocation] = ()
+) -> None:
+    """Store reservations that are held, with all their lines, and what they now keep
+    besides what they kept."""
     if not changed:
         return
     heads = [vars(order) | {"state": order.state} for order in changed]
-    await tx.execute(_SAVE, columns_of(heads, _HEAD))
     lines = [
         vars(line) | {"order_id": order.order_id, "placed_at": order.placed_at}
         for order in changed
         for line in order.lines
     ]
-    await tx.execute(_SAVE_LINES, columns_of(lines, _LINE))
-
-
-async def allocate(tx: Tx, kept: Sequence[Allocation]) -> None:
-    if kept:
-        rows = [vars(allocation) for allocation in kept]
-        await tx.execute(_ALLOCATE, columns_of(rows, _ALLOCATION))
+    allocated = [vars(allocation) for allocation in kept]
+    await run(
+        tx,
+        _SAVE,
+        columns_of(heads, _HEAD)
+        | columns_of(lines, _LINE, prefix="line_")
+        | columns_of(allocated, _ALLOCATION, prefix="kept_"),
+    )
 
 
 async def save_tombstones(tx: Tx, changed: Sequence[Tombstone]) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from chassis.database import Tx, columns_of, insert_many
+from chassis.database import Tx, columns_of, insert_many, run
 from chassis.pages import Window
 from inventory.domain.stock import Adjustment, Movement, MovementKind, Receipt, Shelf
 from inventory.schema import (
@@ -73,7 +73,7 @@ _ADD_RECEIPT_LINES = insert_many(receipt_lines, *_RECEIPT_LINE)
 
 async def get(tx: Tx, skus: Iterable[str]) -> list[Shelf]:
     """All there is of the SKUs, at the preferred locations first."""
-    found = await tx.execute(_BY_PREFERENCE, {"skus": list(skus)})
+    found = await run(tx, _BY_PREFERENCE, {"skus": list(skus)})
     return [Shelf(**row) for row in found.mappings()]
 
 
@@ -115,7 +115,7 @@ async def move(tx: Tx, moves: Sequence[Movement], *, actor: str) -> None:
     if not moves:
         return
     rows = [vars(movement) | {"actor": actor} for movement in moves]
-    moved = await tx.execute(_MOVE, columns_of(rows, _MOVEMENT))
+    moved = await run(tx, _MOVE, columns_of(rows, _MOVEMENT))
     if moved.rowcount != len({(row["sku"], row["location"]) for row in rows}):
         raise LookupError("something moved in stock that has no row")
 

@@ -15,6 +15,8 @@ from sqlalchemy import (
     Uuid,
     any_,
     bindparam,
+    insert,
+    literal_column,
     select,
     tuple_,
 )
@@ -25,6 +27,7 @@ from chassis.database import (
     columns_of,
     insert_many,
     rows_from_arrays,
+    run,
     update_many,
 )
 from contracts.accounting import PaymentStatus
@@ -44,22 +47,51 @@ from orders.schema import order_lines, orders
 _ADDRESS = TypeAdapter(Address)
 
 _IDS = any_(bindparam("ids", type_=ARRAY(Uuid)))
+# What every order is when it is placed.
+_NEW = {
+    "status": Status.PLACED.value,
+    "version": 1,
+    "reservation_version": 0,
+    "sequence": 1,
+    "payment_version": 0,
+}
+_NEW_LINE = dict.fromkeys(
+    ("reserved", "backordered", "shipped", "cancelled", "returned"), 0
+)
 # What is placed: the rest is the database's to give, or is not known yet.
 _ORDER = tuple(
     column.name
     for column in orders.c
-    if column.server_default is None and column.name != "rescue_at"
+    if column.server_default is None
+    and column.name not in {"rescue_at", "attention", "decided_at", *_NEW}
 )
 _LINE = tuple(column.name for column in order_lines.c)
+_PLACED_LINE = tuple(name for name in _LINE if name not in _NEW_LINE)
 # An order's line knows its order, and when it was placed, by being in it.
 _LINE_FIELDS = tuple(name for name in _LINE if name not in {"order_id", "placed_at"})
 
-_ADD_ORDERS = (
-    insert_many(orders, *_ORDER)
+# One round trip: lines of orders that were not new are left out again.
+_added = (
+    insert_many(orders, *_ORDER, **_NEW)
     .on_conflict_do_nothing()
     .returning(orders.c.id, orders.c.serial)
+    .cte("added")
 )
-_ADD_LINES = insert_many(order_lines, *_LINE)
+_lines = rows_from_arrays(
+    *((f"line_{name}", order_lines.c[name].type) for name in _PLACED_LINE)
+)
+_added_lines = (
+    insert(order_lines)
+    .from_select(
+        [*_PLACED_LINE, *_NEW_LINE],
+        select(
+            *(_lines.c[f"line_{name}"] for name in _PLACED_LINE),
+            *(literal_column("0") for _ in _NEW_LINE),
+        ).join(_added, _added.c.id == _lines.c.line_order_id),
+    )
+    .cte("added_lines")
+)
+_ADD = select(_added.c.id, _added.c.serial).add_cte(_added_lines)
 
 _GET = select(orders).where(orders.c.id == _IDS)
 _GET_FOR_UPDATE = _GET.order_by(orders.c.id).with_for_update()
@@ -106,18 +138,15 @@ async def add(tx: Tx, placed: Iterable[Order]) -> list[Order]:
     """Store the orders whose id and payment are new; these come back, with numbers."""
     # Two processes with the same orders take turns instead of blocking each other.
     in_order = sorted(placed, key=lambda order: order.id)
-    found = await tx.execute(
-        _ADD_ORDERS, columns_of([_order_row(order) for order in in_order], _ORDER)
-    )
+    heads = columns_of([_order_row(order) for order in in_order], _ORDER)
+    lines = columns_of(_line_rows(in_order), _PLACED_LINE, prefix="line_")
+    found = await run(tx, _ADD, heads | lines)
     serials: dict[UUID, int] = {row.id: row.serial for row in found}
-    added = [
+    return [
         replace(order, serial=serials[order.id])
         for order in in_order
         if order.id in serials
     ]
-    if added:
-        await tx.execute(_ADD_LINES, columns_of(_line_rows(added), _LINE))
-    return added
 
 
 async def get(tx: Tx, id: UUID) -> Order | None:
@@ -164,14 +193,14 @@ async def save(tx: Tx, changed: Sequence[Order]) -> None:
     """Save what may change of the orders themselves."""
     if changed:
         rows = [_order_row(order) for order in changed]
-        await tx.execute(_SAVE, changes_of(rows, ("id", *_CHANGING)))
+        await run(tx, _SAVE, changes_of(rows, ("id", *_CHANGING)))
 
 
 async def save_lines(tx: Tx, changed: Sequence[Order]) -> None:
     """Save where the units of the orders' lines are."""
     if changed:
         rows = _line_rows(changed)
-        await tx.execute(_SAVE_LINES, changes_of(rows, ("order_id", "line", *_UNITS)))
+        await run(tx, _SAVE_LINES, changes_of(rows, ("order_id", "line", *_UNITS)))
 
 
 async def _orders(

@@ -1,0 +1,329 @@
+"""What is measured, each by itself; `python -m bench` runs them after one another."""
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import mean, median
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from bench import peers
+from bench.goods import Orders
+from bench.load import TURNED_AWAY, Load, Outcome, apply
+from bench.site import COUNTED, QUIET_S, Measured, Site
+from chassis.testing import eventually
+
+JSON = dict[str, Any]
+Tell = Callable[[str], None]
+
+SKUS = 200
+MANY_SKUS = 1000
+CONNECTIONS = 64
+PEER_CONNECTIONS = 16  # where the conventional shop is at its best
+CURVE_CONNECTIONS = (1, 4, 16, 64, 128)
+SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
+TYPICAL_SHARE = 0.7
+ACCEPTS = ("orders", "postgres")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """How long it all takes: long enough to be believed, short enough to be run."""
+
+    rounds: int
+    seconds: float
+    step_seconds: float
+    orders: int
+    hot_orders: int
+    batch_rows: int
+    limit_batches: int
+    idle_s: float
+
+
+FULL = Extent(
+    rounds=3,
+    seconds=6,
+    step_seconds=5,
+    orders=5000,
+    hot_orders=5000,
+    batch_rows=5000,
+    limit_batches=200,
+    idle_s=30,
+)
+QUICK = Extent(
+    rounds=1,
+    seconds=4,
+    step_seconds=3,
+    orders=2000,
+    hot_orders=1500,
+    batch_rows=1500,
+    limit_batches=100,
+    idle_s=8,
+)
+
+
+def figures_of(outcome: Outcome) -> JSON:
+    return {
+        "per_second": round(outcome.per_second, 1),
+        "p50_ms": round(outcome.percentile_ms(50), 2),
+        "p99_ms": round(outcome.percentile_ms(99), 2),
+        "p99_9_ms": round(outcome.percentile_ms(99.9), 2),
+        "turned_away": outcome.statuses.get(TURNED_AWAY, 0),
+    }
+
+
+async def _load(site: Site, port: int, **given: Any) -> tuple[Outcome, Measured]:
+    async with site.measuring() as measured:
+        outcome = await apply(Load(port=port, token=site.token, **given))
+    outcome.check()
+    return outcome, measured
+
+
+def _costs(measured: Measured, orders: int, counted: Sequence[str] = COUNTED) -> JSON:
+    per_part = {name: round(ms / orders, 4) for name, ms in measured.parts_ms.items()}
+    return {
+        "cpu_ms_per_order": round(measured.cpu_ms(*counted, each=orders), 4),
+        "cpu_ms_per_order_by_process": per_part,
+    }
+
+
+async def side_by_side(site: Site, extent: Extent, tell: Tell) -> JSON:
+    """Accepting, the conventional shop and bare HTTP: by turns, so that all of them
+    meet the same neighbours on this machine."""
+    rounds: dict[str, list[JSON]] = {"baseline": [], "http_only": [], "accept": []}
+    await site.hold_relay()
+    async with peers.baseline(site, SKUS) as slow, peers.http_only(site) as bare:
+        for number in range(extent.rounds):
+            tell(f"round {number + 1} of {extent.rounds}")
+            one = await _peer(site, slow, "baseline", PEER_CONNECTIONS, extent)
+            rounds["baseline"].append(one)
+            one = await _peer(site, bare, "http_only", CONNECTIONS, extent)
+            rounds["http_only"].append(one)
+            await _accept(site, 1, CONNECTIONS)
+            rounds["accept"].append(await _accept(site, extent.seconds, CONNECTIONS))
+    return {name: _typical(found) | {"rounds": found} for name, found in rounds.items()}
+
+
+async def _peer(
+    site: Site, port: int, name: str, connections: int, extent: Extent
+) -> JSON:
+    warm = Load(port=port, token=site.token, what="place", seconds=1, skus=SKUS)
+    await apply(warm)
+    outcome, measured = await _load(
+        site,
+        port,
+        what="place",
+        skus=SKUS,
+        seconds=extent.seconds,
+        connections=connections,
+    )
+    counted = (name, "postgres")
+    return figures_of(outcome) | _costs(measured, outcome.answered, counted)
+
+
+async def _accept(
+    site: Site, seconds: float, connections: int, rate: float | None = None
+) -> JSON:
+    outcome, measured = await _load(
+        site,
+        site.stack.ports.orders,
+        what="place",
+        skus=SKUS,
+        seconds=seconds,
+        connections=connections,
+        rate=rate,
+    )
+    commits = max(1, measured.transactions["orders"])
+    postgres_us = measured.cpu_ms("postgres", each=outcome.answered) * 1000
+    return (
+        figures_of(outcome)
+        | _costs(measured, outcome.answered, ACCEPTS)
+        | {
+            "postgres_us_per_order": round(postgres_us, 1),
+            "orders_per_commit": round(outcome.answered / commits, 1),
+        }
+    )
+
+
+def _typical(rounds: Sequence[JSON]) -> JSON:
+    """The median of each figure: one round in a bad moment spoils nothing."""
+    numbers = [name for name, value in rounds[0].items() if not isinstance(value, dict)]
+    parts = rounds[0]["cpu_ms_per_order_by_process"]
+    return {name: median(found[name] for found in rounds) for name in numbers} | {
+        "cpu_ms_per_order_by_process": {
+            part: median(found["cpu_ms_per_order_by_process"][part] for found in rounds)
+            for part in parts
+        }
+    }
+
+
+async def accepting(site: Site, extent: Extent, capacity: float, tell: Tell) -> JSON:
+    """Latency over offered load, and cost over how many wait at once."""
+    by_load, by_batch = [], []
+    for share in SHARES:
+        tell(f"{share:.0%} of {capacity:.0f} orders/s")
+        found = await _accept(site, extent.step_seconds, 256, rate=share * capacity)
+        by_load.append({"share": share, "offered": round(share * capacity), **found})
+    for connections in CURVE_CONNECTIONS:
+        tell(f"{connections} at once")
+        found = await _accept(site, extent.step_seconds, connections)
+        by_batch.append({"connections": connections, **found})
+    typical = next(found for found in by_load if found["share"] == TYPICAL_SHARE)
+    return {
+        "p99_ms_at_70_percent": typical["p99_ms"],
+        "by_load": by_load,
+        "by_batch": by_batch,
+    }
+
+
+async def limit(site: Site, extent: Extent) -> JSON:
+    """The same rows, written by PostgreSQL alone."""
+    async with peers.limit(site) as connection:
+        await peers.write_batch(connection, 1)
+        async with site.measuring() as measured:
+            for number in range(1, extent.limit_batches + 1):
+                await peers.write_batch(connection, 1 + number * peers.LIMIT_BATCH)
+    orders = extent.limit_batches * peers.LIMIT_BATCH
+    return {
+        "orders": orders,
+        "per_second": round(orders / measured.seconds, 1),
+        "postgres_us_per_order": round(
+            measured.cpu_ms("postgres", each=orders) * 1000, 1
+        ),
+    }
+
+
+async def settle(site: Site, orders: int, skus: int) -> JSON:
+    """From the first request until every order is invoiced and all is quiet."""
+    before = await site.invoiced()
+    port = site.stack.ports.orders
+    given = {"what": "place", "skus": skus, "most": orders, "seconds": 120.0}
+    async with site.measuring() as measured:
+        began = asyncio.get_running_loop().time()
+        load = Load(port=port, token=site.token, connections=CONNECTIONS, **given)
+        outcome = await apply(load)
+        outcome.check()
+        await site.settled(before + outcome.answered)
+        took_s = asyncio.get_running_loop().time() - began
+        await asyncio.sleep(QUIET_S)
+    commits = {
+        name: round(outcome.answered / max(1, measured.transactions[name]), 1)
+        for name in ("orders", "inventory", "accounting")
+    }
+    return {
+        "orders": outcome.answered,
+        "accepted_per_second": round(outcome.per_second, 1),
+        "per_second": round(outcome.answered / took_s, 1),
+        "orders_per_commit": commits,
+    } | _costs(measured, outcome.answered)
+
+
+async def hot_sku(site: Site, extent: Extent, tell: Tell) -> JSON:
+    found: dict[str, list[JSON]] = {"hot": [], "spread": []}
+    for number in range(extent.rounds):
+        for name, skus in (("hot", 1), ("spread", MANY_SKUS)):
+            tell(f"{name}, round {number + 1} of {extent.rounds}")
+            found[name].append(await settle(site, extent.hot_orders, skus))
+    cpu = {n: median(one["cpu_ms_per_order"] for one in f) for n, f in found.items()}
+    rate = {n: median(one["per_second"] for one in f) for n, f in found.items()}
+    return {
+        "over_spread": round(cpu["hot"] / cpu["spread"], 3),
+        "over_spread_per_second": round(rate["hot"] / rate["spread"], 3),
+        **found,
+    }
+
+
+async def batch(site: Site, extent: Extent) -> JSON:
+    """A wholesaler's file of orders: from its upload until all are placed."""
+    orders, run = Orders(SKUS), uuid4().hex[:8]
+    rows = [
+        json.dumps(orders(n) | {"idempotency_key": f"{run}-{n}"})
+        for n in range(extent.batch_rows)
+    ]
+    async with site.measuring() as measured:
+        took_s = await _upload(site, "\n".join(rows))
+    return {
+        "rows": extent.batch_rows,
+        "per_second": round(extent.batch_rows / took_s, 1),
+    } | _costs(measured, extent.batch_rows, ACCEPTS)
+
+
+async def _upload(site: Site, content: str) -> float:
+    headers = {
+        "Authorization": f"Bearer {site.token}",
+        "Idempotency-Key": uuid4().hex,
+        "Content-Type": "application/x-ndjson",
+    }
+    clock = asyncio.get_running_loop().time
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{site.stack.ports.orders}",
+        headers=headers,
+        timeout=120,
+        trust_env=False,
+    ) as http:
+        began = clock()
+        answer = await http.post("/v1/orders/batches", content=content)
+        answer.raise_for_status()
+        path = answer.headers["Location"]
+
+        async def is_placed() -> bool:
+            now = (await http.get(path)).json()
+            if now["failed"]:
+                raise RuntimeError(f"rows of the batch failed: {now}")
+            return bool(now["status"] == "completed")
+
+        await eventually(is_placed, within_s=120, every_s=0.2)
+        return clock() - began
+
+
+async def reading(site: Site, extent: Extent) -> JSON:
+    rows = await site.admin["orders"].fetch("SELECT id FROM orders LIMIT 2000")
+    ids = tuple(str(row["id"]) for row in rows)
+    return {
+        what: await _read(site, what, ids, connections, extent.step_seconds)
+        # Lists are shed when more than sixteen are asked for at once.
+        for what, connections in (("get", 32), ("list", 8))
+    }
+
+
+async def _read(
+    site: Site, what: str, ids: tuple[str, ...], connections: int, seconds: float
+) -> JSON:
+    outcome, measured = await _load(
+        site,
+        site.stack.ports.orders,
+        what=what,
+        ids=ids,
+        connections=connections,
+        seconds=seconds,
+    )
+    cpu_ms = measured.cpu_ms(*ACCEPTS, each=outcome.answered)
+    return figures_of(outcome) | {"cpu_ms_per_request": round(cpu_ms, 4)}
+
+
+async def idle(site: Site, extent: Extent) -> JSON:
+    """What a stack costs that nobody uses; timers still run after the last order."""
+    await asyncio.sleep(3)
+    async with site.measuring() as measured:
+        await asyncio.sleep(extent.idle_s)
+    seconds = measured.seconds
+    return {
+        name: {
+            "cpu_percent": round(100 * used.cpu_s / seconds, 2),
+            "wakeups_per_second": round(used.wakeups / seconds, 1),
+            "memory_mb": round(used.rss_mb, 1),
+            "transactions_per_second": round(
+                measured.transactions.get(name, 0) / seconds, 2
+            ),
+        }
+        for name, used in measured.usage.items()
+    }
+
+
+def spread_of(rounds: Sequence[JSON]) -> float:
+    """How far the rounds were apart, as a share of their mean: how noisy it was."""
+    costs = [one["cpu_ms_per_order"] for one in rounds]
+    return round((max(costs) - min(costs)) / mean(costs), 3)

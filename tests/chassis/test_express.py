@@ -1,0 +1,104 @@
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import httpx
+import pytest
+from fastapi import APIRouter, FastAPI, Request, Response
+from pydantic import BaseModel
+
+from chassis import web
+from chassis.bodies import RequestBody, reads
+from chassis.errors import Conflict
+from chassis.idempotency import Key
+
+router = APIRouter()
+
+
+class Colour(RequestBody):
+    name: str
+
+
+class Mixed(BaseModel):
+    name: str
+    key: str
+
+
+class NoSuchColour(Conflict):
+    code = "no_such_colour"
+
+
+@router.post("/colours", status_code=201)
+async def mix(
+    body: Annotated[Colour, reads(Colour)], key: Key, request: Request
+) -> Response:
+    if body.name == "none":
+        raise NoSuchColour("There is none.")
+    if body.name == "black hole":
+        raise RuntimeError("nothing comes out")
+    return web.respond(request, Mixed(name=body.name, key=key), status=201)
+
+
+@router.get("/colours/{name}")
+async def get_colour(name: str) -> str:
+    return name
+
+
+def an_app(**options: Any) -> FastAPI:
+    return web.create_app(
+        "colours",
+        description="Colours.",
+        routers=[router],
+        cors_origins=["https://shop.test"],
+        **options,
+    )
+
+
+@pytest.fixture(params=[[], [mix]], ids=["framework", "express"])
+async def colours(request) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(an_app(express=request.param))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+async def post(colours: httpx.AsyncClient, path: str = "/colours", **given):
+    headers = {"Idempotency-Key": "k", "Origin": "https://shop.test"}
+    return await colours.post(path, **{"headers": headers, **given})
+
+
+async def test_both_ways_lead_to_the_same_endpoint(colours):
+    answer = await post(colours, json={"name": "red"})
+
+    assert (answer.status_code, answer.json()) == (201, {"name": "red", "key": "k"})
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://shop.test"
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "code"),
+    [
+        ({"json": {"name": "none"}}, 409, "no_such_colour"),
+        ({"json": {"name": "black hole"}}, 500, "internal_error"),
+        ({"json": {"name": 1}}, 422, "invalid"),
+        ({"json": {"name": "red"}, "headers": {}}, 400, "idempotency_key_missing"),
+        ({"json": {"name": "red"}, "path": "/colours?hue=1"}, 422, "invalid"),
+        ({"content": "red"}, 415, "unsupported_media_type"),
+    ],
+)
+async def test_both_ways_say_the_same_no(colours, given, status, code):
+    answer = await post(colours, **given)
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_other_methods_and_paths_are_the_frameworks(colours):
+    assert (await colours.get("/colours/red")).json() == "red"
+    assert (await colours.put("/colours")).headers["Allow"] == "POST"
+
+
+def test_openapi_shows_the_route_whichever_way_it_is_served():
+    assert an_app(express=[mix]).openapi() == an_app().openapi()
+
+
+def test_an_endpoint_with_parameters_cannot_be_served_past_the_framework():
+    with pytest.raises(ValueError, match="has parameters"):
+        an_app(express=[get_colour]).build_middleware_stack()
