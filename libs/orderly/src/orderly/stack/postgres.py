@@ -57,6 +57,7 @@ class Postgres(Part):
         self.home = home
         self.port = port
         self.data = home / "data"
+        self._throwaway = throwaway
         self.account = unprivileged_account()
         self._binaries = reachable_binaries(self.account)
         options = {
@@ -191,6 +192,7 @@ class Postgres(Part):
                 self._binaries / "initdb",
                 *("-D", unfinished, "-U", SUPERUSER, f"--pwfile={password_file}"),
                 *("--encoding=UTF8", "--locale=C", "--no-instructions"),
+                *(("--no-sync",) if self._throwaway else ()),
                 *("--auth-local=reject", "--auth-host=scram-sha-256"),
             ],
             env=_environment(),
