@@ -49,11 +49,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test is marked with the servers its fixtures use."""
+    """A test is marked with the servers its fixtures use.
+
+    Those that may take longest begin first: nobody waits for one of them at the end.
+    """
+    items.sort(key=_may_take_s, reverse=True)
     for item in items:
         for fixture in getattr(item, "fixturenames", ()):
             for server in NEEDS.get(fixture, ()):
                 item.add_marker(server)
+
+
+def _may_take_s(item: pytest.Item) -> float:
+    mark = item.get_closest_marker("timeout")
+    return float(mark.args[0]) if mark else 0
 
 
 @pytest.fixture(scope="session")
