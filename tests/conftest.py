@@ -30,8 +30,8 @@ EVENT_TYPES = {event.type: event for event in contracts.EVENTS}
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: much of a test is waiting for others."""
-    return (os.cpu_count() or 1) + 1
+    """Two for each core: much of a test is waiting for others."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
