@@ -10,6 +10,8 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from contracts.orders import Channel
 from contracts.topology import TOPOLOGY
+from orderly import findings
+from orderly.audit import Report
 from orderly.tokens import SCOPES
 from tests.test_services import SERVICES, each_service
 
@@ -49,3 +51,12 @@ def test_a_services_topic_and_queues_are_found_by_its_name(service: Any):
 
     assert service.announces.name == f"orderly-{service.name}"
     assert owned == {queue.name for queue in service.hears}
+
+
+def test_the_alarms_of_the_audit_know_its_verdicts():
+    alarms = (TERRAFORM / "modules" / "audit" / "alarms.tf").read_text()
+    sound = Report(orders=1, checks=1, outcomes=(), broken=())
+    broken = Report(orders=1, checks=1, outcomes=(), broken=(), queues=({},))
+
+    for verdict in map(findings.verdict, (sound, broken)):
+        assert f'"{verdict.plain.partition(":")[0]}"' in alarms

@@ -8,14 +8,20 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 from accounting.api.signatures import signature
+from chassis.events import to_wire
+from chassis.topology import Queue
 from contracts.accounting import FactsMissing
+from contracts.inventory import ReservationChanged
+from contracts.orders import OrderPlaced
 from contracts.topology import (
     ACCOUNTING_FROM_ORDERS,
     INVENTORY_FROM_ORDERS,
+    ORDERS,
     ORDERS_FROM_ACCOUNTING,
     ORDERS_FROM_INVENTORY,
 )
@@ -179,20 +185,35 @@ async def bought_by_the_hundred(shop: Shop, _: Stack) -> None:
 
 
 async def put_aside_and_redriven(shop: Shop, stack: Stack) -> None:
-    """Poison that stays poison, at every queue that hears of orders."""
+    """Poison that stays poison, at every queue that hears of orders: it is told."""
     for queue in (
         INVENTORY_FROM_ORDERS,
         ACCOUNTING_FROM_ORDERS,
         ORDERS_FROM_INVENTORY,
     ):
         async with stack.emulator.connect() as aws:
-            await aws.send(queue.name, f"no event {uuid4()}", {})
+            await aws.send(queue.name, f"[{_an_unreadable_fact(queue)}]", {})
         ops = f"/v1/{queue.owner}/ops"
         await shop.until_it(f"{ops}/dead-letters", lambda now: bool(now["items"]))
         answer = await shop.ask(
             "POST", f"{ops}/dead-letters/redrive", json={"ids": None}
         )
         assert answer.status_code == 200, answer.text
+
+
+def _an_unreadable_fact(queue: Queue) -> str:
+    """Of a version that nobody can read, and of an order that nobody has placed."""
+    told = OrderPlaced if queue.hears == ORDERS else ReservationChanged
+    return to_wire(
+        id=uuid4(),
+        source="orderly/nobody",
+        type=f"{told.type}999",
+        subject=str(uuid4()),
+        time=datetime.now(UTC),
+        sequence=None,
+        traceparent=None,
+        data="{}",
+    )
 
 
 async def told_again(shop: Shop, _: Stack) -> None:

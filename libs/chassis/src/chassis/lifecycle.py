@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,8 +23,10 @@ from pydantic import SecretStr
 from typing_extensions import override
 
 from chassis import failpoints, idempotency, migrations, partitions, queues, telemetry
+from chassis.aside import Tell, tell_nobody
 from chassis.auth import Authenticator
 from chassis.batching import GroupCommit
+from chassis.connections import Connection
 from chassis.consumer import Consumer
 from chassis.database import Database
 from chassis.digest import Digest
@@ -44,6 +47,8 @@ CLOSES_WITHIN_S = 1
 SWEEP_S = 15
 UPKEEP_S = 24 * 3600
 LETS_GO_AFTER_S = 120
+BACKLOG = 2048
+FILES = 4500  # for connections, and for what the process itself has open
 
 S = TypeVar("S", bound=ServiceSettings)
 
@@ -92,6 +97,7 @@ class Service(Generic[S]):
     announces: Topic
     hears: Mapping[Queue, Router]
     build: Callable[[Runtime[S]], Parts]
+    tell: Tell = tell_nobody  # of what is put aside
 
     @property
     def source(self) -> str:
@@ -197,6 +203,16 @@ def _database(service: Service[S], settings: S, url: SecretStr) -> Database:
     )
 
 
+def _make_room_for_files() -> None:
+    """Have as many as connections need: who runs out of them can accept nobody."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if most < FILES:
+        log.warning("There are few files to be opened", most=most, wanted=FILES)
+
+
 class _Server(uvicorn.Server):
     """Uvicorn without its signals: the process leaves in an order of its own."""
 
@@ -220,6 +236,7 @@ class _Process(Generic[S]):
     async def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._leave.set)
+        _make_room_for_files()
         service, runtime = self.service, self.runtime
         self.relay = Relay(
             runtime.database,
@@ -290,7 +307,13 @@ class _Process(Generic[S]):
         if self._roles == "api":
             return []
         return [
-            Consumer(self.runtime.database, self.runtime.aws, queue, router)
+            Consumer(
+                self.runtime.database,
+                self.runtime.aws,
+                queue,
+                router,
+                tell=self.service.tell,
+            )
             for queue, router in self.service.hears.items()
         ]
 
@@ -345,9 +368,10 @@ class _Process(Generic[S]):
             log_config=None,
             access_log=settings.access_log,
             lifespan="off",
-            http="httptools",
+            http=Connection,
+            ws="none",
             server_header=False,
-            backlog=2048,
+            backlog=BACKLOG,
             timeout_keep_alive=75,  # longer than the balancer's: it never loses a race
             timeout_graceful_shutdown=10,
         )

@@ -45,6 +45,9 @@ BATCH_SIZE = histogram(
     "orderly.batch.size", "{request}", "Requests written by one commit"
 )
 SHED = counter("orderly.requests.shed", "{request}", "Requests turned away as too many")
+CONNECTIONS_REFUSED = counter(
+    "orderly.connections.refused", "{connection}", "Connections closed on their client"
+)
 RELAYED = counter("orderly.outbox.published", "{event}", "Events taken to SNS")
 RELAY_FAILURES = counter(
     "orderly.outbox.failures", "{call}", "SNS calls that did not succeed"

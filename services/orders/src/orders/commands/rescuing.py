@@ -19,7 +19,7 @@ from orders.domain.rescues import (
     is_overdue,
     rescue_cancellation,
     rescue_order,
-    with_attention,
+    with_overdue,
 )
 from orders.store import cancellations, rescues
 from orders.store import orders as store
@@ -104,7 +104,7 @@ async def rescue_cancellations(
         if is_overdue(cancellation, patience, at)
     ]
     shown = [
-        with_attention(held[order_id], Attention.CANCELLATION_OPEN, at)
+        with_overdue(held[order_id], Attention.CANCELLATION_OPEN, at)
         for order_id in {cancellation.order_id for cancellation in rescued}
     ]
     await cancellations.save(tx, rescued)

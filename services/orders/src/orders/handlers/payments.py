@@ -11,6 +11,7 @@ from chassis.events import Announcement, Envelope, Router
 from contracts import orders as contracts
 from contracts.accounting import (
     CreditNoteIssued,
+    DeadLetterChanged,
     FactsMissing,
     InvoiceIssued,
     InvoicePaid,
@@ -18,6 +19,7 @@ from contracts.accounting import (
     RefundSettled,
 )
 from orders.handlers import UnknownOrders, hold
+from orders.handlers.letters import mark_orders
 from orders.store import orders as store
 from orders.store import timeline
 
@@ -30,6 +32,7 @@ PaymentMoved: TypeAlias = (
 EVENTS = {event.type: event for event in contracts.EVENTS}
 
 router = Router()
+router.on(DeadLetterChanged)(mark_orders)
 
 
 @router.on(InvoiceIssued, InvoicePaid, CreditNoteIssued, RefundRequested, RefundSettled)
