@@ -5,6 +5,7 @@ SIGTERM: unready, finish what was begun, hand back the rest, and leave within 20
 
 import asyncio
 import contextlib
+import gc
 import json
 import resource
 import signal
@@ -113,6 +114,9 @@ class Service(Generic[S]):
         return f"orderly/{self.name}"
 
     def main(self) -> None:
+        # What was imported until here is never garbage, and never looked through.
+        gc.freeze()
+        gc.enable()
         match sys.argv[1:]:
             case []:
                 settings = self._set_up(telemetry.setup)

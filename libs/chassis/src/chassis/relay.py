@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 BUNDLE_BYTES = 60 * 1024  # under one billing unit of 64 KiB, with room for attributes
 CALL_BYTES = 250 * 1024  # under the 256 KiB that SNS takes in one call
 STEP_EVENTS = 2000
-LEASE = timedelta(seconds=10)
+LEASE = timedelta(seconds=5)
 LOOK_AGAIN_S = 0.5  # while another process holds the lease and ours are not out yet
 PACE_S = 0.05  # after what was published: what is committed meanwhile travels together
 

@@ -92,12 +92,12 @@ def status() -> None:
 @app.command()
 def down() -> None:
     """End everything."""
-    from orderly.stack.stack import stop_leftovers  # noqa: PLC0415
-
     folder = Folder()
     state = folder.read_state()
     if state is None:
         raise StackError("Nothing has run here yet.")
+    from orderly.stack.stack import stop_leftovers  # noqa: PLC0415
+
     if folder.is_held:
         os.kill(state.pid, signal.SIGTERM)
         _wait_until_let_go(folder)
