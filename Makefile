@@ -31,8 +31,8 @@ compose-test: setup ## Run `docker compose up`, order, kill, scale and audit (ne
 		--session-timeout=1200 --durations=8 $(ARGS)
 
 .PHONY: deaths
-deaths: setup ## Have services die wherever they can (COUNT=4 for some, SEED=… for the same)
-	@ORDERLY_DEATHS=$(or $(COUNT),all) $(if $(SEED),ORDERLY_SEED=$(SEED)) \
+deaths: setup ## Have services die wherever they can (COUNT=4 for some, PART=2/10 for a tenth, SEED=…)
+	@ORDERLY_DEATHS=$(or $(PART),$(COUNT),all) $(if $(SEED),ORDERLY_SEED=$(SEED)) \
 		$(BIN)/pytest tests/flows/test_deaths.py -m deaths --capture=no $(ARGS)
 
 .PHONY: fuzz
