@@ -178,6 +178,17 @@ async def bought_by_the_hundred(shop: Shop, _: Stack) -> None:
     assert batch["placed"] == len(rows), batch
 
 
+async def nothing_ordered(shop: Shop, _: Stack) -> None:
+    """What was begun for a batch without a row is thrown away."""
+    answer = await shop.ask(
+        "POST",
+        "/v1/orders/batches",
+        content="\n",
+        headers=a_key() | {"Content-Type": "application/x-ndjson"},
+    )
+    assert answer.status_code == 422, answer.text
+
+
 async def put_aside_and_redriven(shop: Shop, stack: Stack) -> None:
     """Poison that stays poison, at every queue that hears of orders."""
     for queue in (
@@ -218,6 +229,7 @@ LIVES: Sequence[Life] = (
     bought_by_a_wholesaler,
     held_before_it_was_bought,
     bought_by_the_hundred,
+    nothing_ordered,
     put_aside_and_redriven,
     told_again,
 )
