@@ -1,0 +1,39 @@
+"""One PostgreSQL and one SQS/SNS for all the runs; each has databases of its own."""
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from orderly.stack import keeper
+from tests.chaos.system import Servers
+
+
+@pytest.fixture(scope="session")
+async def servers() -> AsyncIterator[Servers]:
+    async with Servers.started() as servers:
+        yield servers
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who dies is started again soon, however often it dies."""
+    monkeypatch.setattr(keeper, "FIRST_PAUSE_S", 0.2)
+    monkeypatch.setattr(keeper, "LONGEST_PAUSE_S", 0.2)
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Whoever looks on says nothing of what it meets; that is in the services' logs."""
+    at_least = structlog.make_filtering_bound_logger(logging.ERROR)
+    structlog.configure(wrapper_class=at_least)
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """For logs and histories, as pytest keeps those of the last runs."""
+    return tmp_path
