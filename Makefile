@@ -40,6 +40,10 @@ chaos: setup ## Have everything go wrong at once, and see that nothing is lost (
 	@$(if $(SEED),ORDERLY_SEED=$(SEED)) ORDERLY_CHAOS_DURATION=$(or $(DURATION),60) \
 		$(BIN)/pytest tests/chaos/test_chaos.py -m chaos --capture=no $(ARGS)
 
+.PHONY: bugs
+bugs: setup ## Put bugs in that others have had, and see that each is noticed (ARGS="-k float")
+	@$(BIN)/pytest tests/chaos/test_bugs.py -m chaos --capture=no $(ARGS)
+
 .PHONY: fuzz
 fuzz: setup ## Send a service what its OpenAPI allows and what not (SERVICE=orders SECONDS=1800)
 	@ORDERLY_FUZZ_SERVICE=$(SERVICE) ORDERLY_FUZZ_SECONDS=$(or $(SECONDS),1800) \

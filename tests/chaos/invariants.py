@@ -215,6 +215,15 @@ async def nothing_is_invented(evidence: Evidence) -> AsyncIterator[Violation]:
         yield Violation("nothing_is_invented", "nobody asked for it", f"order {id_}")
 
 
+async def a_payment_pays_one_order(evidence: Evidence) -> AsyncIterator[Violation]:
+    for row in await rows(
+        evidence.databases["orders"],
+        "SELECT payment_reference, count(*) AS orders FROM orders"
+        " WHERE payment_reference IS NOT NULL GROUP BY 1 HAVING count(*) > 1",
+    ):
+        yield _v("a_payment_pays_one_order", row, "it paid several")
+
+
 async def reads_never_go_back(evidence: Evidence) -> AsyncIterator[Violation]:
     """Who has seen a version of an order is never shown an older one, nor a 404."""
     seen: defaultdict[str, list[tuple[float, float, int, str]]] = defaultdict(list)
@@ -452,6 +461,7 @@ def _unforeseen(line: str) -> str:
 AT_THE_END = (
     answers_tell_the_truth,
     nothing_is_invented,
+    a_payment_pays_one_order,
     reads_never_go_back,
     the_last_unit_is_sold,
     histories_are_legal,

@@ -48,7 +48,7 @@ def main() -> None:
     if bug := os.environ.get(BUG):
         from tests.chaos import bugs  # noqa: PLC0415 - slow to import, seldom needed
 
-        bugs.introduce(bug)
+        bugs.introduce(bug, name)
     service.main()
 
 

@@ -27,6 +27,7 @@ HOT = "hot"  # the reference of the orders for it, which nobody cancels
 BUYERS = 16
 PAUSE_S = 0.3  # of a buyer, on average
 IMPATIENT_AFTER_S = 0.4
+LOOKS_EVERY_S = 0.1
 # Those who say nothing of what a clock that jumps may change.
 LIVES: Sequence[lives.Life] = (
     lives.bought_and_sent_back,
@@ -59,6 +60,12 @@ class Market:
     async def _once(self) -> None:
         await self._place(self._an_order())
 
+    async def _watching(self) -> None:
+        if order_id := await self._place(self._an_order()):
+            for _ in range(8):
+                await self.shop.ask("GET", f"/v1/orders/{order_id}")
+                await asyncio.sleep(LOOKS_EVERY_S)
+
     async def _hot(self) -> None:
         await self._place(an_order((self.hot, 1), reference=HOT))
 
@@ -88,9 +95,9 @@ class Market:
 
     async def _cancelled(self) -> None:
         if order_id := await self._place(self._an_order()):
-            await self._said(
-                "POST", f"/v1/orders/{order_id}/cancellations", {"reason": "no"}
-            )
+            lines = self.random.choice((None, [{"line": 1, "quantity": 1}]))
+            asked = {"lines": lines, "reason": "no"}
+            await self._said("POST", f"/v1/orders/{order_id}/cancellations", asked)
 
     async def _shipped(self) -> None:
         if order_id := await self._place(self._an_order()):
@@ -135,6 +142,7 @@ class Market:
 
     _MANNERS = (
         (_once, 5),
+        (_watching, 3),
         (_hot, 6),
         (_twice_at_once, 5),
         (_impatient, 4),
@@ -172,6 +180,11 @@ class Market:
         policies = ("all_or_nothing", "allow_partial", "allow_backorder")
         policy = self.random.choices(policies, (6, 2, 2))[0]
         order = an_order(*lines, policy=policy)
+        # So that what falls to a unit is no whole number of cents.
+        odd = self.random.randint(0, 2)
+        order["lines"][0]["tax"] += odd
+        order["total"] += odd
+        order["payment"]["captured"] += odd
         if payment_of:
             order["payment"]["reference"] = payment_of["payment"]["reference"]
         return order

@@ -60,7 +60,7 @@ class Nemesis:
         began = time.monotonic() - self._began
         target = "cut short"
         try:
-            target = await FAULTS[kind](self)
+            target = await (FAULTS[kind](self) if kind != NOTHING else _nothing(self))
         finally:
             self.done[kind] += 1
             line = {
@@ -244,6 +244,11 @@ async def _poisoned(nemesis: Nemesis) -> str:
     return queue.name
 
 
+async def _nothing(nemesis: Nemesis) -> str:
+    await nemesis.last()
+    return "nobody"
+
+
 FAULTS: Mapping[str, Fault] = {
     "process killed": _signalled(signal.SIGKILL),
     "process told to leave": _signalled(signal.SIGTERM),
@@ -270,3 +275,4 @@ FAULTS: Mapping[str, Fault] = {
     "clock jumps": _clock_jumps,
     "poison": _poisoned,
 }
+NOTHING = "nothing"

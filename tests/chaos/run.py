@@ -81,6 +81,7 @@ class Trial:
     nemesis: Nemesis
     databases: dict[str, Database]
     result: Result
+    patience_s: float = SETTLES_WITHIN_S
 
     @classmethod
     @asynccontextmanager
@@ -135,28 +136,27 @@ class Trial:
 
     async def conclude(self) -> Result:
         """Find out what does not hold, once everything has come to rest."""
-        await self.settle()
-        await self._ask_again()
-        await self.settle()
-        if not self.result.violations:
-            await self._check()
+        if await self._settled():
+            await self._ask_again()
+            await self._settled()
+        await self._check()
         self._sum_up()
         return self.result
 
-    async def settle(self) -> None:
+    async def _settled(self) -> bool:
         """Wait until nothing is under way; what takes too long is a violation."""
         began = time.monotonic()
         left: list[str] = []
-        while time.monotonic() - began < SETTLES_WITHIN_S:
+        while time.monotonic() - began < self.patience_s:
             left = await self._under_way()
             if not left:
                 self.result.settled_s = round(
                     self.result.settled_s + time.monotonic() - began, 1
                 )
-                return
+                return True
             await asyncio.sleep(0.3)
-        self._violated("settles", f"after {SETTLES_WITHIN_S:.0f} s", ", ".join(left))
-        await self._check()
+        self._violated("settles", f"after {self.patience_s:g} s", ", ".join(left))
+        return False
 
     async def _while_told(self, for_s: float, say: Callable[[str], None]) -> None:
         until = time.monotonic() + for_s
@@ -174,7 +174,7 @@ class Trial:
 
     async def _come_to_rest(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
         """Whoever began something before the market closed sees it through."""
-        done, pending = await asyncio.wait(tasks, timeout=SETTLES_WITHIN_S)
+        done, pending = await asyncio.wait(tasks, timeout=self.patience_s)
         for task in pending:
             where = str(task.get_stack(limit=1))
             task.cancel()

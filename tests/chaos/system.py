@@ -55,6 +55,7 @@ class Servers:
     emulator: Emulator
     databases: Databases
     issuer: TokenIssuer
+    kept: bool = False  # with what is in the databases, for who wants to understand
 
     @classmethod
     @asynccontextmanager
@@ -63,16 +64,20 @@ class Servers:
         server = Postgres(postgres.home_for(folder), free_port())
         server.process.leashed = True
         issuer = TokenIssuer()
+        kept = False
         try:
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(issuer.server)
                 stack.push_async_callback(server.stop)
                 await server.start()
                 emulator = await stack.enter_async_context(Emulator.throwaway())
-                yield cls(server, emulator, Databases(server.url()), issuer)
+                servers = cls(server, emulator, Databases(server.url()), issuer)
+                yield servers
+                kept = servers.kept
         finally:
-            postgres.forget(folder)
-            shutil.rmtree(folder)
+            if not kept:
+                postgres.forget(folder)
+                shutil.rmtree(folder)
 
 
 class Member(Part):
@@ -141,6 +146,7 @@ class System:
             aws = await stack.enter_async_context(servers.emulator.connect())
             await _provision(aws)
             urls = {name: await servers.databases.make(name) for name in services.NAMES}
+            stack.push_async_callback(_drop, servers, urls)
             env = _environment(servers, aws_proxy, bug)
             members = [
                 Member(name, number, env | _database(name, urls[name], line), folder)
@@ -229,6 +235,12 @@ def _database(name: str, url: str, line: PostgresProxy) -> dict[str, str]:
     proxied = make_url(url).set(port=line.port)
     text = proxied.render_as_string(hide_password=False)
     return {f"{name.upper()}_DATABASE_URL": text}
+
+
+async def _drop(servers: Servers, urls: Mapping[str, str]) -> None:
+    if not servers.kept:
+        for url in urls.values():
+            await servers.databases.drop(url)
 
 
 async def _provision(aws: Aws) -> None:

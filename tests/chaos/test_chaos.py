@@ -30,6 +30,7 @@ async def test_nothing_is_lost_whatever_happens(servers: Servers, folder: Path):
     ):
         await trial.run(DURATION_S, say=console.print)
         result = await trial.conclude()
+        servers.kept = bool(result.violations)
 
-    console.print(report(result, str(folder)))
+    console.print(report(result, f"{folder}; databases: {servers.postgres.data}"))
     assert not result.violations
