@@ -37,6 +37,17 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeper, "LONGEST_PAUSE_S", 0.01)
 
 
+@pytest.fixture(autouse=True)
+async def back_soon(stack: Stack) -> None:
+    """What a dead process had in hand is not waited for as long as in production."""
+    async with stack.emulator.connect() as aws:
+        for queue in TOPOLOGY.queues:
+            await aws.sqs.set_queue_attributes(
+                QueueUrl=await aws.queue_url(queue.name),
+                Attributes={"VisibilityTimeout": "2"},
+            )
+
+
 @asynccontextmanager
 async def dying(stack: Stack, name: str, file: Path) -> AsyncIterator[None]:
     process = stack.services[name].process
