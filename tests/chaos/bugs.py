@@ -222,7 +222,7 @@ def reads_from_a_stale_copy() -> None:
 
     async def get(tx: Any, id: UUID) -> Any:
         read_at, copy = copies.get(id, (0.0, None))
-        if copy is None or time.monotonic() - read_at > 3:
+        if copy is None or time.monotonic() - read_at > 1:
             copy = await as_it_should_be(tx, id)
             copies[id] = time.monotonic(), copy
         return copy

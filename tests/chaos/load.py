@@ -27,7 +27,7 @@ HOT = "hot"  # the reference of the orders for it, which nobody cancels
 BUYERS = 16
 PAUSE_S = 0.3  # of a buyer, on average
 IMPATIENT_AFTER_S = 0.4
-LOOKS_EVERY_S = 0.1
+LOOKS, LOOKS_EVERY_S = 12, 0.1
 # Those who say nothing of what a clock that jumps may change.
 LIVES: Sequence[lives.Life] = (
     lives.bought_and_sent_back,
@@ -62,7 +62,7 @@ class Market:
 
     async def _watching(self) -> None:
         if order_id := await self._place(self._an_order()):
-            for _ in range(8):
+            for _ in range(LOOKS):
                 await self.shop.ask("GET", f"/v1/orders/{order_id}")
                 await asyncio.sleep(LOOKS_EVERY_S)
 

@@ -17,7 +17,9 @@ from orderly.operations import Operations
 from orderly.stack.services import NAMES
 from tests.chaos import invariants
 from tests.chaos.history import Attempt, Recording
-from tests.chaos.invariants import Evidence, Violation
+from tests.chaos.invariants.evidence import Evidence, Violation, rows
+from tests.chaos.invariants.moments import in_a_snapshot
+from tests.chaos.invariants.told import PLACE
 from tests.chaos.load import HOT_UNITS, Market, busy
 from tests.chaos.nemesis import Nemesis
 from tests.chaos.system import System
@@ -197,9 +199,7 @@ class Trial:
         while True:
             await asyncio.sleep(SAMPLED_EVERY_S)
             for name, database in self.databases.items():
-                found = await self._unless_away(
-                    invariants.in_a_snapshot(name, database)
-                )
+                found = await self._unless_away(in_a_snapshot(name, database))
                 if found is not None:
                     self.result.samples += 1
                     self.result.violations += found
@@ -218,7 +218,7 @@ class Trial:
         left = []
         for name, database in self.databases.items():
             for what, query in (*UNDER_WAY[name], ("unpublished events", UNPUBLISHED)):
-                ((number,),) = await invariants.rows(database, query)
+                ((number,),) = await rows(database, query)
                 left += [f"{number} {what} in {name}"] if number else []
         for queue in TOPOLOGY.queues:
             depth = await self.system.aws.depth(queue.name)
@@ -232,7 +232,7 @@ class Trial:
             attempt.key: attempt.asked
             for attempt in self.attempts
             if attempt.key
-            and (attempt.method, attempt.path) == invariants.PLACE
+            and (attempt.method, attempt.path) == PLACE
             and attempt.key not in known
         }
         for key, body in unknown.items():
@@ -263,8 +263,7 @@ class Trial:
             {
                 attempt.location
                 for attempt in self.attempts
-                if (attempt.method, attempt.path) == invariants.PLACE
-                and attempt.is_success
+                if (attempt.method, attempt.path) == PLACE and attempt.is_success
             }
         )
         result.faults = self.nemesis.done
