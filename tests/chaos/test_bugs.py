@@ -40,7 +40,7 @@ async def a_run(
         return await trial.conclude()
 
 
-@pytest.mark.parametrize("bug", BUGS)
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.replace(" ", "_"))
 async def test_a_bug_is_noticed(servers: Servers, folder: Path, bug: str):
     shown_by = BUGS[bug].shown_by or ("nothing",)
 
