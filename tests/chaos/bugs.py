@@ -165,6 +165,20 @@ def failed_commit_taken_for_done() -> None:
     database.begin = begin
 
 
+@bug("commits cut before their answer")
+def answers_not_remembered() -> None:
+    idempotent = _import("chassis.idempotency").Idempotent
+
+    async def answer(self: Any, body: Any, work: Any) -> Any:
+        del body
+        done = await self._database.transact(work)
+        made = done.body.model_dump_json()
+        respond = _import("chassis.idempotency")._response
+        return respond(done.status, made, done.location)
+
+    idempotent.answer = answer
+
+
 @bug("black hole", "process killed", of="orders")
 def answered_before_the_commit() -> None:
     intake = _import("orders.commands.intake").Intake

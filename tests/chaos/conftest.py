@@ -1,6 +1,8 @@
 """One PostgreSQL and one SQS/SNS for all the runs; each has databases of its own."""
 
 import logging
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -34,6 +36,9 @@ def quiet() -> Iterator[None]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """For logs and histories, as pytest keeps those of the last runs."""
-    return tmp_path
+def folder(servers: Servers) -> Iterator[Path]:
+    """For logs and histories: kept if there is something to understand."""
+    path = Path(tempfile.mkdtemp(prefix="orderly-chaos-"))
+    yield path
+    if not servers.kept:
+        shutil.rmtree(path)

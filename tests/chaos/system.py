@@ -72,8 +72,10 @@ class Servers:
                 await server.start()
                 emulator = await stack.enter_async_context(Emulator.throwaway())
                 servers = cls(server, emulator, Databases(server.url()), issuer)
-                yield servers
-                kept = servers.kept
+                try:
+                    yield servers
+                finally:
+                    kept = servers.kept
         finally:
             if not kept:
                 postgres.forget(folder)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from orderly.audit import Report, audit
 from orderly.operations import Operations
+from tests.chaos.invariants.effects import each_key_has_one_effect
 from tests.chaos.invariants.evidence import Evidence, Violation
 from tests.chaos.invariants.facts import (
     documents_are_numbered_without_gap,
@@ -38,6 +39,7 @@ AT_THE_END = (
     answers_tell_the_truth,
     nothing_is_invented,
     a_payment_pays_one_order,
+    each_key_has_one_effect,
     reads_never_go_back,
     the_last_unit_is_sold,
     histories_are_legal,
