@@ -7,12 +7,12 @@ some do not wait for the answer. What they asked and were told is in the history
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count, cycle
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 
@@ -46,6 +46,7 @@ class Market:
     random: Random
     skus: list[str] = field(default_factory=list)
     hot: str = ""
+    manners: Sequence[str] = ()  # of those who come; none: of all kinds
     _number: "count[int]" = field(default_factory=count)
 
     async def open(self, *, skus: int = SKUS, hot: int = HOT_UNITS) -> None:
@@ -54,8 +55,9 @@ class Market:
 
     async def buy(self) -> None:
         """One buyer comes in, and does what one of them does."""
-        how, weights = zip(*self._MANNERS, strict=True)
-        await self.random.choices(how, weights)[0](self)
+        chosen = {name: self._MANNERS[name] for name in self.manners or self._MANNERS}
+        (how,) = self.random.choices(list(chosen), list(chosen.values()))
+        await getattr(self, f"_{how}")()
 
     async def _once(self) -> None:
         await self._place(self._an_order())
@@ -140,20 +142,21 @@ class Market:
     async def _received(self) -> None:
         await self.shop.receive(self.random.choice(self.skus), 20)
 
-    _MANNERS = (
-        (_once, 5),
-        (_watching, 3),
-        (_hot, 6),
-        (_twice_at_once, 5),
-        (_impatient, 4),
-        (_same_key_for_another, 2),
-        (_same_payment_for_another, 2),
-        (_cancelled, 4),
-        (_shipped, 4),
-        (_sent_back, 2),
-        (_held, 2),
-        (_received, 2),
-    )
+    # How often each comes, compared with the others.
+    _MANNERS: ClassVar[Mapping[str, int]] = {
+        "once": 5,
+        "watching": 3,
+        "hot": 6,
+        "twice_at_once": 5,
+        "impatient": 4,
+        "same_key_for_another": 2,
+        "same_payment_for_another": 2,
+        "cancelled": 4,
+        "shipped": 4,
+        "sent_back": 2,
+        "held": 2,
+        "received": 2,
+    }
 
     async def _place(self, order: JSON) -> str:
         """The order's id, or nothing if it was refused."""

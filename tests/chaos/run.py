@@ -1,6 +1,7 @@
 """One run: a load, a nemesis, quiet, and then what must be so."""
 
 import asyncio
+import contextlib
 import json
 import time
 from collections import Counter
@@ -122,10 +123,14 @@ class Trial:
         self,
         for_s: float,
         *faults: str,
+        at_least: int = 0,
         say: Callable[[str], None] = lambda _: None,
         **load: Any,
     ) -> None:
-        """Load and faults together for so long, and then until all is quiet."""
+        """Load and faults together for so long, and then until all is quiet.
+
+        Where everything is slow, for longer: until there are `at_least` so many answers.
+        """
         await self.market.open()
         async with (
             busy(self.market, self.system, **load) as tasks,
@@ -133,6 +138,7 @@ class Trial:
             self.nemesis.at_work(*faults),
         ):
             await self._while_told(for_s, say)
+            await self._until_answered(at_least)
         say("faults are over: waiting until all is quiet")
         await self._come_to_rest(tasks)
 
@@ -173,6 +179,12 @@ class Trial:
                 f" {self.result.samples} snapshots,"
                 f" {len(self.result.violations)} violations"
             )
+
+    async def _until_answered(self, at_least: int) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SETTLES_WITHIN_S):
+                while len(self.attempts) < at_least:
+                    await asyncio.sleep(0.1)
 
     async def _come_to_rest(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
         """Whoever began something before the market closed sees it through."""

@@ -21,6 +21,7 @@ SEED = int(os.environ.get("ORDERLY_SEED", "1"))
 FOR_S = 5.0
 PATIENCE_S = 8.0
 BUYERS = 12
+ANSWERS = 200
 ALL_FAULTS = sorted({fault for bug in BUGS.values() for fault in bug.shown_by})
 
 
@@ -36,7 +37,10 @@ async def a_run(
         Trial.of(system, SEED) as trial,
     ):
         trial.patience_s = patience_s
-        await trial.run(FOR_S, *faults, buyers=BUYERS, with_lives=False)
+        trial.market.manners = BUGS[bug].buyers if bug else ()
+        await trial.run(
+            FOR_S, *faults, at_least=ANSWERS, buyers=BUYERS, with_lives=False
+        )
         return await trial.conclude()
 
 
