@@ -26,15 +26,18 @@ class Bug:
     shown_by: Sequence[str] = ()
     services: Sequence[str] = ()  # that have it; none: all
     processes: int = 1  # of each service; some bugs need company
+    buyers: Sequence[str] = ()  # what they do; none: everything
 
 
 BUGS: dict[str, Bug] = {}
 
 
-def bug(*shown_by: str, of: str = "", processes: int = 1) -> Callable[[Spoil], Spoil]:
+def bug(
+    *shown_by: str, of: str = "", processes: int = 1, buyers: Sequence[str] = ()
+) -> Callable[[Spoil], Spoil]:
     def named(spoil: Spoil) -> Spoil:
         name = spoil.__name__.replace("_", " ")
-        BUGS[name] = Bug(spoil, shown_by, (of,) if of else (), processes)
+        BUGS[name] = Bug(spoil, shown_by, (of,) if of else (), processes, buyers)
         return spoil
 
     return named
@@ -165,7 +168,7 @@ def failed_commit_taken_for_done() -> None:
     database.begin = begin
 
 
-@bug("commits cut before their answer")
+@bug("commits cut before their answer", buyers=["received", "cancelled", "shipped"])
 def answers_not_remembered() -> None:
     idempotent = _import("chassis.idempotency").Idempotent
 
@@ -206,14 +209,14 @@ def spilled_orders_lost() -> None:
     intake._spill = spill
 
 
-@bug(of="orders")
+@bug(of="orders", buyers=["same_key_for_another", "twice_at_once"])
 def key_not_looked_at() -> None:
     orders = _import("orders.domain.orders")
 
     orders.order_id = lambda *_: uuid4()
 
 
-@bug(of="orders")
+@bug(of="orders", buyers=["same_payment_for_another"])
 def payment_used_for_several_orders() -> None:
     orders = _import("orders.store.orders")
 
@@ -227,7 +230,7 @@ def payment_used_for_several_orders() -> None:
     orders._order_row = row
 
 
-@bug(of="orders", processes=2)
+@bug(of="orders", processes=2, buyers=["watching"])
 def reads_from_a_stale_copy() -> None:
     orders = _import("orders.store.orders")
 
@@ -247,7 +250,7 @@ def reads_from_a_stale_copy() -> None:
 # --- orders and stock ----------------------------------------------------------------
 
 
-@bug("deliveries delayed and shuffled", of="orders")
+@bug("deliveries delayed and shuffled", of="orders", buyers=["cancelled", "shipped"])
 def older_snapshot_overwrites_newer() -> None:
     reservations = _import("orders.handlers.reservations")
 
@@ -259,7 +262,7 @@ def older_snapshot_overwrites_newer() -> None:
     reservations.settle = settle
 
 
-@bug("deliveries delayed and shuffled", of="inventory")
+@bug("deliveries delayed and shuffled", of="inventory", buyers=["cancelled"])
 def cancellation_that_overtakes_forgotten() -> None:
     reservations = _import("inventory.commands.reservations")
 
@@ -269,7 +272,7 @@ def cancellation_that_overtakes_forgotten() -> None:
     reservations._without_cancelled = as_it_came
 
 
-@bug(of="inventory")
+@bug(of="inventory", buyers=["cancelled"])
 def stock_released_twice() -> None:
     cancelling = _import("inventory.commands.cancelling")
 
@@ -284,7 +287,7 @@ def stock_released_twice() -> None:
     cancelling.stock = Stock
 
 
-@bug(of="inventory")
+@bug(of="inventory", buyers=["hot", "once"])
 def sold_without_looking() -> None:
     pool = _import("inventory.domain.allocation")._Pool
 
@@ -294,7 +297,7 @@ def sold_without_looking() -> None:
     pool.grant = grant
 
 
-@bug(of="inventory")
+@bug(of="inventory", buyers=["hot"])
 def last_unit_never_sold() -> None:
     pool = _import("inventory.domain.allocation")._Pool
 
@@ -383,7 +386,7 @@ def _doubled(entry: Any) -> Any:
     return replace(entry, postings=tuple(postings))
 
 
-@bug(of="accounting")
+@bug(of="accounting", buyers=["cancelled", "shipped"])
 def money_in_floats() -> None:
     """Each unit's share is rounded for itself, and they do not make the whole."""
     lines = _import("accounting.domain.lines")

@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 from chassis.database import Database, is_away
+from chassis.testing import eventually
 from contracts.topology import TOPOLOGY
 from orderly.operations import Operations
 from orderly.stack.services import NAMES
@@ -129,7 +130,7 @@ class Trial:
     ) -> None:
         """Load and faults together for so long, and then until all is quiet.
 
-        Where everything is slow, for longer: until there are `at_least` so many answers.
+        Where everything is slow, for longer: until so many answers are there `at_least`.
         """
         await self.market.open()
         async with (
@@ -181,10 +182,11 @@ class Trial:
             )
 
     async def _until_answered(self, at_least: int) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SETTLES_WITHIN_S):
-                while len(self.attempts) < at_least:
-                    await asyncio.sleep(0.1)
+        async def are_there() -> bool:
+            return len(self.attempts) >= at_least
+
+        with contextlib.suppress(AssertionError):
+            await eventually(are_there, within_s=SETTLES_WITHIN_S)
 
     async def _come_to_rest(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
         """Whoever began something before the market closed sees it through."""
