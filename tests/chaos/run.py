@@ -130,7 +130,7 @@ class Trial:
     ) -> None:
         """Load and faults together for so long, and then until all is quiet.
 
-        Where everything is slow, for longer: until so many answers are there `at_least`.
+        Where everything is slow, for longer: until there are so many answers at least.
         """
         await self.market.open()
         async with (
