@@ -83,7 +83,7 @@ def nothing_noted_in_the_inbox() -> None:
     inbox.claim = claim
 
 
-@bug("commits cut before they arrive", "backend killed")
+@bug("PostgreSQL killed", "backend killed")
 def message_deleted_before_the_commit() -> None:
     consumer = _import("chassis.consumer").Consumer
 
@@ -96,7 +96,7 @@ def message_deleted_before_the_commit() -> None:
     consumer._handle = handle
 
 
-@bug("commits cut before they arrive", "connections terminated")
+@bug("PostgreSQL killed", "PostgreSQL restarted")
 def failure_of_a_handler_swallowed() -> None:
     consumer = _import("chassis.consumer").Consumer
 
