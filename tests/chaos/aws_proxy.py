@@ -26,6 +26,12 @@ ERROR_XML = (
     "<Type>Receiver</Type><Code>{code}</Code><Message>a bad day</Message></Error>"
     "<RequestId>0</RequestId></ErrorResponse>"
 )
+NOTHING_TAKEN_XML = (
+    b'<PublishBatchResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/">'
+    b"<PublishBatchResult><Successful/><Failed/></PublishBatchResult>"
+    b"<ResponseMetadata><RequestId>0</RequestId></ResponseMetadata>"
+    b"</PublishBatchResponse>"
+)
 FAILED_XML = (
     "<member><Id>{id}</Id><Code>InternalFailure</Code><Message>a bad day</Message>"
     "<SenderFault>false</SenderFault></member>"
@@ -169,7 +175,7 @@ class AwsProxy:
             return await self._forward(call)
         ids = [form[f"{ENTRY}{n}.Id"] for n in failed]
         if len(failed) == len(numbers):
-            return _error(call, 500, "InternalFailure")
+            return Told(200, _with_failed(NOTHING_TAKEN_XML, ids), "text/xml")
         left = _without(form, failed)
         told = await self._forward(call.saying(urlencode(left).encode()))
         return Told(told.status, _with_failed(told.body, ids), told.content_type)
@@ -181,12 +187,12 @@ class AwsProxy:
         for entry in asked["Entries"]:
             met = self._meets("entries_failed", "entry failed")
             (failed if met else left).append(entry)
-        if not left:
-            return _error(call, 500, "InternalFailure")
         if not failed:
             return await self._forward(call)
-        body = json.dumps(asked | {"Entries": left}).encode()
-        told = await self._forward(call.saying(body))
+        told = Told(200, b"{}", JSON_TYPE)
+        if left:
+            body = json.dumps(asked | {"Entries": left}).encode()
+            told = await self._forward(call.saying(body))
         answer = json.loads(told.body)
         answer["Failed"] = [*answer.get("Failed", []), *map(_failure, failed)]
         return Told(told.status, json.dumps(answer).encode(), told.content_type)

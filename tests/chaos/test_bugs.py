@@ -14,7 +14,7 @@ from tests.chaos.system import Servers, System
 pytestmark = [
     pytest.mark.xdist_group("stack"),  # there is one: one worker
     pytest.mark.chaos,
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(300),
 ]
 
 SEED = int(os.environ.get("ORDERLY_SEED", "1"))

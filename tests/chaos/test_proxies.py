@@ -83,6 +83,14 @@ async def test_of_ten_entries_some_fail_and_exactly_the_others_arrive(
     assert await everything(proxied, 10 - len(failed)) == sorted({*bodies} - failed)
 
 
+async def test_of_one_entry_all_can_fail(aws_proxy: AwsProxy, proxied: Aws):
+    aws_proxy.mood.entries_failed = 1
+
+    refused = await proxied.publish(TOPIC.name, ["alone"])
+
+    assert [(one.index, one.for_ever) for one in refused] == [(0, False)]
+
+
 async def test_what_is_repeated_comes_again_although_it_was_deleted(
     aws_proxy: AwsProxy, proxied: Aws
 ):
