@@ -145,6 +145,7 @@ class Trial:
 
     async def conclude(self) -> Result:
         """Find out what does not hold, once everything has come to rest."""
+        await eventually(self.system.all_serve, within_s=SETTLES_WITHIN_S)
         if await self._settled():
             await self._ask_again()
             await self._settled()
