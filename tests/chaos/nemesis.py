@@ -126,6 +126,9 @@ def _server_signalled(number: signal.Signals) -> Fault:
         server = nemesis.system.servers.postgres
         async with nemesis.alone_at_server():
             server.process.send_signal(number)
+            # If it were always away, nothing else could go wrong.
+            while not await _asked_server(nemesis, "SELECT 1"):
+                await asyncio.sleep(0.1)
             await nemesis.last()
         return "postgres"
 

@@ -29,6 +29,7 @@ from tests.flows.shop import Shop
 
 SETTLES_WITHIN_S = 60.0
 SAMPLED_EVERY_S = 1.0
+SAMPLED_WITHIN_S = 5.0
 TOLD_EVERY_S = 5.0
 
 # What still has to become so: each is the number of things under way.
@@ -208,7 +209,9 @@ class Trial:
             yield
         finally:
             sampling.cancel()
-            await asyncio.gather(sampling, return_exceptions=True)
+            (end,) = await asyncio.gather(sampling, return_exceptions=True)
+        if isinstance(end, Exception):  # nobody looked any more
+            raise end
 
     async def _sample(self) -> None:
         while True:
@@ -221,7 +224,8 @@ class Trial:
 
     async def _unless_away(self, work: Awaitable[Any]) -> Any:
         try:
-            return await work
+            async with asyncio.timeout(SAMPLED_WITHIN_S):
+                return await work
         except Exception as error:
             if not is_away(error):
                 raise
