@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import asyncpg
 
+from chassis.testing import eventually
 from contracts.topology import TOPOLOGY
 from tests.chaos.system import VISIBILITY_S, Member, System
 
@@ -24,6 +25,7 @@ LASTS_S = (1.0, 4.0)
 PAUSE_S = (0.2, 2.0)
 QUIET_EVERY_S = 15.0
 QUIET_S = 3.0
+BACK_WITHIN_S = 60.0
 POISON = "no event"
 
 Fault: TypeAlias = Callable[["Nemesis"], Awaitable[str]]
@@ -124,11 +126,14 @@ async def _stopped(nemesis: Nemesis) -> str:
 def _server_signalled(number: signal.Signals) -> Fault:
     async def send(nemesis: Nemesis) -> str:
         server = nemesis.system.servers.postgres
+
+        async def is_back() -> bool:
+            return bool(await _asked_server(nemesis, "SELECT 1"))
+
         async with nemesis.alone_at_server():
             server.process.send_signal(number)
             # If it were always away, nothing else could go wrong.
-            while not await _asked_server(nemesis, "SELECT 1"):
-                await asyncio.sleep(0.1)
+            await eventually(is_back, within_s=BACK_WITHIN_S)
             await nemesis.last()
         return "postgres"
 
