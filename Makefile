@@ -23,7 +23,7 @@ test: setup ## Run all the tests (ARGS="tests/orders -k cancel" for some)
 
 .PHONY: test-fast
 test-fast: setup ## Run the tests that need neither PostgreSQL nor SQS
-	@$(BIN)/pytest -m "not (postgres or localstack or containers or deaths)" $(ARGS)
+	@$(BIN)/pytest -m "not (postgres or localstack or containers or deaths or chaos)" $(ARGS)
 
 .PHONY: compose-test
 compose-test: setup ## Run `docker compose up`, order, kill, scale and audit (needs Docker)
@@ -31,9 +31,18 @@ compose-test: setup ## Run `docker compose up`, order, kill, scale and audit (ne
 		--session-timeout=1200 --durations=8 $(ARGS)
 
 .PHONY: deaths
-deaths: setup ## Have services die wherever they can (COUNT=4 for some, SEED=… for the same)
-	@ORDERLY_DEATHS=$(or $(COUNT),all) $(if $(SEED),ORDERLY_SEED=$(SEED)) \
+deaths: setup ## Have services die wherever they can (COUNT=4 for some, PART=2/10 for a tenth, SEED=…)
+	@ORDERLY_DEATHS=$(or $(PART),$(COUNT),all) $(if $(SEED),ORDERLY_SEED=$(SEED)) \
 		$(BIN)/pytest tests/flows/test_deaths.py -m deaths --capture=no $(ARGS)
+
+.PHONY: chaos
+chaos: setup ## Have everything go wrong at once, and see that nothing is lost (SEED=… DURATION=60)
+	@$(if $(SEED),ORDERLY_SEED=$(SEED)) ORDERLY_CHAOS_DURATION=$(or $(DURATION),60) \
+		$(BIN)/pytest tests/chaos/test_chaos.py -m chaos --capture=no $(ARGS)
+
+.PHONY: bugs
+bugs: setup ## Put bugs in that others have had, and see that each is noticed (ARGS="-k float")
+	@$(BIN)/pytest tests/chaos/test_bugs.py -m chaos --capture=no $(ARGS)
 
 .PHONY: fuzz
 fuzz: setup ## Send a service what its OpenAPI allows and what not (SERVICE=orders SECONDS=1800)

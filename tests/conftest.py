@@ -24,6 +24,7 @@ NEEDS = {
     "aws_environment": ("localstack",),
     "emulator": ("localstack",),
     "stack": ("postgres", "localstack"),
+    "servers": ("postgres", "localstack"),
     "images": ("containers",),
 }
 EVENT_TYPES = {event.type: event for event in contracts.EVENTS}
@@ -46,6 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "localstack: needs SQS/SNS (marked by itself)")
     config.addinivalue_line("markers", "containers: of `make compose-test` alone")
     config.addinivalue_line("markers", "deaths: of `make deaths` alone")
+    config.addinivalue_line("markers", "chaos: of `make chaos` and `make bugs` alone")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
