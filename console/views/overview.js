@@ -1,0 +1,162 @@
+// Whether orders flow: how many, how fast they are decided, and what waits.
+
+import { html, useEffect, useReducer, useRef } from "../vendor/preact-htm.js";
+import { get, ofEach, SERVICES } from "../lib/api.js";
+import { Flow } from "../lib/flow.js";
+import { count, duration, factName, plural, time } from "../lib/format.js";
+import { OrderLink, Panel, Pill, Time } from "../parts/bits.js";
+import { useFacts, useResource, useThrottled } from "../parts/hooks.js";
+import { Bars, Shares } from "../parts/plots.js";
+import { Empty, Loaded, ProblemNote } from "../parts/states.js";
+
+const NEWEST = 200;
+const MINUTES = 30;
+const STATES = ["placed", "confirmed", "partially_shipped", "shipped", "cancelled", "rejected"];
+const STREAM = {
+  live: "live",
+  connecting: "connecting…",
+  forbidden: "your token may not read orders",
+  off: "off",
+};
+
+const newest = (told) => get("/v1/orders", { limit: NEWEST }, told);
+const undecided = (told) => get("/v1/orders", { status: "placed", limit: NEWEST }, told);
+
+function backlog(told) {
+  return Promise.all([ofEach("ops/queues", {}, told), ofEach("ops/outbox", {}, told)]).then(
+    ([queues, outboxes]) => ({ queues: queues.flatMap((page) => page.items), outboxes }),
+  );
+}
+
+function useFlow(orders) {
+  const flow = useRef(new Flow());
+  const [, draw] = useReducer((n) => n + 1, 0);
+  const soon = useThrottled(draw, 300);
+  const stream = useFacts((event) => {
+    flow.current.take(event);
+    soon();
+  });
+  useEffect(() => orders && (flow.current.seed(orders), draw()), [orders]);
+  useEffect(() => {
+    const clock = setInterval(draw, 5000); // minutes end also when nothing happens
+    return () => clearInterval(clock);
+  }, []);
+  return [flow.current, stream];
+}
+
+export function Overview() {
+  const latest = useResource(newest, [], { every: 10 });
+  const waiting = useResource(undecided, [], { every: 5 });
+  const [flow, stream] = useFlow(latest.data?.items);
+  const behind = useResource(backlog, [], { every: 3 });
+  const reload = useThrottled(() => {
+    latest.reload();
+    waiting.reload();
+  }, 2000);
+  useFacts(reload);
+  return html`
+    <header class="view">
+      <h1>Overview</h1>
+      <p class=${`stream ${stream}`} role="status"><span class="dot"></span>Stream: ${STREAM[stream]}</p>
+    </header>
+    ${latest.problem && html`<${ProblemNote} problem=${latest.problem} onRetry=${latest.reload} />`}
+    <div class="tiles">
+      <${Tile} name="Orders a minute" value=${count(flow.rate())} />
+      <${Tile} name="Placed → decided, median" value=${duration(flow.delay(0.5))}
+        more=${`95 of 100 within ${duration(flow.delay(0.95))}`} />
+      <${Tile} name="Not decided yet" value=${bounded(waiting.data)} />
+      <${Behind} from=${behind} />
+    </div>
+    <div class="panels">
+      <${Panel} title="Orders a minute">
+        <${Bars} title="Orders a minute, the last half hour" bars=${bars(flow)} />
+      <//>
+      <${Panel} title=${`States of the newest ${NEWEST}`}>
+        <${Loaded} from=${latest} empty=${html`No orders yet. <code>orderly up</code> printed a first one to copy.`}>
+          ${(page) => html`<${Shares} shares=${shares(page.items)} label="States of the newest orders" />
+            <${Attention} orders=${page.items} />`}
+        <//>
+      <//>
+      <${Panel} title="Queues and outboxes" aside=${html`<a href="/operations">Operations</a>`}>
+        <${Loaded} from=${behind}>${(data) => html`<${Backlog} ...${data} />`}<//>
+      <//>
+      <${Panel} title="What happens">
+        ${flow.facts.length
+          ? html`<ol class="ticker">${flow.facts.map((fact) => html`<${Fact} key=${fact.id} fact=${fact} />`)}</ol>`
+          : html`<${Empty}>Facts show here as they happen.<//>`}
+      <//>
+    </div>
+  `;
+}
+
+const bars = (flow) =>
+  flow.perMinute(MINUTES).map(({ at, n }) => ({
+    label: time(new Date(at).toISOString()).replace(/:\d\d(?=\D*$)/, ""),
+    value: n,
+    text: plural(n, "order"),
+  }));
+
+const bounded = (page) => {
+  if (!page) return "–";
+  return count(page.items.length) + (page.next_cursor ? "+" : "");
+};
+
+const shares = (orders) =>
+  STATES.map((name) => ({ name, n: orders.filter((order) => order.status === name).length })).filter(
+    ({ n }) => n,
+  );
+
+const Tile = ({ name, value, more, bad }) =>
+  html`<div class=${`tile ${bad ? "bad" : ""}`}>
+    <span>${name}</span><strong class="figure">${value}</strong>${more && html`<small>${more}</small>`}
+  </div>`;
+
+function Behind({ from: { data, problem } }) {
+  if (!data) {
+    const more = problem && (problem.status === 403 ? "needs the scope ops" : problem.message);
+    return html`<${Tile} name="Waiting in queues" value="–" more=${more} />`;
+  }
+  const sum = (name) => data.queues.reduce((all, queue) => all + (queue[name] ?? 0), 0);
+  const dead = sum("dead_letters");
+  return html`
+    <${Tile} name="Waiting in queues" value=${count(sum("depth"))}
+      more=${`oldest ${duration(Math.max(0, ...data.queues.map((queue) => queue.age ?? 0)))}`} />
+    <${Tile} name="Waiting in outboxes" value=${count(data.outboxes.reduce((all, one) => all + one.waiting, 0))}
+      more=${`oldest ${duration(Math.max(...data.outboxes.map((one) => one.age)))}`} />
+    <${Tile} name="Dead letters" value=${count(dead)} bad=${dead > 0}
+      more=${dead > 0 ? html`<a href="/operations">See why</a>` : "none"} />
+  `;
+}
+
+const Backlog = ({ queues, outboxes }) =>
+  html`<ul class="backlog">
+    ${SERVICES.map(
+      (name, i) => html`<li>
+        <b>${name}</b>
+        <span>outbox <span class="figure">${count(outboxes[i].waiting)}</span></span>
+        ${queues
+          .filter((queue) => queue.name.startsWith(`orderly-${name}-`))
+          .map(
+            (queue) => html`<span class=${queue.dead_letters ? "bad" : ""}>
+              ${queue.name.replace(`orderly-${name}-`, "").replace("-", " ")}
+              ${" "}<span class="figure">${queue.error ?? count(queue.depth)}</span>
+            </span>`,
+          )}
+      </li>`,
+    )}
+  </ul>`;
+
+function Attention({ orders }) {
+  const found = orders.filter((order) => order.attention);
+  if (!found.length) return null;
+  return html`<h3>Need a look</h3>
+    <ul class="plain">
+      ${found.slice(0, 10).map(
+        (order) =>
+          html`<li><${OrderLink} ...${order} /> <${Pill} of=${order.attention} /> <${Time} at=${order.placed_at} /></li>`,
+      )}
+    </ul>`;
+}
+
+const Fact = ({ fact }) =>
+  html`<li><${Time} at=${fact.at} /> <${OrderLink} id=${fact.order} number=${fact.number} /> ${factName(fact.type)}</li>`;
