@@ -46,6 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "localstack: needs SQS/SNS (marked by itself)")
     config.addinivalue_line("markers", "containers: of `make compose-test` alone")
     config.addinivalue_line("markers", "deaths: of `make deaths` alone")
+    config.addinivalue_line("markers", "browser: of `make console-test` alone")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

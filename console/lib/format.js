@@ -47,6 +47,7 @@ export function parseMoney(text, currency) {
 
 export function duration(seconds) {
   if (seconds == null) return "–";
+  if (seconds === 0) return "0 s";
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 120) return `${Math.round(seconds)} s`;

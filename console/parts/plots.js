@@ -21,12 +21,16 @@ export function Bars({ title, bars, height = 120 }) {
           y=${value < 0 ? floor : floor - tall} height=${tall}><title>${label}: ${text}</title></rect>`;
       })}
     </svg>
-    <figcaption><span>${bars[0]?.label}</span><span>${bars.at(-1)?.label}</span></figcaption>
+    <figcaption>
+      <span>${bars[0].label}</span><span>at most ${highest(bars).text}</span><span>${bars.at(-1).label}</span>
+    </figcaption>
   </figure>`;
 }
 
+const highest = (bars) => bars.reduce((best, bar) => (bar.value > best.value ? bar : best));
+
 function summary(title, bars) {
-  const top = bars.reduce((best, bar) => (bar.value > best.value ? bar : best), bars[0]);
+  const top = highest(bars);
   return `${title}: at most ${top.text}, ${top.label}; at the end ${bars.at(-1).text}`;
 }
 

@@ -61,10 +61,11 @@ export function Overview() {
     </header>
     ${latest.problem && html`<${ProblemNote} problem=${latest.problem} onRetry=${latest.reload} />`}
     <div class="tiles">
-      <${Tile} name="Orders a minute" value=${count(flow.rate())} />
-      <${Tile} name="Placed → decided, median" value=${duration(flow.delay(0.5))}
-        more=${`95 of 100 within ${duration(flow.delay(0.95))}`} />
-      <${Tile} name="Not decided yet" value=${bounded(waiting.data)} />
+      <${Tile} name="Orders a minute" value=${count(flow.rate())} more="now" />
+      <${Tile} name="Placed → decided" value=${duration(flow.delay(0.5))}
+        more=${`median; 95 % within ${duration(flow.delay(0.95))}`} />
+      <${Tile} name="Not decided yet" value=${bounded(waiting.data)}
+        more=${waiting.data?.items.length ? html`<a href="/orders?status=placed">See which</a>` : "none"} />
       <${Behind} from=${behind} />
     </div>
     <div class="panels">
@@ -118,15 +119,18 @@ function Behind({ from: { data, problem } }) {
   }
   const sum = (name) => data.queues.reduce((all, queue) => all + (queue[name] ?? 0), 0);
   const dead = sum("dead_letters");
+  const unpublished = data.outboxes.reduce((all, one) => all + one.waiting, 0);
   return html`
     <${Tile} name="Waiting in queues" value=${count(sum("depth"))}
-      more=${`oldest ${duration(Math.max(0, ...data.queues.map((queue) => queue.age ?? 0)))}`} />
-    <${Tile} name="Waiting in outboxes" value=${count(data.outboxes.reduce((all, one) => all + one.waiting, 0))}
-      more=${`oldest ${duration(Math.max(...data.outboxes.map((one) => one.age)))}`} />
+      more=${oldest(data.queues, sum("depth"))} />
+    <${Tile} name="Waiting in outboxes" value=${count(unpublished)} more=${oldest(data.outboxes, unpublished)} />
     <${Tile} name="Dead letters" value=${count(dead)} bad=${dead > 0}
       more=${dead > 0 ? html`<a href="/operations">See why</a>` : "none"} />
   `;
 }
+
+const oldest = (lists, waiting) =>
+  waiting ? `oldest ${duration(Math.max(...lists.map(({ age }) => age ?? 0)))}` : "none";
 
 const Backlog = ({ queues, outboxes }) =>
   html`<ul class="backlog">

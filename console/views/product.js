@@ -46,7 +46,7 @@ export function Product({ sku }) {
           <${Panel} title="Shelves" wide>
             <${Table} caption=${`Stock of ${sku}`} columns=${shelfColumns} rows=${shelves.items} keyOf=${({ location }) => location} />
           <//>
-          <${Panel} title="Movements" wide><${MovementTable} key=${moved} params=${{ sku }} /><//>
+          <${Panel} title="Movements" wide><${MovementTable} key=${moved} params=${{ sku }} of=${sku} /><//>
         </div>
       `}
     <//>

@@ -116,11 +116,14 @@ const movementColumns = [
   { name: "By", wide: true, of: ({ actor }) => actor },
 ];
 
-export function MovementTable({ params, every }) {
+const withoutSku = movementColumns.filter(({ name }) => name !== "SKU");
+
+// `of` a product: its SKU need not be said in every row.
+export function MovementTable({ params, every, of }) {
   const pages = usePages("/v1/inventory/movements", params, { every });
   return html`
     <${Loaded} from=${pages} rows=${8} empty="Nothing has moved.">
-      ${(page) => html`<${Table} caption="Movements, newest first" columns=${movementColumns} rows=${page.items} />`}
+      ${(page) => html`<${Table} caption="Movements, newest first" columns=${of ? withoutSku : movementColumns} rows=${page.items} />`}
     <//>
     <${Pager} pages=${pages} />
   `;
