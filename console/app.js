@@ -23,7 +23,9 @@ const PLACES = {
 
 function viewOf({ path: [place = "", item], query }) {
   if (place === "orders" && item) return html`<${Order} key=${item} id=${item} />`;
-  if (place === "stock" && item) return html`<${Product} key=${item} sku=${item} />`;
+  if (place === "stock" && query.product) {
+    return html`<${Product} key=${query.product} sku=${query.product} />`;
+  }
   if (place === "orders") return html`<${Orders} query=${query} />`;
   if (place === "stock") return html`<${Stock} query=${query} />`;
   if (place === "books") return html`<${Books} query=${query} />`;
@@ -48,7 +50,8 @@ function Frame({ token }) {
   useShortcuts({ "?": () => ask(true) });
   const name = PLACES[place.path[0] ?? ""]?.name ?? "Nowhere";
   useEffect(() => {
-    document.title = `${[place.path[1]?.slice(0, 8), name].filter(Boolean).join(" · ")} – Orderly`;
+    const what = place.query.product ?? place.path[1]?.slice(0, 8);
+    document.title = `${[what, name].filter(Boolean).join(" · ")} – Orderly`;
   });
   return html`
     <a class="skip" href="#content" onClick=${skip}>To the content</a>
@@ -78,12 +81,12 @@ function skip(event) {
 }
 
 // Who cannot see that the page changed hears it: the focus goes to its beginning.
-function useFocusOnNavigation({ path }) {
+function useFocusOnNavigation({ path, query }) {
   const first = useRef(true);
   useEffect(() => {
     if (!first.current) document.getElementById("content").focus();
     first.current = false;
-  }, [path.join("/")]);
+  }, [path.join("/"), query.product]);
 }
 
 const isTyping = ({ target }) => target.matches?.("input, textarea, select, [contenteditable]");

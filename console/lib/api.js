@@ -53,7 +53,9 @@ export const pause = (seconds, signal) =>
 const tellOfRetrying = (detail) =>
   dispatchEvent(new CustomEvent("orderly:retrying", { detail }));
 
-export async function ask(path, init = {}) {
+// `patient: false` where it is asked for again in a moment anyway.
+export async function ask(path, { patient = true, ...init } = {}) {
+  if (!patient) return once(path, init);
   try {
     for (const wait of BACKOFF_S) {
       try {
@@ -77,8 +79,8 @@ export function withQuery(path, params = {}) {
   return given.length ? `${path}?${new URLSearchParams(given)}` : path;
 }
 
-export async function get(path, params, { signal } = {}) {
-  return (await ask(withQuery(path, params), { signal })).json();
+export async function get(path, params, { signal, patient } = {}) {
+  return (await ask(withQuery(path, params), { signal, patient })).json();
 }
 
 export async function post(path, body, key) {
@@ -90,6 +92,15 @@ export async function post(path, body, key) {
 
 export const ofEach = (path, params, options) =>
   Promise.all(SERVICES.map((name) => get(`/v1/${name}/${path}`, params, options)));
+
+// Of each service what it answers, or the problem: one that is away hides no other.
+export async function ofThoseThatAnswer(path, { signal }) {
+  const told = { signal, patient: false };
+  const asked = SERVICES.map((name) => get(`/v1/${name}/${path}`, {}, told));
+  const answers = await Promise.allSettled(asked);
+  if (answers.every(({ reason }) => reason)) throw answers[0].reason;
+  return answers.map(({ value, reason }, i) => ({ service: SERVICES[i], ...value, problem: reason }));
+}
 
 // Not randomUUID, which browsers have on trusted origins only.
 export const newKey = () =>

@@ -18,7 +18,8 @@ export const Pill = ({ of }) => html`<span class=${`pill ${of}`}>${format.words(
 export const OrderLink = ({ id, number }) =>
   html`<a href=${`/orders/${id}`} class=${number ? "" : "id"}>${number ?? id.slice(0, 8)}</a>`;
 
-export const Sku = ({ sku }) => html`<a href=${`/stock/${encodeURIComponent(sku)}`}>${sku}</a>`;
+// In the query: a SKU may hold a dot, and what has one in its path is a file.
+export const Sku = ({ sku }) => html`<a href=${`/stock?product=${encodeURIComponent(sku)}`}>${sku}</a>`;
 
 export const say = (text) => dispatchEvent(new CustomEvent("orderly:say", { detail: text }));
 

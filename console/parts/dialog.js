@@ -35,19 +35,23 @@ export function ActionDialog({ title, verb, done, danger, requestOf, onClose, on
 }
 
 export const Field = ({ label, hint, ...attributes }) =>
-  html`<label class="field">
-    <span>${label}</span>
-    <input ...${attributes} />
-    ${hint && html`<small>${hint}</small>`}
-  </label>`;
+  html`<div class="field">
+    <label>
+      <span>${label}</span>
+      <input ...${attributes} aria-describedby=${hint && `${attributes.name}-hint`} />
+    </label>
+    ${hint && html`<small id=${`${attributes.name}-hint`}>${hint}</small>`}
+  </div>`;
 
 export const Select = ({ label, options, ...attributes }) =>
-  html`<label class="field">
-    <span>${label}</span>
-    <select ...${attributes}>
-      ${Object.entries(options).map(([value, name]) => html`<option value=${value}>${name}</option>`)}
-    </select>
-  </label>`;
+  html`<div class="field">
+    <label>
+      <span>${label}</span>
+      <select ...${attributes}>
+        ${Object.entries(options).map(([value, name]) => html`<option value=${value}>${name}</option>`)}
+      </select>
+    </label>
+  </div>`;
 
 // How many of each line, none being 0: [{line, quantity}]
 export const LineFields = ({ lines, legend }) =>

@@ -28,6 +28,12 @@ export const ProblemNote = ({ problem, onRetry }) =>
     ${onRetry && html`<button type="button" onClick=${() => onRetry()}>Try again</button>`}
   </div>`;
 
+// Which services did not tell what `answers` has of the others.
+export const Away = ({ answers }) =>
+  answers
+    .filter(({ problem }) => problem)
+    .map(({ service, problem }) => html`<p class="bad" key=${service}><b>${service}</b>: ${problem.message}</p>`);
+
 // What is known stays in sight while it is loaded anew.
 export function Loaded({ from, empty, isEmpty = (data) => data.items?.length === 0, rows, children }) {
   const { data, problem, loading, reload } = from;

@@ -4,7 +4,7 @@ import { html } from "../vendor/preact-htm.js";
 
 // A column: {name, of: (row) => …, number?, wide? (not on phones), head? (names the row)}
 export const Table = ({ caption, columns, rows, keyOf = (row) => row.id, hidden = true }) =>
-  html`<div class="scroll" role="region" aria-label=${caption} tabindex="0">
+  html`<div class="scroll" role="group" aria-label=${caption} tabindex="0">
     <table>
       <caption class=${hidden ? "unseen" : ""}>${caption}</caption>
       <thead>

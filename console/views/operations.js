@@ -1,20 +1,20 @@
 // Queues, dead letters, and whether the three services agree.
 
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
-import { ofEach, post, SERVICES } from "../lib/api.js";
+import { ofThoseThatAnswer, post } from "../lib/api.js";
 import { audit, isClean } from "../lib/audit.js";
 import { count, duration, plural, time } from "../lib/format.js";
 import { Count, OrderLink, Panel, say, Time } from "../parts/bits.js";
 import { useResource } from "../parts/hooks.js";
-import { Loaded, ProblemNote } from "../parts/states.js";
+import { Away, Loaded, ProblemNote } from "../parts/states.js";
 import { Table } from "../parts/table.js";
 
 const SHOWN = 50;
 
 export function Operations() {
-  const queues = useResource((told) => ofEach("ops/queues", {}, told), [], { every: 3 });
-  const outboxes = useResource((told) => ofEach("ops/outbox", {}, told), [], { every: 3 });
-  const letters = useResource((told) => ofEach("ops/dead-letters", {}, told), []);
+  const queues = useResource((told) => ofThoseThatAnswer("ops/queues", told), [], { every: 3 });
+  const outboxes = useResource((told) => ofThoseThatAnswer("ops/outbox", told), [], { every: 3 });
+  const letters = useResource((told) => ofThoseThatAnswer("ops/dead-letters", told), []);
   const dead = queues.data && sumOfDead(queues.data);
   useEffect(() => letters.reload(), [dead]);
   return html`
@@ -22,8 +22,9 @@ export function Operations() {
     <div class="panels">
       <${Panel} title="Queues" wide>
         <${Loaded} from=${queues} isEmpty=${() => false}>
-          ${(pages) => html`<${Table} caption="Queues" columns=${queueColumns} keyOf=${(row) => row.name}
-            rows=${pages.flatMap((page) => page.items)} />`}
+          ${(answers) => html`<${Away} answers=${answers} />
+            <${Table} caption="Queues" columns=${queueColumns} keyOf=${(row) => row.name}
+              rows=${answers.flatMap(({ items }) => items ?? [])} />`}
         <//>
       <//>
       <${Panel} title="Dead letters" wide>
@@ -33,8 +34,9 @@ export function Operations() {
       <//>
       <${Panel} title="Outboxes">
         <${Loaded} from=${outboxes}>
-          ${(found) => html`<${Table} caption="Outboxes" columns=${outboxColumns} keyOf=${(row) => row.service}
-            rows=${found.map((one, i) => ({ service: SERVICES[i], ...one }))} />`}
+          ${(answers) => html`<${Away} answers=${answers} />
+            <${Table} caption="Outboxes" columns=${outboxColumns} keyOf=${({ service }) => service}
+              rows=${answers.filter(({ problem }) => !problem)} />`}
         <//>
       <//>
       <${Audit} />
@@ -42,8 +44,8 @@ export function Operations() {
   `;
 }
 
-const sumOfDead = (pages) =>
-  pages.flatMap((page) => page.items).reduce((sum, queue) => sum + (queue.dead_letters ?? 0), 0);
+const sumOfDead = (answers) =>
+  answers.flatMap(({ items }) => items ?? []).reduce((sum, queue) => sum + (queue.dead_letters ?? 0), 0);
 
 const whole = (name, field) => ({ name, number: true, of: (row) => html`<${Count} n=${row[field]} />` });
 
@@ -90,14 +92,13 @@ function useRedrive(onDone) {
 
 function Letters({ found, onDone }) {
   const { busy, problem, redrive } = useRedrive(onDone);
-  const services = SERVICES.map((service, i) => ({ service, ...found[i] }));
-  const any = services.some(({ items }) => items.length);
+  const some = found.filter(({ items }) => items?.length);
+  const allAnswered = found.every(({ problem: away }) => !away);
   return html`
+    <${Away} answers=${found} />
     ${problem && html`<${ProblemNote} problem=${problem} />`}
-    ${!any && html`<p class="empty">There are none: everything that arrived could be handled.</p>`}
-    ${services
-      .filter(({ items }) => items.length)
-      .map(
+    ${!some.length && allAnswered && html`<p class="empty">There are none: everything that arrived could be handled.</p>`}
+    ${some.map(
         ({ service, items, more }) => html`<section key=${service} aria-label=${`Dead letters of ${service}`}>
           <header class="row">
             <h3>${service}: ${plural(items.length, "dead letter")}${more ? ", and more" : ""}</h3>

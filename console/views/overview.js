@@ -1,7 +1,7 @@
 // Whether orders flow: how many, how fast they are decided, and what waits.
 
 import { html, useEffect, useReducer, useRef } from "../vendor/preact-htm.js";
-import { get, ofEach, SERVICES } from "../lib/api.js";
+import { get, ofThoseThatAnswer } from "../lib/api.js";
 import { Flow } from "../lib/flow.js";
 import { count, duration, factName, plural, time } from "../lib/format.js";
 import { OrderLink, Panel, Pill, Time } from "../parts/bits.js";
@@ -22,10 +22,22 @@ const STREAM = {
 const newest = (told) => get("/v1/orders", { limit: NEWEST }, told);
 const undecided = (told) => get("/v1/orders", { status: "placed", limit: NEWEST }, told);
 
-function backlog(told) {
-  return Promise.all([ofEach("ops/queues", {}, told), ofEach("ops/outbox", {}, told)]).then(
-    ([queues, outboxes]) => ({ queues: queues.flatMap((page) => page.items), outboxes }),
-  );
+async function backlog(told) {
+  const [queues, outboxes] = await Promise.all([
+    ofThoseThatAnswer("ops/queues", told),
+    ofThoseThatAnswer("ops/outbox", told),
+  ]);
+  const services = queues.map(({ service, items, problem }, i) => ({
+    service,
+    queues: items ?? [],
+    outbox: outboxes[i],
+    problem: problem ?? outboxes[i].problem,
+  }));
+  return {
+    services,
+    queues: services.flatMap((one) => one.queues),
+    outboxes: outboxes.filter(({ problem }) => !problem),
+  };
 }
 
 function useFlow(orders) {
@@ -132,17 +144,16 @@ function Behind({ from: { data, problem } }) {
 const oldest = (lists, waiting) =>
   waiting ? `oldest ${duration(Math.max(...lists.map(({ age }) => age ?? 0)))}` : "none";
 
-const Backlog = ({ queues, outboxes }) =>
+const Backlog = ({ services }) =>
   html`<ul class="backlog">
-    ${SERVICES.map(
-      (name, i) => html`<li>
-        <b>${name}</b>
-        <span>outbox <span class="figure">${count(outboxes[i].waiting)}</span></span>
-        ${queues
-          .filter((queue) => queue.name.startsWith(`orderly-${name}-`))
-          .map(
+    ${services.map(
+      ({ service, outbox, queues, problem }) => html`<li>
+        <b>${service}</b>
+        ${problem && html`<span class="bad">${problem.message}</span>`}
+        ${!outbox.problem && html`<span>outbox <span class="figure">${count(outbox.waiting)}</span></span>`}
+        ${queues.map(
             (queue) => html`<span class=${queue.dead_letters ? "bad" : ""}>
-              ${queue.name.replace(`orderly-${name}-`, "").replace("-", " ")}
+              ${queue.name.replace(`orderly-${service}-`, "").replace("-", " ")}
               ${" "}<span class="figure">${queue.error ?? count(queue.depth)}</span>
             </span>`,
           )}

@@ -29,11 +29,13 @@ function PasteToken() {
     else setWrong("That is no token: one has three parts, with dots between them.");
   };
   return html`<form onSubmit=${submit}>
-    <label class="field">
-      <span>A token</span>
-      <textarea name="token" rows="5" required spellcheck="false" autocomplete="off"
-        aria-describedby="how" aria-invalid=${wrong ? "true" : null}></textarea>
-    </label>
+    <div class="field">
+      <label>
+        <span>A token</span>
+        <textarea name="token" rows="5" required spellcheck="false" autocomplete="off"
+          aria-describedby="how" aria-invalid=${wrong ? "true" : null}></textarea>
+      </label>
+    </div>
     ${wrong && html`<p class="bad" role="alert">${wrong}</p>`}
     <button type="submit" class="primary">Use this token</button>
     <p id="how" class="dim">

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from rich.console import Console
 
@@ -15,7 +16,7 @@ def placed(*ages_s):
 
 def a_flow(**changes):
     queue = {"name": "orderly-orders-intake", "depth": 3, "in_flight": 1, "age": 7}
-    figures = {
+    figures: dict[str, Any] = {
         "a_minute": 1200,
         "decided_within_s": [0.1, 0.2, 0.3, 4.0],
         "states": {"confirmed": 3, "partially_shipped": 1},
@@ -23,6 +24,7 @@ def a_flow(**changes):
         "many_undecided": False,
         "queues": [queue | {"dead_letters": 0}],
         "outboxes": {"orders": {"waiting": 5, "age": 1}},
+        "away": [],
     }
     return Flow(**figures | changes)
 
@@ -62,6 +64,13 @@ def test_the_line_tells_of_dead_letters_when_there_are_some():
     queue = {"name": "q", "depth": 0, "in_flight": 0, "age": 0, "dead_letters": 2}
 
     assert line(a_flow(queues=[queue])).plain.endswith("· 2 dead letters")
+
+
+def test_who_is_away_is_named():
+    away = a_flow(away=["inventory"])
+
+    assert line(away).plain.endswith("· away: inventory")
+    assert "inventory" in shown(page(away))
 
 
 def test_the_page_tells_the_rest_without_colour_too():

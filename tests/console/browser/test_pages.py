@@ -24,7 +24,7 @@ PAGES = {
     "low": "/stock?tab=low",
     "movements": "/stock?tab=movements",
     "to-ship": "/stock?tab=ship",
-    "product": "/stock/SOAP-5L",
+    "product": "/stock?product=SOAP-5L",
     "balance": "/books",
     "ageing": "/books?tab=ageing",
     "invoices": "/books?tab=invoices",

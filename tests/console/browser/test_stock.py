@@ -7,7 +7,7 @@ DELTA = "Units more, or less with a minus"
 
 async def test_goods_are_received(desk, shop):
     sku = await shop.stock_up(5)
-    await desk.open(f"/stock/{sku}")
+    await desk.open(f"/stock?product={sku}")
 
     await desk.does("Receive…", "Receive", Units="7", Unit_cost_in_EUR="6,50")
 
@@ -17,7 +17,7 @@ async def test_goods_are_received(desk, shop):
 
 async def test_stock_is_adjusted(desk, shop):
     sku = await shop.stock_up(5)
-    await desk.open(f"/stock/{sku}")
+    await desk.open(f"/stock?product={sku}")
 
     await desk.does("Adjust…", "Adjust", Reason="broken", **{DELTA: "-2"})
 
@@ -26,7 +26,7 @@ async def test_stock_is_adjusted(desk, shop):
 
 async def test_what_is_refused_says_why_and_stays_open(desk, shop):
     sku = await shop.stock_up(5)
-    await desk.open(f"/stock/{sku}")
+    await desk.open(f"/stock?product={sku}")
     desk.expected = "409"
 
     await desk.does("Adjust…", "Adjust", Reason="lost", **{DELTA: "-9"})

@@ -2,15 +2,21 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import ceil
+from typing import TypeVar
 
-from orderly.operations import JSON, PAGE, Operations
+from orderly.errors import StackError
+from orderly.operations import JSON, PAGE, Operations, Refused
 from orderly.stack.services import NAMES
 
+Answer = TypeVar("Answer")
+
 MINUTE_S = 60.0
+
+NO_ORDERS: JSON = {"items": [], "next_cursor": None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +28,7 @@ class Flow:
     many_undecided: bool  # there are more than were counted
     queues: Sequence[JSON]
     outboxes: Mapping[str, JSON]
+    away: Sequence[str]  # services that did not answer
 
     def within_s(self, share: float) -> float | None:
         """In which time this share of the newest orders was decided."""
@@ -39,22 +46,35 @@ class Flow:
 
 
 async def look(operations: Operations) -> Flow:
+    """What can be seen: a service that is away hides no other."""
     newest, undecided, queues, outboxes = await asyncio.gather(
-        operations.newest_orders(),
-        operations.newest_orders(status="placed"),
-        asyncio.gather(*map(operations.queues, NAMES)),
-        asyncio.gather(*map(operations.outbox, NAMES)),
+        _unless_away(operations.newest_orders()),
+        _unless_away(operations.newest_orders(status="placed")),
+        asyncio.gather(*(_unless_away(operations.queues(name)) for name in NAMES)),
+        asyncio.gather(*(_unless_away(operations.outbox(name)) for name in NAMES)),
     )
+    newest, undecided = newest or NO_ORDERS, undecided or NO_ORDERS
     orders = newest["items"]
+    outbox_of = dict(zip(NAMES, outboxes, strict=True))
     return Flow(
         a_minute=rate(orders, datetime.now(UTC)),
         decided_within_s=sorted(map(_took_s, filter(_is_decided, orders))),
         states=Counter(order["status"] for order in orders),
         undecided=len(undecided["items"]),
         many_undecided=undecided["next_cursor"] is not None,
-        queues=[queue for some in queues for queue in some],
-        outboxes=dict(zip(NAMES, outboxes, strict=True)),
+        queues=[queue for some in queues for queue in some or ()],
+        outboxes={name: found for name, found in outbox_of.items() if found},
+        away=[name for name, found in outbox_of.items() if not found],
     )
+
+
+async def _unless_away(asked: Awaitable[Answer]) -> Answer | None:
+    try:
+        return await asked
+    except Refused:
+        raise
+    except StackError:
+        return None
 
 
 def rate(orders: Sequence[JSON], now: datetime) -> int:

@@ -16,6 +16,10 @@ PAGE = 200
 ANSWERS_WITHIN_S = 120  # a digest of millions of orders takes its time
 
 
+class Refused(StackError):
+    """It answers, and does not do this: asking again would not help."""
+
+
 class Operations:
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
@@ -71,7 +75,8 @@ class Operations:
                 " Does it run? `orderly status` shows what runs here."
             ) from error
         if not answer.is_success:
-            raise StackError(
+            kind = Refused if answer.is_client_error else StackError
+            raise kind(
                 f"{method} {answer.request.url.path} answered"
                 f" {answer.status_code}: {answer.text}"
             )

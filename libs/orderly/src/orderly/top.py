@@ -11,7 +11,6 @@ from rich.text import Text
 
 from orderly import flow
 from orderly.console import COLOURS, console
-from orderly.errors import StackError
 from orderly.flow import Flow
 from orderly.operations import Operations
 
@@ -34,8 +33,7 @@ async def top(connect: Connect) -> None:
         Text("looking"), console=console, screen=True, auto_refresh=False
     ) as live:
         async for seen in _looks(connect, every_s=LOOK_EVERY_S):
-            shown = page(seen) if isinstance(seen, Flow) else Text(str(seen), style=BAD)
-            live.update(shown, refresh=True)
+            live.update(page(seen), refresh=True)
 
 
 @asynccontextmanager
@@ -54,21 +52,14 @@ async def summary(connect: Connect) -> AsyncIterator[None]:
 
 async def _show_line(live: Live, connect: Connect) -> None:
     async for seen in _looks(connect, every_s=LINE_EVERY_S):
-        if isinstance(seen, Flow):
-            live.update(line(seen), refresh=True)
+        live.update(line(seen), refresh=True)
 
 
-async def _looks(
-    connect: Connect, *, every_s: float
-) -> AsyncIterator[Flow | StackError]:
-    """What is seen, for ever: that nothing answers is seen too."""
+async def _looks(connect: Connect, *, every_s: float) -> AsyncIterator[Flow]:
     while True:
         async with connect() as operations:
             for _ in range(RECONNECT_AFTER_LOOKS):
-                try:
-                    yield await flow.look(operations)
-                except StackError as error:
-                    yield error
+                yield await flow.look(operations)
                 await asyncio.sleep(every_s)
 
 
@@ -84,6 +75,8 @@ def line(seen: Flow) -> Text:
     text = Text(" · ".join(parts), style="dim", no_wrap=True, overflow="ellipsis")
     if dead:
         text.append(f" · {dead:,} dead letters", style=BAD)
+    if seen.away:
+        text.append(f" · away: {', '.join(seen.away)}", style=BAD)
     return text
 
 
@@ -103,6 +96,8 @@ def _figures(seen: Flow) -> Table:
     )
     table.add_row("undecided", _undecided(seen))
     table.add_row(f"newest {newest:,}", (states or "none yet").replace("_", " "))
+    if seen.away:
+        table.add_row("away", Text(", ".join(seen.away), style=BAD))
     return table
 
 
