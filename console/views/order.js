@@ -46,9 +46,11 @@ function Found({ order, seen, onDone }) {
         <${Table} caption="Lines" columns=${columnsOf(order)} rows=${order.lines} keyOf=${(line) => line.line} />
       <//>
       <${Timeline} id=${order.id} seen=${seen} />
-      <${Reservation} id=${order.id} seen=${seen} />
-      <${Documents} id=${order.id} seen=${seen} />
-      <${Refunds} id=${order.id} seen=${seen} />
+      <div class="column">
+        <${Reservation} id=${order.id} seen=${seen} />
+        <${Documents} id=${order.id} seen=${seen} />
+        <${Refunds} id=${order.id} seen=${seen} />
+      </div>
     </div>
   `;
 }

@@ -81,23 +81,22 @@ export function Overview() {
       <${Behind} from=${behind} />
     </div>
     <div class="panels">
-      <${Panel} title="Orders a minute">
-        <${Bars} title="Orders a minute, the last half hour" bars=${bars(flow)} />
-      <//>
-      <${Panel} title=${`States of the newest ${NEWEST}`}>
-        <${Loaded} from=${latest} empty=${html`No orders yet. <code>orderly up</code> printed a first one to copy.`}>
-          ${(page) => html`<${Shares} shares=${shares(page.items)} label="States of the newest orders" />
-            <${Attention} orders=${page.items} />`}
+      <div class="column">
+        <${Panel} title="Orders a minute">
+          <${Bars} title="Orders a minute, the last half hour" bars=${bars(flow)} />
         <//>
-      <//>
-      <${Panel} title="Queues and outboxes" aside=${html`<a href="/operations">Operations</a>`}>
-        <${Loaded} from=${behind}>${(data) => html`<${Backlog} ...${data} />`}<//>
-      <//>
-      <${Panel} title="What happens">
-        ${flow.facts.length
-          ? html`<ol class="ticker">${flow.facts.map((fact) => html`<${Fact} key=${fact.id} fact=${fact} />`)}</ol>`
-          : html`<${Empty}>Facts show here as they happen.<//>`}
-      <//>
+        <${Panel} title="Queues and outboxes" aside=${html`<a href="/operations">Operations</a>`}>
+          <${Loaded} from=${behind}>${(data) => html`<${Backlog} ...${data} />`}<//>
+        <//>
+      </div>
+      <div class="column">
+        <${Panel} title=${`States of the newest ${NEWEST}`}><${States} from=${latest} /><//>
+        <${Panel} title="What happens">
+          ${flow.facts.length
+            ? html`<ol class="ticker">${flow.facts.map((fact) => html`<${Fact} key=${fact.id} fact=${fact} />`)}</ol>`
+            : html`<${Empty}>Facts show here as they happen.<//>`}
+        <//>
+      </div>
     </div>
   `;
 }
@@ -108,6 +107,12 @@ const bars = (flow) =>
     value: n,
     text: plural(n, "order"),
   }));
+
+const States = ({ from }) =>
+  html`<${Loaded} from=${from} empty=${html`No orders yet. <code>orderly up</code> printed a first one to copy.`}>
+    ${(page) => html`<${Shares} shares=${shares(page.items)} label="States of the newest orders" />
+      <${Attention} orders=${page.items} />`}
+  <//>`;
 
 const bounded = (page) => {
   if (!page) return "–";

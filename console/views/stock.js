@@ -141,7 +141,7 @@ const toShip = (onShip) => [
   { name: "Placed", of: ({ placed_at }) => html`<${Time} at=${placed_at} />` },
   { name: "SKUs", wide: true, of: ({ lines }) => lines.map(({ sku }) => sku).slice(0, 3).join(", ") },
   { name: "Reserved", number: true, of: ({ lines }) => html`<${Count} n=${sumOf(lines, "reserved")} />` },
-  { name: "Backordered", number: true, of: ({ lines }) => html`<${Count} n=${sumOf(lines, "backordered")} />` },
+  { name: "Backordered", number: true, wide: true, of: ({ lines }) => html`<${Count} n=${sumOf(lines, "backordered")} />` },
   {
     name: "Ship",
     unseen: true,
