@@ -32,7 +32,7 @@ export function Operations() {
           ${(found) => html`<${Letters} found=${found} onDone=${() => (letters.reload(), queues.reload())} />`}
         <//>
       <//>
-      <${Panel} title="Outboxes">
+      <${Panel} title="Outboxes" wide>
         <${Loaded} from=${outboxes}>
           ${(answers) => html`<${Away} answers=${answers} />
             <${Table} caption="Outboxes" columns=${outboxColumns} keyOf=${({ service }) => service}
@@ -151,7 +151,7 @@ function Audit() {
       set({ problem });
     }
   };
-  return html`<${Panel} title="Audit" wide=${state.report}
+  return html`<${Panel} title="Audit" wide
     aside=${html`<button type="button" disabled=${state.doing} onClick=${start}>Run the audit</button>`}>
     ${state.problem && html`<${ProblemNote} problem=${state.problem} />`}
     <p role="status" class="dim">${state.doing ? `Running: ${state.doing}…` : ""}</p>
