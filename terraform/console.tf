@@ -17,14 +17,12 @@ locals {
   ]
 
   # Not the file of the repository, which has people paste a token.
-  console_config = jsonencode({
-    sign_in = {
-      by        = "code"
-      origin    = "https://${module.identity.domain}"
-      client_id = module.identity.console_client_id
-      scopes    = concat(["openid", "email"], [for scope in keys(jsondecode(file("${path.module}/scopes.json"))) : "orderly/${scope}"])
-    }
-  })
+  console_sign_in = {
+    by        = "code"
+    origin    = "https://${module.identity.domain}"
+    client_id = module.identity.console_client_id
+    scopes    = concat(["openid", "email"], [for scope in keys(jsondecode(file("${path.module}/scopes.json"))) : "orderly/${scope}"])
+  }
 }
 
 resource "aws_s3_object" "console" {
@@ -41,7 +39,7 @@ resource "aws_s3_object" "console" {
 resource "aws_s3_object" "console_config" {
   bucket        = module.edge.console_bucket.name
   key           = "config.json"
-  content       = local.console_config
+  content       = jsonencode({ sign_in = local.console_sign_in })
   content_type  = "application/json"
   cache_control = "no-cache"
 }

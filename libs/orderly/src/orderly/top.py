@@ -64,7 +64,12 @@ async def _looks(connect: Connect, *, every_s: float) -> AsyncIterator[Flow]:
 
 
 def line(seen: Flow) -> Text:
-    dead = seen.sum_of("dead_letters")
+    """What is wrong comes first: a narrow terminal cuts off the rest."""
+    text = Text(style="dim", no_wrap=True, overflow="ellipsis")
+    if dead := seen.sum_of("dead_letters"):
+        text.append(f"{dead:,} dead letters · ", style=BAD)
+    if seen.away:
+        text.append(f"away: {', '.join(seen.away)} · ", style=BAD)
     parts = (
         f"{seen.a_minute:,} orders a minute",
         f"decided in {_seconds(seen.within_s(0.5))}",
@@ -72,12 +77,7 @@ def line(seen: Flow) -> Text:
         f"{seen.sum_of('depth'):,} in queues",
         f"{seen.unpublished():,} in outboxes",
     )
-    text = Text(" · ".join(parts), style="dim", no_wrap=True, overflow="ellipsis")
-    if dead:
-        text.append(f" · {dead:,} dead letters", style=BAD)
-    if seen.away:
-        text.append(f" · away: {', '.join(seen.away)}", style=BAD)
-    return text
+    return text.append(" · ".join(parts))
 
 
 def page(seen: Flow) -> RenderableType:
