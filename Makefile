@@ -30,6 +30,12 @@ compose-test: setup ## Run `docker compose up`, order, kill, scale and audit (ne
 	@$(BIN)/pytest tests/compose -m "" --verbose --capture=no \
 		--session-timeout=1200 --durations=8 $(ARGS)
 
+.PHONY: console-test
+console-test: setup ## Use the console in a browser (CHROMIUM=/path/to/it, SCREENSHOTS=folder)
+	@$(BIN)/uv sync --frozen --all-packages --group console --inexact --quiet
+	@$(if $(CHROMIUM),CHROMIUM=$(CHROMIUM)) $(if $(SCREENSHOTS),ORDERLY_SCREENSHOTS=$(abspath $(SCREENSHOTS))) \
+		$(BIN)/pytest tests/console -m "" $(ARGS)
+
 .PHONY: deaths
 deaths: setup ## Have services die wherever they can (COUNT=4 for some, PART=2/10 for a tenth, SEED=…)
 	@ORDERLY_DEATHS=$(or $(PART),$(COUNT),all) $(if $(SEED),ORDERLY_SEED=$(SEED)) \

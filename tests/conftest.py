@@ -48,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "containers: of `make compose-test` alone")
     config.addinivalue_line("markers", "deaths: of `make deaths` alone")
     config.addinivalue_line("markers", "chaos: of `make chaos` and `make bugs` alone")
+    config.addinivalue_line("markers", "browser: of `make console-test` alone")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
