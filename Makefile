@@ -23,17 +23,32 @@ test: setup ## Run all the tests (ARGS="tests/orders -k cancel" for some)
 
 .PHONY: test-fast
 test-fast: setup ## Run the tests that need neither PostgreSQL nor SQS
-	@$(BIN)/pytest -m "not (postgres or localstack or containers or deaths)" $(ARGS)
+	@$(BIN)/pytest -m "not (postgres or localstack or containers or deaths or chaos)" $(ARGS)
 
 .PHONY: compose-test
 compose-test: setup ## Run `docker compose up`, order, kill, scale and audit (needs Docker)
 	@$(BIN)/pytest tests/compose -m "" --verbose --capture=no \
 		--session-timeout=1200 --durations=8 $(ARGS)
 
+.PHONY: console-test
+console-test: setup ## Use the console in a browser (CHROMIUM=/path/to/it, SCREENSHOTS=folder)
+	@$(BIN)/uv sync --frozen --all-packages --group console --inexact --quiet
+	@$(if $(CHROMIUM),CHROMIUM=$(CHROMIUM)) $(if $(SCREENSHOTS),ORDERLY_SCREENSHOTS=$(abspath $(SCREENSHOTS))) \
+		$(BIN)/pytest tests/console -m "" $(ARGS)
+
 .PHONY: deaths
-deaths: setup ## Have services die wherever they can (COUNT=4 for some, SEED=… for the same)
-	@ORDERLY_DEATHS=$(or $(COUNT),all) $(if $(SEED),ORDERLY_SEED=$(SEED)) \
+deaths: setup ## Have services die wherever they can (COUNT=4 for some, PART=2/10 for a tenth, SEED=…)
+	@ORDERLY_DEATHS=$(or $(PART),$(COUNT),all) $(if $(SEED),ORDERLY_SEED=$(SEED)) \
 		$(BIN)/pytest tests/flows/test_deaths.py -m deaths --capture=no $(ARGS)
+
+.PHONY: chaos
+chaos: setup ## Have everything go wrong at once, and see that nothing is lost (SEED=… DURATION=60)
+	@$(if $(SEED),ORDERLY_SEED=$(SEED)) ORDERLY_CHAOS_DURATION=$(or $(DURATION),60) \
+		$(BIN)/pytest tests/chaos/test_chaos.py -m chaos --capture=no $(ARGS)
+
+.PHONY: bugs
+bugs: setup ## Put bugs in that others have had, and see that each is noticed (ARGS="-k float")
+	@$(BIN)/pytest tests/chaos/test_bugs.py -m chaos --capture=no $(ARGS)
 
 .PHONY: fuzz
 fuzz: setup ## Send a service what its OpenAPI allows and what not (SERVICE=orders SECONDS=1800)
@@ -52,6 +67,8 @@ check: setup ## Check format, lint, types and generated files
 	@$(BIN)/mypy $(SOURCES)
 	@$(BIN)/python -m contracts --check docs/events terraform/contracts
 	@$(BIN)/python terraform/costs.py --check docs/deploy.md
+	@$(BIN)/python -m orderly.measures | cmp --silent - docs/metrics.md \
+		|| { echo "docs/metrics.md is stale: run make fmt" >&2; exit 1; }
 	@for service in $(SERVICES); do \
 		$(BIN)/python -m $$service openapi | cmp --silent - docs/api/$$service.json \
 		|| { echo "docs/api/$$service.json is stale: run make fmt" >&2; exit 1; }; \
@@ -71,6 +88,7 @@ fmt: setup ## Format, mend what can be mended, write generated files anew
 	@$(BIN)/ruff format .
 	@$(BIN)/python -m contracts docs/events terraform/contracts
 	@$(BIN)/python terraform/costs.py docs/deploy.md
+	@$(BIN)/python -m orderly.measures > docs/metrics.md
 	@for service in $(SERVICES); do \
 		$(BIN)/python -m $$service openapi > docs/api/$$service.json; \
 	done

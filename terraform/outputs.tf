@@ -9,12 +9,12 @@ output "dns_target" {
 }
 
 output "distribution_id" {
-  description = "Of CloudFront, to invalidate the console after it was uploaded."
+  description = "Of CloudFront."
   value       = module.edge.distribution.id
 }
 
 output "console_bucket" {
-  description = "Where the console's files go."
+  description = "Where the console's files are."
   value       = module.edge.console_bucket.name
 }
 

@@ -591,7 +591,7 @@ variable "budget_by_tag" {
 }
 
 variable "trace_sampling" {
-  description = "The share of requests that leave a trace, besides one a second of each service: $5 a million. It tells of nothing until the services export traces."
+  description = "The share of requests that leave a trace; whoever calls with a trace of their own has decided. An order leaves some 12 KB of spans, at $0.35 a GB. 0: no traces, and X-Ray stays as it is in this account."
   type        = number
   default     = 0.05
 

@@ -24,14 +24,15 @@ NEEDS = {
     "aws_environment": ("localstack",),
     "emulator": ("localstack",),
     "stack": ("postgres", "localstack"),
+    "servers": ("postgres", "localstack"),
     "images": ("containers",),
 }
 EVENT_TYPES = {event.type: event for event in contracts.EVENTS}
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: much of a test is waiting for others."""
-    return (os.cpu_count() or 1) + 1
+    """Two for each core: much of a test is waiting for others."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -46,14 +47,25 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "localstack: needs SQS/SNS (marked by itself)")
     config.addinivalue_line("markers", "containers: of `make compose-test` alone")
     config.addinivalue_line("markers", "deaths: of `make deaths` alone")
+    config.addinivalue_line("markers", "chaos: of `make chaos` and `make bugs` alone")
+    config.addinivalue_line("markers", "browser: of `make console-test` alone")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test is marked with the servers its fixtures use."""
+    """A test is marked with the servers its fixtures use.
+
+    Those that may take longest begin first: nobody waits for one of them at the end.
+    """
+    items.sort(key=_may_take_s, reverse=True)
     for item in items:
         for fixture in getattr(item, "fixturenames", ()):
             for server in NEEDS.get(fixture, ()):
                 item.add_marker(server)
+
+
+def _may_take_s(item: pytest.Item) -> float:
+    mark = item.get_closest_marker("timeout")
+    return float(mark.args[0]) if mark else 0
 
 
 @pytest.fixture(scope="session")

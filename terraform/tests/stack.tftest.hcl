@@ -157,3 +157,25 @@ run "keys_of_others_are_not_behind_endpoints" {
 
   expect_failures = [var.additional_issuers]
 }
+
+run "the_console_is_what_the_repository_has_and_people_sign_in_by_name" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for file, object in aws_s3_object.console :
+      object.key == file && object.cache_control == "no-cache" && object.bucket == module.edge.console_bucket.name
+    ]) && aws_s3_object.console["index.html"].content_type == "text/html; charset=utf-8" && aws_s3_object.console["vendor/preact-htm.js"].content_type == "text/javascript; charset=utf-8"
+    error_message = "Each file is what it says, and browsers ask whether it changed."
+  }
+
+  assert {
+    condition     = !contains(keys(aws_s3_object.console), "config.json") && !contains(keys(aws_s3_object.console), "README.md")
+    error_message = "Who pastes tokens does so on a machine of their own; what is written for people stays in the repository."
+  }
+
+  assert {
+    condition     = local.console_sign_in.by == "code" && local.console_sign_in.origin == "https://${module.identity.domain}" && contains(local.console_sign_in.scopes, "orderly/ops") && length(local.console_sign_in.scopes) == 2 + length(jsondecode(file("scopes.json")))
+    error_message = "The console signs people in where the user pool does, for all that staff may do."
+  }
+}

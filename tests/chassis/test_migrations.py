@@ -31,6 +31,11 @@ async def emptied(empty: str) -> AsyncIterator[Database]:
 
 
 async def upgrade(url: str) -> None:
+    """What the process does, without the second it takes to start one."""
+    await asyncio.to_thread(migrations.upgrade, "sample", url)
+
+
+async def upgrade_apart(url: str) -> None:
     await finished(await start_upgrade(url))
 
 
@@ -63,7 +68,7 @@ async def version(database: Database) -> str:
 
 
 async def test_several_may_start_at_once(empty, emptied):
-    await asyncio.gather(*(upgrade(empty) for _ in range(3)))
+    await asyncio.gather(*(upgrade_apart(empty) for _ in range(3)))
 
     assert await version(emptied) == migrations.newest("sample")
 
@@ -112,7 +117,7 @@ async def test_migrations_do_not_wait_for_a_password_to_become_right(empty):
     wrong = sa.make_url(empty).set(password="wrong")  # noqa: S106
 
     with pytest.raises(AssertionError, match="password authentication failed"):
-        await upgrade(wrong.render_as_string(hide_password=False))
+        await upgrade_apart(wrong.render_as_string(hide_password=False))
 
 
 async def test_who_waits_for_its_turn_holds_up_no_index(empty):
@@ -120,7 +125,7 @@ async def test_who_waits_for_its_turn_holds_up_no_index(empty):
     await upgrade(empty)
     holder = await asyncpg.connect(empty)
     await holder.execute("SELECT pg_advisory_lock(hashtext('orderly migrations'))")
-    waiting = asyncio.create_task(upgrade(empty))
+    waiting = asyncio.create_task(upgrade_apart(empty))
 
     for number in range(5):
         await holder.execute(f"CREATE INDEX CONCURRENTLY i{number} ON notes (text)")

@@ -7,13 +7,13 @@ is asked again, with the same key.
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 from accounting.api.signatures import signature
-from chassis.events import to_wire
+from chassis.events import Event, to_wire
 from chassis.topology import Queue
 from contracts.accounting import FactsMissing
 from contracts.inventory import ReservationChanged
@@ -21,16 +21,30 @@ from contracts.orders import OrderPlaced
 from contracts.topology import (
     ACCOUNTING_FROM_ORDERS,
     INVENTORY_FROM_ORDERS,
-    ORDERS,
     ORDERS_FROM_ACCOUNTING,
     ORDERS_FROM_INVENTORY,
+    TOPOLOGY,
 )
+from orderly.stack.emulator import Emulator
 from orderly.stack.services import GATEWAY_SECRET
-from orderly.stack.stack import Stack
 from tests.flows.shop import JSON, Shop, an_order
 from tests.orders.factories import on_the_wire
 
-Life = Callable[[Shop, Stack], Awaitable[None]]
+_ABOUT_ORDERS: Mapping[Queue, type[Event]] = {
+    INVENTORY_FROM_ORDERS: OrderPlaced,
+    ACCOUNTING_FROM_ORDERS: OrderPlaced,
+    ORDERS_FROM_INVENTORY: ReservationChanged,
+}
+
+
+class HasQueues(Protocol):
+    """What lives are led on: a stack, or what else has an emulator."""
+
+    @property
+    def emulator(self) -> Emulator: ...
+
+
+Life = Callable[[Shop, HasQueues], Awaitable[None]]
 
 
 async def place(shop: Shop, *lines: tuple[str, int], **changes: Any) -> JSON:
@@ -40,7 +54,7 @@ async def place(shop: Shop, *lines: tuple[str, int], **changes: Any) -> JSON:
     return await shop.decided(answer.headers["location"].rpartition("/")[2])
 
 
-async def bought_and_sent_back(shop: Shop, _: Stack) -> None:
+async def bought_and_sent_back(shop: Shop, _: HasQueues) -> None:
     sku = await shop.stock_up(6)
     order = await place(shop, (sku, 2), (sku, 1))
     await shop.ship(order["id"], [{"line": 1, "quantity": 1}])
@@ -70,7 +84,7 @@ async def bought_and_sent_back(shop: Shop, _: Stack) -> None:
     )
 
 
-async def asked_for_too_late(shop: Shop, _: Stack) -> None:
+async def asked_for_too_late(shop: Shop, _: HasQueues) -> None:
     """The goods leave while the cancellation is on its way, or before, or after."""
     sku = await shop.stock_up(1)
     order = await place(shop, (sku, 1))
@@ -87,7 +101,7 @@ async def asked_for_too_late(shop: Shop, _: Stack) -> None:
     )
 
 
-async def not_understood(shop: Shop, stack: Stack) -> None:
+async def not_understood(shop: Shop, stack: HasQueues) -> None:
     """Accounting asks for facts that it has: Orders tells them again, all the same."""
     sku = await shop.stock_up(1)
     order = await place(shop, (sku, 1))
@@ -109,23 +123,26 @@ async def gateway_says(shop: Shop, type_: str, **details: Any) -> None:
     }
     raw, now = json.dumps(event).encode(), int(time.time())
     signed = f"t={now},v1={signature(raw, secret=GATEWAY_SECRET, at=now)}"
-    answer = await shop.ask(
-        "POST",
-        "/v1/accounting/gateway-events",
-        content=raw,
-        headers={"Gateway-Signature": signed, "Content-Type": "application/json"},
-    )
-    assert answer.status_code == 200, answer.text
+    headers = {"Gateway-Signature": signed, "Content-Type": "application/json"}
+
+    async def is_taken() -> bool:
+        """It tells it again until then: whose clock is wrong for a while refuses it."""
+        answer = await shop.ask(
+            "POST", "/v1/accounting/gateway-events", content=raw, headers=headers
+        )
+        return answer.status_code == 200
+
+    await shop.until(is_taken)
 
 
-async def sold_out(shop: Shop, _: Stack) -> None:
+async def sold_out(shop: Shop, _: HasQueues) -> None:
     sku = await shop.stock_up(1)
     order = await place(shop, (sku, 2))
     assert order["status"] == "rejected"
     await shop.until_some("/v1/accounting/refunds", order_id=order["id"])
 
 
-async def bought_by_a_wholesaler(shop: Shop, _: Stack) -> None:
+async def bought_by_a_wholesaler(shop: Shop, _: HasQueues) -> None:
     sku = await shop.stock_up(1)
     terms = {"method": "terms", "net_days": 30}
     order = await place(
@@ -150,7 +167,7 @@ async def bought_by_a_wholesaler(shop: Shop, _: Stack) -> None:
     )
 
 
-async def held_before_it_was_bought(shop: Shop, _: Stack) -> None:
+async def held_before_it_was_bought(shop: Shop, _: HasQueues) -> None:
     sku = await shop.stock_up(4)
     wanted = {"lines": [{"sku": sku, "quantity": 2}], "expires_in": 600}
     kept = await shop.post("/v1/inventory/holds", wanted)
@@ -164,7 +181,7 @@ async def held_before_it_was_bought(shop: Shop, _: Stack) -> None:
     assert await shop.stock(sku) == (3, 2)
 
 
-async def bought_by_the_hundred(shop: Shop, _: Stack) -> None:
+async def bought_by_the_hundred(shop: Shop, _: HasQueues) -> None:
     sku = await shop.stock_up(10)
     rows = [an_order((sku, 1), idempotency_key=uuid4().hex) for _ in range(5)]
     content = "".join(json.dumps(row) + "\n" for row in rows)
@@ -184,15 +201,22 @@ async def bought_by_the_hundred(shop: Shop, _: Stack) -> None:
     assert batch["placed"] == len(rows), batch
 
 
-async def put_aside_and_redriven(shop: Shop, stack: Stack) -> None:
-    """Poison that stays poison, at every queue that hears of orders: it is told."""
-    for queue in (
-        INVENTORY_FROM_ORDERS,
-        ACCOUNTING_FROM_ORDERS,
-        ORDERS_FROM_INVENTORY,
-    ):
+async def nothing_ordered(shop: Shop, _: HasQueues) -> None:
+    """What was begun for a batch without a row is thrown away."""
+    answer = await shop.ask(
+        "POST",
+        "/v1/orders/batches",
+        content="\n",
+        headers=a_key() | {"Content-Type": "application/x-ndjson"},
+    )
+    assert answer.status_code == 422, answer.text
+
+
+async def put_aside_and_redriven(shop: Shop, stack: HasQueues) -> None:
+    """Poison that stays poison, at every queue; what is about orders, they tell."""
+    for queue in TOPOLOGY.queues:
         async with stack.emulator.connect() as aws:
-            await aws.send(queue.name, f"[{_an_unreadable_fact(queue)}]", {})
+            await aws.send(queue.name, _poison(queue), {})
         ops = f"/v1/{queue.owner}/ops"
         await shop.until_it(f"{ops}/dead-letters", lambda now: bool(now["items"]))
         answer = await shop.ask(
@@ -201,9 +225,13 @@ async def put_aside_and_redriven(shop: Shop, stack: Stack) -> None:
         assert answer.status_code == 200, answer.text
 
 
-def _an_unreadable_fact(queue: Queue) -> str:
+def _poison(queue: Queue) -> str:
+    told = _ABOUT_ORDERS.get(queue)
+    return f"[{_an_unreadable(told)}]" if told else f"no event {uuid4()}"
+
+
+def _an_unreadable(told: type[Event]) -> str:
     """Of a version that nobody can read, and of an order that nobody has placed."""
-    told = OrderPlaced if queue.hears == ORDERS else ReservationChanged
     return to_wire(
         id=uuid4(),
         source="orderly/nobody",
@@ -216,7 +244,7 @@ def _an_unreadable_fact(queue: Queue) -> str:
     )
 
 
-async def told_again(shop: Shop, _: Stack) -> None:
+async def told_again(shop: Shop, _: HasQueues) -> None:
     """Nobody is impressed by what was heard before."""
     for service in ("orders", "inventory", "accounting"):
         answer = await shop.ask(
@@ -239,6 +267,7 @@ LIVES: Sequence[Life] = (
     bought_by_a_wholesaler,
     held_before_it_was_bought,
     bought_by_the_hundred,
+    nothing_ordered,
     put_aside_and_redriven,
     told_again,
 )

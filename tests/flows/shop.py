@@ -33,6 +33,7 @@ def an_order(*lines: tuple[str, int], **changes: Any) -> JSON:
 @dataclass(frozen=True)
 class Shop:
     http: httpx.AsyncClient
+    patience_s: float = SETTLES_WITHIN_S
 
     async def get(self, path: str, **params: Any) -> JSON:
         return await self._said("GET", path, params=params)
@@ -173,7 +174,7 @@ class Shop:
         return order
 
     async def until(self, check: Callable[[], Awaitable[bool]]) -> None:
-        await eventually(check, within_s=SETTLES_WITHIN_S, every_s=0.2)
+        await eventually(check, within_s=self.patience_s, every_s=0.2)
 
     async def until_some(self, path: str, **params: Any) -> list[JSON]:
         """The list, once there is something in it."""

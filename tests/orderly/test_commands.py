@@ -112,7 +112,7 @@ class Terminal:
 def orderly(tmp_path: Path) -> Iterator[Command]:
     command = Command(tmp_path)
     yield command
-    command("down")
+    command("down")  # says so at once where nothing has run
     postgres.forget(tmp_path)
 
 

@@ -4,8 +4,10 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from chassis.database import Database
+from chassis.outbox import outbox
 from orders.domain.cancellations import Cancellation
 from orders.handlers.reservations import settle_orders
 from orders.store import cancellations
@@ -240,6 +242,20 @@ async def test_the_timeline_tells_every_fact_in_pages(client, database):
     assert facts[0]["data"]["total"] == 3558
     assert datetime.fromisoformat(facts[0]["occurred_at"]) <= datetime.now(UTC)
     assert rest["next_cursor"] is None
+
+
+async def test_the_timeline_names_the_trace_of_each_fact(client, database):
+    order = await place(client)
+    await set_traceparent(database, f"00-{'a1' * 16}-{'b2' * 8}-01")
+
+    facts = (await client.get(path_of(order, "timeline"))).json()["items"]
+
+    assert [fact["trace_id"] for fact in facts] == ["a1" * 16]
+
+
+async def set_traceparent(database, traceparent):
+    async with database.begin() as tx:
+        await tx.execute(sa.update(outbox).values(traceparent=traceparent))
 
 
 async def test_what_goods_cost_is_not_told_to_customers(client, database, allowed):

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import structlog
 from sqlalchemy import text
 
-from chassis import aside, inbox, metrics, telemetry
+from chassis import aside, inbox, metrics, tracing
 from chassis.aside import was_aside
 from chassis.backoff import Backoff
 from chassis.batching import in_halves
@@ -166,6 +166,7 @@ class Consumer:
 
     async def _handle(self, messages: Sequence[Message]) -> None:
         """Commit what can be handled, put aside what cannot, then delete."""
+        self._note_age(messages)
         readable, dead = self._sort(messages)
         for start in range(0, len(readable), MAX_EVENTS):
             at_hand = readable[start : start + MAX_EVENTS]
@@ -201,11 +202,18 @@ class Consumer:
         told = await aside.told(tx, self._queue.name, named, waits=waits)
         await self._tell(tx, told)
 
+    def _note_age(self, messages: Sequence[Message]) -> None:
+        sent = [message.sent_at for message in messages if message.sent_at]
+        if sent:
+            waited = datetime.now(UTC) - min(sent)
+            metrics.QUEUE_AGE.record(
+                waited.total_seconds(), {"queue": self._queue.name}
+            )
+
     async def _commit(self, delivered: Sequence[Delivered]) -> Sequence[None]:
         events = [item.event for item in delivered]
-        with telemetry.handling(
-            self._queue.name, [event.traceparent for event in events]
-        ):
+        causes = [(event.subject, event.traceparent) for event in events]
+        with tracing.handling(self._queue.name, causes):
             fresh = await self._database.transact(self._apply, delivered)
             reach("handled", (event.data.type for event in events))
             self._database.note_use()
@@ -328,7 +336,15 @@ async def put_aside(  # noqa: PLR0913 - a dead letter's parts
         },
     )
     metrics.DEAD_LETTERS.add(1)
-    log.error("Event put aside", queue=queue.name, error=reason)
+    event = raw if isinstance(raw, dict) else {}
+    with tracing.continuing(tracing.accepted(event.get("traceparent"))):
+        log.error(
+            "Event put aside",
+            queue=queue.name,
+            error=reason,
+            event_id=event.get("id"),
+            subject=event.get("subject"),
+        )
 
 
 async def _give_up(item: Delivered, error: Exception) -> DeadLetter:

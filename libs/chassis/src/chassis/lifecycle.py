@@ -5,6 +5,7 @@ SIGTERM: unready, finish what was begun, hand back the rest, and leave within 20
 
 import asyncio
 import contextlib
+import gc
 import json
 import resource
 import signal
@@ -21,7 +22,16 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from typing_extensions import override
 
-from chassis import failpoints, idempotency, migrations, partitions, queues, telemetry
+from chassis import (
+    failpoints,
+    gauges,
+    idempotency,
+    logs,
+    migrations,
+    partitions,
+    queues,
+    telemetry,
+)
 from chassis.aside import Tell, tell_nobody
 from chassis.auth import Authenticator
 from chassis.batching import GroupCommit
@@ -104,13 +114,17 @@ class Service(Generic[S]):
         return f"orderly/{self.name}"
 
     def main(self) -> None:
+        # What was imported until here is never garbage, and never looked through.
+        gc.freeze()
+        gc.enable()
         match sys.argv[1:]:
             case []:
-                settings = self._set_up()
+                settings = self._set_up(telemetry.setup)
                 with _death_logged():
                     uvloop.run(_serve(self, settings))
+                telemetry.finish(settings)
             case ["migrate"]:
-                settings = self._set_up()
+                settings = self._set_up(logs.setup)
                 migrations.upgrade(
                     self.name,
                     settings.database_url.get_secret_value(),
@@ -123,9 +137,9 @@ class Service(Generic[S]):
             case _:
                 sys.exit(f"usage: python -m {self.name} [migrate|openapi]")
 
-    def _set_up(self) -> S:
+    def _set_up(self, tell: Callable[[str, S], None]) -> S:
         settings = self.settings()
-        telemetry.setup(self.name, settings)
+        tell(self.name, settings)
         failpoints.arm()
         return settings
 
@@ -145,6 +159,7 @@ class Service(Generic[S]):
         parts = self.build(runtime)
         parts.app.state.database = runtime.database
         parts.app.state.reader = runtime.reader
+        parts.app.state.access_log = runtime.settings.access_log
         parts.app.state.authenticator = Authenticator(runtime.settings.issuers)
         desk = Desk(aws=runtime.aws, queues=tuple(self.hears), digest=parts.digest)
         routes.add_to(parts.app, self.name, desk)
@@ -154,7 +169,10 @@ class Service(Generic[S]):
             topic=self.announces.name,
             source=self.source,
         )
-        return replace(parts, timers=(*parts.timers, replayer.timer))
+        timers = [*parts.timers, replayer.timer]
+        if runtime.settings.measures:
+            timers.append(gauges.timer(runtime.database, runtime.aws, self.hears))
+        return replace(parts, timers=timers)
 
 
 @contextlib.contextmanager
@@ -362,7 +380,7 @@ class _Process(Generic[S]):
             host=settings.host,
             port=settings.port,
             log_config=None,
-            access_log=settings.access_log,
+            access_log=False,  # ours knows the trace, and how long it took
             lifespan="off",
             http=Connection,
             ws="none",

@@ -5,6 +5,7 @@ and replays read the same table. Old partitions are dropped; rows are never dele
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import (
@@ -19,6 +20,8 @@ from sqlalchemy import (
     Text,
     Uuid,
     cast,
+    func,
+    select,
     text,
 )
 from sqlalchemy import (
@@ -26,7 +29,7 @@ from sqlalchemy import (
 )
 from uuid_utils.compat import uuid7
 
-from chassis import telemetry
+from chassis import tracing
 from chassis.database import Tx, announce, columns_of, insert_many, run
 from chassis.events import Announcement
 from chassis.partitions import Partitioned
@@ -115,17 +118,40 @@ async def publish(tx: Tx, announcements: Sequence[Announcement]) -> None:
     """Announce events with the commit of `tx`, or not at all."""
     if not announcements:
         return
-    current = telemetry.traceparent()
     rows = [
         {
             "id": uuid7(),
             "type": announcement.data.type,
             "subject": announcement.subject,
             "sequence": announcement.sequence,
-            "traceparent": announcement.traceparent or current,
+            "traceparent": announcement.traceparent
+            or tracing.traceparent(announcement.subject),
             "data": announcement.data.model_dump_json(),
         }
         for announcement in announcements
     ]
     await run(tx, _INSERT, columns_of(rows, tuple(rows[0])))
     announce(tx, [announcement.subject for announcement in announcements])
+
+
+@dataclass(frozen=True)
+class Backlog:
+    waiting: int
+    age: int
+
+
+_published = select(relay_cursor.c.published).where(relay_cursor.c.name == RELAY)
+_BACKLOG = select(
+    func.count(),
+    func.coalesce(
+        func.extract("epoch", func.clock_timestamp() - func.min(outbox.c.time)), 0
+    ),
+).where(
+    outbox.c.position.is_(None) | (outbox.c.position > _published.scalar_subquery())
+)
+
+
+async def count_waiting(tx: Tx) -> Backlog:
+    """What is committed and not published yet."""
+    waiting, age_s = (await tx.execute(_BACKLOG)).one()
+    return Backlog(waiting, int(age_s))

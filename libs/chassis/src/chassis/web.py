@@ -17,7 +17,8 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
-from chassis import documentation, errors, ndjson, problems, telemetry
+from chassis import documentation, errors, ndjson, problems, tracing
+from chassis.access import AccessLog
 from chassis.bodies import JsonBody
 from chassis.database import Database
 from chassis.errors import Refused
@@ -85,7 +86,7 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
-        # Traces and metrics are ours, on the routes of the framework and beside it.
+        # Ours tell of batches and events too, and never what somebody searched for.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     for router in routers:
@@ -104,7 +105,8 @@ def create_app(
         )
     app.add_middleware(Careful)
     app.add_middleware(_Heads)
-    app.add_middleware(telemetry.Traced)
+    app.add_middleware(AccessLog)
+    app.add_middleware(tracing.Traced)
     return app
 
 

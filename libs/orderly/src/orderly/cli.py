@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +18,7 @@ from orderly.errors import StackError
 from orderly.stack.folder import Folder, State
 from orderly.stack.ports import Ports
 from orderly.stack.services import NAMES
-from orderly.welcome import welcome, what_runs_where
+from orderly.welcome import show_console, welcome, what_runs_where
 
 if TYPE_CHECKING:
     from orderly.stack.stack import Stack
@@ -87,17 +87,19 @@ def status() -> None:
     if not state.ready:
         console.print("Starting, or leaving.")
     console.print(what_runs_where(folder, state.ports))
+    signer = tokens.Signer(tokens.load_key(folder.key), state.ports.url)
+    show_console(state.ports, signer.token())
 
 
 @app.command()
 def down() -> None:
     """End everything."""
-    from orderly.stack.stack import stop_leftovers  # noqa: PLC0415
-
     folder = Folder()
     state = folder.read_state()
     if state is None:
         raise StackError("Nothing has run here yet.")
+    from orderly.stack.stack import stop_leftovers  # noqa: PLC0415
+
     if folder.is_held:
         os.kill(state.pid, signal.SIGTERM)
         _wait_until_let_go(folder)
@@ -218,6 +220,19 @@ def audit_(
         raise typer.Exit(DISAGREE)
 
 
+@app.command(name="top")
+def top_(*, url: Url = None, token: Token = None) -> None:
+    """Show how orders flow, every second until Ctrl-C; where it is piped, once."""
+    from orderly import operations, top  # noqa: PLC0415
+
+    def connect() -> AbstractAsyncContextManager[operations.Operations]:
+        target = _target(url, token, scopes=("ops", "orders.read"))
+        return operations.connect(*target, local=url is None)
+
+    with suppress(KeyboardInterrupt):
+        asyncio.run(top.top(connect))
+
+
 async def _audited(url: str | None, token: str | None) -> tuple[str, str]:
     from orderly import clients  # noqa: PLC0415
 
@@ -305,13 +320,15 @@ def _tell_redriven(count: int, nowhere: set[str]) -> None:
         )
 
 
-def _target(url: str | None, token: str | None) -> tuple[str, str]:
+def _target(
+    url: str | None, token: str | None, *, scopes: Sequence[str] = ("ops",)
+) -> tuple[str, str]:
     """Where to ask, and with what token: this machine's, unless said otherwise."""
     if url is not None and token is None:
         raise StackError(
             "Say --token: what is made here is good for this machine only."
         )
-    here, made = _here(Folder(), ["ops"])
+    here, made = _here(Folder(), scopes)
     return url or here, token or made
 
 
@@ -328,16 +345,23 @@ def _here(folder: Folder, scopes: Sequence[str]) -> tuple[str, str]:
 
 
 async def _run(ports: Ports, *, fresh: bool, logs: bool) -> None:
+    from orderly import operations, top  # noqa: PLC0415
     from orderly.stack.stack import Stack  # noqa: PLC0415
 
     folder = Folder()
     folder.open()
     stack = Stack(folder, ports, say=say, fresh=fresh)
+
+    def connect() -> AbstractAsyncContextManager[operations.Operations]:
+        token = stack.signer.token(("ops", "orders.read"))
+        return operations.connect(ports.url, token, local=True)
+
     _leave_when_told(stack)
     try:
         async with _following(folder if logs else None), stack:
             welcome(folder, ports, stack.signer.token())
-            await asyncio.Event().wait()
+            async with top.summary(connect):
+                await asyncio.Event().wait()
     except asyncio.CancelledError:
         say("stack", "everything has ended; the data is kept")
 

@@ -16,6 +16,10 @@ PAGE = 200
 ANSWERS_WITHIN_S = 120  # a digest of millions of orders takes its time
 
 
+class Refused(StackError):
+    """It answers, and does not do this: asking again would not help."""
+
+
 class Operations:
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
@@ -44,6 +48,13 @@ class Operations:
     async def queues(self, service: str) -> list[JSON]:
         return list((await self._ask("GET", service, "queues"))["items"])
 
+    async def outbox(self, service: str) -> JSON:
+        return await self._ask("GET", service, "outbox")
+
+    async def newest_orders(self, **like: str) -> JSON:
+        """A page of the newest orders that are like this."""
+        return await self._request("GET", "/v1/orders", params={"limit": PAGE, **like})
+
     async def dead_letters(self, service: str) -> JSON:
         return await self._ask("GET", service, "dead-letters")
 
@@ -53,17 +64,19 @@ class Operations:
         )
 
     async def _ask(self, method: str, service: str, path: str, **asked: Any) -> JSON:
+        return await self._request(method, f"/v1/{service}/ops/{path}", **asked)
+
+    async def _request(self, method: str, path: str, **asked: Any) -> JSON:
         try:
-            answer = await self._http.request(
-                method, f"/v1/{service}/ops/{path}", **asked
-            )
+            answer = await self._http.request(method, path, **asked)
         except httpx.TransportError as error:
             raise StackError(
                 f"{self._http.base_url} does not answer ({error!r})."
                 " Does it run? `orderly status` shows what runs here."
             ) from error
         if not answer.is_success:
-            raise StackError(
+            kind = Refused if answer.is_client_error else StackError
+            raise kind(
                 f"{method} {answer.request.url.path} answered"
                 f" {answer.status_code}: {answer.text}"
             )

@@ -21,12 +21,19 @@ DOCS = "/v1/orders/docs"
 def welcome(folder: Folder, ports: Ports, token: str) -> None:
     console.print()
     console.print(what_runs_where(folder, ports))
+    show_console(ports, token)
     console.print(f"\nThe API's documentation: {ports.url}{DOCS}", style="bold")
     console.print("\nA token, good for everything and an hour:", style="bold")
     console.print(token, markup=False)
     console.print("\nA first order, to copy:", style="bold")
     console.print(_first_order(ports.url), markup=False)
     console.print()
+
+
+def show_console(ports: Ports, token: str) -> None:
+    """A link that signs in: the console takes the token out of the address at once."""
+    console.print("\nThe console, good for an hour:", style="bold")
+    console.print(f"{ports.url}/#token={token}", markup=False)
 
 
 def what_runs_where(folder: Folder, ports: Ports) -> Table:

@@ -31,16 +31,28 @@ UNNUMBERED = metrics.gauge(
     "orderly.documents.unnumbered", "{document}", "Documents without their number"
 )
 PARKED = metrics.gauge(
-    "orderly.facts.parked", "{event}", "Facts of orders that wait for an earlier one"
+    "orderly.facts.parked",
+    "{event}",
+    "Facts of orders that wait for an earlier one",
+    watched=True,
 )
 MISSING = metrics.gauge(
-    "orderly.facts.missing", "{order}", "Orders with a gap that does not heal"
+    "orderly.facts.missing",
+    "{order}",
+    "Orders with a gap that does not heal",
+    watched=True,
 )
 REFUSED = metrics.gauge(
-    "orderly.facts.refused", "{event}", "Parked facts that cannot be entered"
+    "orderly.facts.refused",
+    "{event}",
+    "Parked facts that cannot be entered",
+    watched=True,
 )
 FAILED_REFUNDS = metrics.gauge(
-    "orderly.refunds.failed", "{refund}", "Refunds that did not get through"
+    "orderly.refunds.failed",
+    "{refund}",
+    "Refunds that did not get through",
+    watched=True,
 )
 
 

@@ -29,6 +29,7 @@ class Gateway(Part):
                 "GATEWAY_BIND": "127.0.0.1",
                 "GATEWAY_PORT": str(ports.gateway),
                 "GATEWAY_PUBLIC": str(folder.public),
+                "GATEWAY_CONSOLE": str(CLONE / "console"),
                 "ORDERS_UPSTREAM": f"127.0.0.1:{ports.orders}",
                 "INVENTORY_UPSTREAM": f"127.0.0.1:{ports.inventory}",
                 "ACCOUNTING_UPSTREAM": f"127.0.0.1:{ports.accounting}",

@@ -39,6 +39,7 @@ class FactView(View):
                         "lines": [{"line": 1, "confirmed": 2, "short": 0}],
                         "decided_at": "2026-11-21T09:30:01Z",
                     },
+                    "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
                 }
             ]
         }
@@ -48,6 +49,7 @@ class FactView(View):
     type: str = Field(description="as in the events that other services hear")
     occurred_at: datetime
     data: dict[str, Any]
+    trace_id: str | None = Field(description="in whose trace it happened, if traced")
 
 
 @router.get(

@@ -27,7 +27,10 @@ from orders.store import orders as store
 log = structlog.get_logger(__name__)
 
 RESCUES = metrics.counter(
-    "orderly.orders.rescues", "{event}", "Events announced again for want of an answer"
+    "orderly.orders.rescues",
+    "{event}",
+    "Events announced again for want of an answer",
+    watched=True,
 )
 
 AT_MOST = 500  # in one sweep

@@ -1,12 +1,14 @@
 """What Accounting says: how far orders are paid, and which of their facts it missed."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TypeAlias
 
 import structlog
 
-from chassis import outbox
-from chassis.database import Tx
+from chassis import metrics, outbox
+from chassis.database import Tx, after_commit
 from chassis.events import Announcement, Envelope, Router
 from contracts import orders as contracts
 from contracts.accounting import (
@@ -27,6 +29,13 @@ log = structlog.get_logger(__name__)
 
 PaymentMoved: TypeAlias = (
     InvoiceIssued | InvoicePaid | CreditNoteIssued | RefundRequested | RefundSettled
+)
+
+TIME_TO_INVOICE = metrics.histogram(
+    "orderly.orders.time_to_invoice",
+    "s",
+    "From placing a paid order to its invoice; on terms that is a matter of shipping",
+    watched=True,
 )
 
 EVENTS = {event.type: event for event in contracts.EVENTS}
@@ -50,6 +59,13 @@ async def update_payments(tx: Tx, events: list[Envelope[PaymentMoved]]) -> None:
         for order in before.values()
     ]
     await store.save(tx, [o for o in accounted if o is not before[o.id]])
+    invoiced = {e.data.order_id for e in events if isinstance(e.data, InvoiceIssued)}
+    waited = [
+        at - before[order_id].placed_at
+        for order_id in invoiced
+        if before[order_id].payment.method is contracts.PaymentMethod.PREPAID
+    ]
+    after_commit(tx, partial(_record, waited))
 
 
 @router.on(FactsMissing)
@@ -77,3 +93,8 @@ async def announce_again(tx: Tx, events: list[Envelope[FactsMissing]]) -> None:
     ]
     await outbox.publish(tx, again)
     log.info("Facts announced again", orders=len(missing), facts=len(again))
+
+
+def _record(waited: Sequence[timedelta]) -> None:
+    for time in waited:
+        TIME_TO_INVOICE.record(time.total_seconds())

@@ -27,9 +27,14 @@ from orders.handlers.letters import mark_orders
 from orders.store import cancellations, returns
 from orders.store import orders as store
 
-DECIDED = metrics.counter("orderly.orders.decided", "{order}", "Orders decided")
+DECIDED = metrics.counter(
+    "orderly.orders.decided", "{order}", "Orders decided", watched=True
+)
 TIME_TO_DECIDE = metrics.histogram(
-    "orderly.orders.time_to_decide", "s", "From placing an order to its decision"
+    "orderly.orders.time_to_decide",
+    "s",
+    "From placing an order to its decision",
+    watched=True,
 )
 
 router = Router()

@@ -46,6 +46,11 @@ class Told:
     traceparent: str | None
     data: Mapping[str, Any]
 
+    @property
+    def trace_id(self) -> str | None:
+        """Of W3C's `version-trace-parent-flags`."""
+        return self.traceparent.split("-")[1] if self.traceparent else None
+
 
 async def find_page(tx: Tx, window: Window, *, order_id: UUID) -> list[Told]:
     """An order's facts in their order."""

@@ -1,0 +1,118 @@
+// The public API, and nothing else. What fails for a moment is tried again: reading
+// always, writing under the key it was first sent with.
+
+import { accessToken, end } from "./session.js";
+
+const PASSING = new Set([0, 429, 502, 503, 504]);
+const BACKOFF_S = [0.5, 1, 2, 4];
+const LONGEST_WAIT_S = 10;
+
+export const SERVICES = ["orders", "inventory", "accounting"];
+
+export class Problem extends Error {
+  constructor({ status, title, detail, code, errors }, retryAfter) {
+    super(detail ?? title);
+    Object.assign(this, { status, title, code, retryAfter, errors: errors ?? [] });
+  }
+
+  get passes() {
+    return PASSING.has(this.status);
+  }
+}
+
+async function problemOf(answer) {
+  const retryAfter = Number(answer.headers.get("Retry-After")) || null;
+  const told = await answer.json().catch(() => ({}));
+  return new Problem({ title: answer.statusText, ...told, status: answer.status }, retryAfter);
+}
+
+const silence = () =>
+  new Problem({ status: 0, title: "No answer", detail: "Orderly does not answer." });
+
+async function once(path, { signal, ...init }) {
+  const headers = { ...init.headers, Authorization: `Bearer ${await accessToken()}` };
+  const answer = await fetch(path, { ...init, headers, signal }).catch((error) => {
+    throw signal?.aborted ? error : silence();
+  });
+  if (answer.ok) return answer;
+  const problem = await problemOf(answer);
+  if (problem.status === 401) end(problem.message);
+  throw problem;
+}
+
+export const pause = (seconds, signal) =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, seconds * 1000);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    });
+  });
+
+// So that people know why nothing moves.
+const tellOfRetrying = (detail) =>
+  dispatchEvent(new CustomEvent("orderly:retrying", { detail }));
+
+// `patient: false` where it is asked for again in a moment anyway.
+export async function ask(path, { patient = true, ...init } = {}) {
+  if (!patient) return once(path, init);
+  try {
+    for (const wait of BACKOFF_S) {
+      try {
+        return await once(path, init);
+      } catch (problem) {
+        if (!problem.passes) throw problem;
+        tellOfRetrying(true);
+        await pause(Math.min(problem.retryAfter ?? wait, LONGEST_WAIT_S), init.signal);
+      }
+    }
+    return await once(path, init);
+  } finally {
+    tellOfRetrying(false);
+  }
+}
+
+export function withQuery(path, params = {}) {
+  const given = Object.entries(params).flatMap(([name, value]) =>
+    [value].flat().filter((one) => one != null && one !== "").map((one) => [name, one]),
+  );
+  return given.length ? `${path}?${new URLSearchParams(given)}` : path;
+}
+
+export async function get(path, params, { signal, patient } = {}) {
+  return (await ask(withQuery(path, params), { signal, patient })).json();
+}
+
+export async function post(path, body, key) {
+  const headers = { "Content-Type": "application/json" };
+  if (key) headers["Idempotency-Key"] = key;
+  const answer = await ask(path, { method: "POST", headers, body: JSON.stringify(body) });
+  return answer.json();
+}
+
+export const ofEach = (path, params, options) =>
+  Promise.all(SERVICES.map((name) => get(`/v1/${name}/${path}`, params, options)));
+
+// Of each service what it answers, or the problem: one that is away hides no other.
+export async function ofThoseThatAnswer(path, { signal }) {
+  const told = { signal, patient: false };
+  const asked = SERVICES.map((name) => get(`/v1/${name}/${path}`, {}, told));
+  const answers = await Promise.allSettled(asked);
+  if (answers.every(({ reason }) => reason)) throw answers[0].reason;
+  return answers.map(({ value, reason }, i) => ({ service: SERVICES[i], ...value, problem: reason }));
+}
+
+// Not randomUUID, which browsers have on trusted origins only.
+export const newKey = () =>
+  [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
+
+export async function download(path, accept, name) {
+  const blob = await (await ask(path, { headers: { Accept: accept } })).blob();
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

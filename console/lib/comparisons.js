@@ -1,0 +1,27 @@
+// What `orderly audit` compares; a test holds the two to each other.
+
+export const COMPARISONS = [
+  ["units ordered", "orders.requested", "inventory.requested"],
+  ["units reserved", "orders.reserved", "inventory.reserved"],
+  ["units backordered", "orders.backordered", "inventory.backordered"],
+  ["units shipped", "orders.shipped", "inventory.shipped"],
+  ["units short or cancelled", "orders.cancelled", "inventory.cancelled"],
+  ["units returned", "orders.returned", "inventory.returned"],
+  ["units ordered", "orders.requested", "accounting.requested"],
+  ["units shipped", "orders.shipped", "accounting.shipped"],
+  ["units short or cancelled", "orders.cancelled", "accounting.cancelled"],
+  ["units returned", "orders.returned", "accounting.returned"],
+  ["units short", "inventory.short", "accounting.short"],
+  ["facts without gaps", "orders.sequence", "accounting.sequence"],
+  ["amount placed", "orders.total", "accounting.total"],
+  ["deposits of undecided orders", "orders.deposits", "accounting.deposits"],
+  ["units to invoice, invoiced", "accounting.to_invoice", "accounting.invoiced_units"],
+  ["units to credit, credited", "accounting.to_credit", "accounting.credited_units"],
+  ["refunds owed, open", "accounting.refunds_owed", "accounting.refunds_open"],
+  ["amounts invoiced, posted", "accounting.invoiced", "accounting.invoiced_posted"],
+  ["amounts credited, posted", "accounting.credited", "accounting.credited_posted"],
+  ["prepaid units undelivered, deferred", "accounting.undelivered", "accounting.deferred"],
+  ["invoiced on terms, receivable", "accounting.on_terms", "accounting.receivable"],
+  ["invoices paid, payments allocated", "accounting.paid", "accounting.allocated"],
+  ["credit notes set off, on invoices", "accounting.set_off", "accounting.lessened"],
+];

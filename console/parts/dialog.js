@@ -1,0 +1,71 @@
+// A form in a dialog of the browser's own: it keeps the focus, and Escape closes it.
+
+import { html, useEffect, useRef } from "../vendor/preact-htm.js";
+import { useAction } from "./hooks.js";
+import { ProblemNote } from "./states.js";
+import { say } from "./bits.js";
+
+// `requestOf(values)` gives {path, body}, or throws an Error that the person is told.
+export function ActionDialog({ title, verb, done, danger, requestOf, onClose, onDone, children }) {
+  const dialog = useRef();
+  const action = useAction((answer) => {
+    say(done);
+    onDone?.(answer);
+    onClose();
+  });
+  useEffect(() => dialog.current.showModal(), []);
+  const submit = (event) => {
+    event.preventDefault();
+    const { path, body } = requestOf(new FormData(event.target));
+    action.send(path, body);
+  };
+  return html`<dialog ref=${dialog} aria-labelledby="dialog-title" onClose=${onClose}>
+    <form onSubmit=${submit}>
+      <h2 id="dialog-title">${title}</h2>
+      ${children}
+      ${action.problem && html`<${ProblemNote} problem=${action.problem} />`}
+      <footer>
+        <button type="button" onClick=${() => dialog.current.close()}>Leave it</button>
+        <button type="submit" class=${danger ? "danger" : "primary"} disabled=${action.busy}>
+          ${action.busy ? "Sending…" : verb}
+        </button>
+      </footer>
+    </form>
+  </dialog>`;
+}
+
+export const Field = ({ label, hint, ...attributes }) =>
+  html`<div class="field">
+    <label>
+      <span>${label}</span>
+      <input ...${attributes} aria-describedby=${hint && `${attributes.name}-hint`} />
+    </label>
+    ${hint && html`<small id=${`${attributes.name}-hint`}>${hint}</small>`}
+  </div>`;
+
+export const Select = ({ label, options, ...attributes }) =>
+  html`<div class="field">
+    <label>
+      <span>${label}</span>
+      <select ...${attributes}>
+        ${Object.entries(options).map(([value, name]) => html`<option value=${value}>${name}</option>`)}
+      </select>
+    </label>
+  </div>`;
+
+// How many of each line, none being 0: [{line, quantity}]
+export const LineFields = ({ lines, legend }) =>
+  html`<fieldset>
+    <legend>${legend}</legend>
+    ${lines.map(
+      ({ line, sku, most }) =>
+        html`<${Field}
+          label=${`${sku}, of ${most}`} type="number" name=${`line-${line}`}
+          min="0" max=${most} value=${most} required inputmode="numeric" />`,
+    )}
+  </fieldset>`;
+
+export const linesOf = (form, lines) =>
+  lines
+    .map(({ line }) => ({ line, quantity: Number(form.get(`line-${line}`)) }))
+    .filter(({ quantity }) => quantity > 0);

@@ -1,0 +1,47 @@
+// Nothing yet, nothing at all, and nothing because something went wrong.
+
+import { html } from "../vendor/preact-htm.js";
+
+const HELP = {
+  0: "Does it run? “orderly status” shows what does.",
+  403: "Your token does not open this. Ask for one with the scope that is named.",
+  404: "It may be somebody else’s, or mistyped.",
+  429: "Too many requests at once: this is tried again by itself.",
+  502: "A service does not answer: this is tried again by itself.",
+  503: "A service is away or busy: this is tried again by itself.",
+};
+
+export const Skeleton = ({ rows = 4 }) =>
+  html`<div class="skeleton" role="status">
+    <span class="unseen">Loading…</span>
+    ${Array.from({ length: rows }, () => html`<div></div>`)}
+  </div>`;
+
+export const Empty = ({ children }) => html`<p class="empty">${children}</p>`;
+
+export const ProblemNote = ({ problem, onRetry }) =>
+  html`<div class="problem" role="alert">
+    <p><strong>${problem.message}</strong></p>
+    ${problem.errors?.length > 0 &&
+    html`<ul>${problem.errors.map((one) => html`<li><code>${one.pointer}</code> ${one.detail}</li>`)}</ul>`}
+    ${HELP[problem.status] && html`<p>${HELP[problem.status]}</p>`}
+    ${onRetry && html`<button type="button" onClick=${() => onRetry()}>Try again</button>`}
+  </div>`;
+
+// Which services did not tell what `answers` has of the others.
+export const Away = ({ answers }) =>
+  answers
+    .filter(({ problem }) => problem)
+    .map(({ service, problem }) => html`<p class="bad" key=${service}><b>${service}</b>: ${problem.message}</p>`);
+
+// What is known stays in sight while it is loaded anew.
+export function Loaded({ from, empty, isEmpty = (data) => data.items?.length === 0, rows, children }) {
+  const { data, problem, loading, reload } = from;
+  const isNothing = data && empty && isEmpty(data);
+  return html`
+    ${problem && html`<${ProblemNote} problem=${problem} onRetry=${reload} />`}
+    ${!data && !problem && html`<${Skeleton} rows=${rows} />`}
+    ${isNothing && html`<${Empty}>${empty}<//>`}
+    ${data && !isNothing && html`<div aria-busy=${loading ? "true" : "false"}>${children(data)}</div>`}
+  `;
+}

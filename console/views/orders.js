@@ -1,0 +1,87 @@
+// Find orders: by what they are, newest first, a page at a time.
+
+import { html } from "../vendor/preact-htm.js";
+import { go, setQuery } from "../lib/router.js";
+import { words } from "../lib/format.js";
+import { Count, Money, OrderLink, Pill, Time } from "../parts/bits.js";
+import { Field, Select } from "../parts/dialog.js";
+import { useFacts, usePages, useThrottled } from "../parts/hooks.js";
+import { Loaded } from "../parts/states.js";
+import { Pager, Table } from "../parts/table.js";
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const any = (values) => ({ "": "any", ...Object.fromEntries(values.map((value) => [value, words(value)])) });
+const STATES = any(["placed", "confirmed", "partially_shipped", "shipped", "cancelled", "rejected"]);
+const CHANNELS = any(["web", "mobile", "wholesale"]);
+const BY = { reference: "reference", customer_id: "customer", sku: "SKU" };
+
+const columns = [
+  { name: "Order", head: true, of: (order) => html`<${OrderLink} ...${order} />` },
+  {
+    name: "State",
+    of: ({ status, attention }) => html`<${Pill} of=${status} />${attention && html` <${Pill} of=${attention} />`}`,
+  },
+  { name: "Channel", wide: true, of: ({ channel }) => channel },
+  { name: "Customer", of: ({ customer_id }) => customer_id },
+  { name: "Reference", wide: true, of: ({ reference }) => reference ?? "–" },
+  { name: "Units", number: true, wide: true, of: ({ lines }) => html`<${Count} n=${unitsOf(lines)} />` },
+  { name: "Total", number: true, of: ({ total, currency }) => html`<${Money} minor=${total} currency=${currency} />` },
+  { name: "Placed", of: ({ placed_at }) => html`<${Time} at=${placed_at} />` },
+];
+
+const unitsOf = (lines) => lines.reduce((sum, { quantity }) => sum + quantity, 0);
+
+// A day of the person's, as moments.
+const dayStart = (day) => day && new Date(`${day}T00:00`).toISOString();
+
+function dayAfter(day) {
+  if (!day) return null;
+  const date = new Date(`${day}T00:00`);
+  date.setDate(date.getDate() + 1);
+  return date.toISOString();
+}
+
+const paramsOf = ({ status, channel, by, find, from, to }) => ({
+  status,
+  channel,
+  [BY[by] ? by : "reference"]: find,
+  placed_from: dayStart(from),
+  placed_to: dayAfter(to),
+});
+
+export function Orders({ query }) {
+  const pages = usePages("/v1/orders", paramsOf(query), { every: 15 });
+  const reload = useThrottled(pages.reload, 1000);
+  useFacts(() => pages.page === 1 && reload());
+  const filtered = Object.values(query).some(Boolean);
+  return html`
+    <header class="view"><h1>Orders</h1></header>
+    <${Filters} query=${query} />
+    <${Loaded} from=${pages} rows=${8} empty=${
+      filtered ? "No order is like that. Take a filter away." : "No orders yet."
+    }>
+      ${(page) => html`<${Table} caption="Orders, newest first" columns=${columns} rows=${page.items} />`}
+    <//>
+    <${Pager} pages=${pages} />
+  `;
+}
+
+function Filters({ query }) {
+  const find = (event) => {
+    event.preventDefault();
+    const form = new FormData(event.target);
+    const text = form.get("find").trim();
+    if (UUID.test(text)) go(`/orders/${text.toLowerCase()}`);
+    else setQuery({ find: text, by: form.get("by") });
+  };
+  const set = (event) => setQuery({ [event.target.name]: event.target.value });
+  return html`<form class="filters" role="search" onSubmit=${find}>
+    <${Field} label="Find" type="search" name="find" id="find" defaultValue=${query.find ?? ""} placeholder="text, or an order’s id" />
+    <${Select} label="by" name="by" options=${BY} value=${query.by ?? "reference"} />
+    <button type="submit">Find</button>
+    <${Select} label="State" name="status" options=${STATES} value=${query.status ?? ""} onChange=${set} />
+    <${Select} label="Channel" name="channel" options=${CHANNELS} value=${query.channel ?? ""} onChange=${set} />
+    <${Field} label="From" type="date" name="from" value=${query.from ?? ""} onChange=${set} />
+    <${Field} label="To" type="date" name="to" value=${query.to ?? ""} onChange=${set} />
+  </form>`;
+}

@@ -1,0 +1,409 @@
+"""Bugs that others have had, each put into a service by a name when it is started.
+
+Who checks is checked by them: each must be noticed. What a bug needs to show is said
+with it: the faults that bring it out.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+
+# ruff: noqa: SLF001 - a bug is where nobody should be
+
+Spoil = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Bug:
+    spoil: Spoil
+    shown_by: Sequence[str] = ()
+    services: Sequence[str] = ()  # that have it; none: all
+    processes: int = 1  # of each service; some bugs need company
+    buyers: Sequence[str] = ()  # what they do; none: everything
+
+
+BUGS: dict[str, Bug] = {}
+
+
+def bug(
+    *shown_by: str, of: str = "", processes: int = 1, buyers: Sequence[str] = ()
+) -> Callable[[Spoil], Spoil]:
+    def named(spoil: Spoil) -> Spoil:
+        name = spoil.__name__.replace("_", " ")
+        BUGS[name] = Bug(spoil, shown_by, (of,) if of else (), processes, buyers)
+        return spoil
+
+    return named
+
+
+def _import(module: str) -> Any:
+    """When it is to be spoilt: a service does without the modules of others."""
+    return import_module(module)
+
+
+def introduce(name: str, service: str) -> None:
+    one = BUGS[name]
+    if not one.services or service in one.services:
+        one.spoil()
+
+
+# --- messages ------------------------------------------------------------------------
+
+
+@bug("commits cut before they arrive", of="orders")
+def published_before_the_commit() -> None:
+    outbox = _import("chassis.outbox")
+    announce = _import("chassis.database").announce
+
+    as_it_should_be = outbox.publish
+
+    async def publish(tx: Any, announcements: Sequence[Any]) -> None:
+        if announcements:
+            async with tx.engine.begin() as other:
+                await as_it_should_be(other, announcements)
+            announce(tx, [one.subject for one in announcements])
+
+    outbox.publish = publish
+
+
+@bug("deliveries repeated")
+def nothing_noted_in_the_inbox() -> None:
+    inbox = _import("chassis.inbox")
+
+    async def claim(_: Any, events: Sequence[Any]) -> list[Any]:
+        return list(events)
+
+    inbox.claim = claim
+
+
+@bug("PostgreSQL killed", "backend killed")
+def message_deleted_before_the_commit() -> None:
+    consumer = _import("chassis.consumer").Consumer
+
+    as_it_should_be = consumer._handle
+
+    async def handle(self: Any, messages: Sequence[Any]) -> None:
+        await self._delete(messages)
+        await as_it_should_be(self, messages)
+
+    consumer._handle = handle
+
+
+@bug("PostgreSQL killed", "PostgreSQL restarted")
+def failure_of_a_handler_swallowed() -> None:
+    consumer = _import("chassis.consumer").Consumer
+
+    as_it_should_be = consumer._handle
+
+    async def handle(self: Any, messages: Sequence[Any]) -> None:
+        try:
+            await as_it_should_be(self, messages)
+        except Exception:  # noqa: BLE001 - which is the bug
+            await self._delete(messages)
+
+    consumer._handle = handle
+
+
+@bug("AWS refuses connections", "AWS answers 503")
+def events_marked_before_they_are_published() -> None:
+    relay = _import("chassis.relay").Relay
+
+    as_it_should_be = relay._publish
+
+    async def publish(self: Any, rows: Sequence[Any]) -> None:
+        self._reached = rows[-1].position
+        await as_it_should_be(self, rows)
+
+    relay._publish = publish
+
+
+@bug("slow connections", processes=2)
+def last_number_taken_for_a_cursor() -> None:
+    """What commits later with a lower number is behind it for ever."""
+    relay = _import("chassis.relay")
+
+    seen = str(relay._NUMBER).replace(
+        "WHERE position IS NULL ORDER BY added",
+        "WHERE position IS NULL AND added > (SELECT coalesce(max(added), 0)"
+        " FROM outbox WHERE position IS NOT NULL) ORDER BY added",
+    )
+    relay._NUMBER = text(seen)
+
+
+@bug("entries fail alone")
+def failed_entries_overlooked() -> None:
+    queues = _import("chassis.queues")
+
+    queues._not_confirmed = lambda *_: []
+
+
+# --- transactions and keys -----------------------------------------------------------
+
+
+@bug("commits cut before they arrive")
+def failed_commit_taken_for_done() -> None:
+    database = _import("chassis.database").Database
+    is_away = _import("chassis.database").is_away
+
+    as_it_should_be = database.begin
+
+    @asynccontextmanager
+    async def begin(self: Any) -> AsyncIterator[Any]:
+        done = False
+        try:
+            async with as_it_should_be(self) as tx:
+                yield tx
+                done = True
+        except Exception as error:
+            if not (done and is_away(error)):
+                raise
+
+    database.begin = begin
+
+
+@bug("commits cut before their answer", buyers=["received", "cancelled", "shipped"])
+def answers_not_remembered() -> None:
+    idempotent = _import("chassis.idempotency").Idempotent
+
+    async def answer(self: Any, body: Any, work: Any) -> Any:
+        del body
+        done = await self._database.transact(work)
+        made = done.body.model_dump_json()
+        respond = _import("chassis.idempotency")._response
+        return respond(done.status, made, done.location)
+
+    idempotent.answer = answer
+
+
+@bug("black hole", "process killed", of="orders")
+def answered_before_the_commit() -> None:
+    intake = _import("orders.commands.intake").Intake
+    placed = _import("orders.commands.placing").Placed
+
+    under_way = set()
+
+    async def take(self: Any, order: Any) -> Any:
+        writing = asyncio.create_task(self.placing.submit(order))
+        under_way.add(writing)
+        writing.add_done_callback(lambda done: done.exception())
+        return placed(replace(order, serial=1), is_news=True)
+
+    intake.take = take
+
+
+@bug("black hole", of="orders")
+def spilled_orders_lost() -> None:
+    intake = _import("orders.commands.intake").Intake
+    spilled = _import("orders.commands.intake").Spilled
+
+    async def spill(_: Any, orders: Sequence[Any]) -> Sequence[Any]:
+        return [spilled(order.id) for order in orders]
+
+    intake._spill = spill
+
+
+@bug(of="orders", buyers=["same_key_for_another", "twice_at_once"])
+def key_not_looked_at() -> None:
+    orders = _import("orders.domain.orders")
+
+    orders.order_id = lambda *_: uuid4()
+
+
+@bug(of="orders", buyers=["same_payment_for_another"])
+def payment_used_for_several_orders() -> None:
+    orders = _import("orders.store.orders")
+
+    as_it_should_be = orders._order_row
+
+    def row(order: Any) -> dict[str, Any]:
+        made = as_it_should_be(order)
+        # So that no two are the same to the unique index.
+        return made | {"payment_provider": f"{made['payment_provider']}{order.id}"}
+
+    orders._order_row = row
+
+
+@bug(of="orders", processes=2, buyers=["watching"])
+def reads_from_a_stale_copy() -> None:
+    orders = _import("orders.store.orders")
+
+    as_it_should_be = orders.get
+    copies: dict[UUID, tuple[float, Any]] = {}
+
+    async def get(tx: Any, id: UUID) -> Any:
+        read_at, copy = copies.get(id, (0.0, None))
+        if copy is None or time.monotonic() - read_at > 1:
+            copy = await as_it_should_be(tx, id)
+            copies[id] = time.monotonic(), copy
+        return copy
+
+    orders.get = get
+
+
+# --- orders and stock ----------------------------------------------------------------
+
+
+@bug("deliveries delayed and shuffled", of="orders", buyers=["cancelled", "shipped"])
+def older_snapshot_overwrites_newer() -> None:
+    reservations = _import("orders.handlers.reservations")
+
+    as_it_should_be = reservations.settle
+
+    def settle(order: Any, *rest: Any, **known: Any) -> Any:
+        return as_it_should_be(replace(order, reservation_version=-1), *rest, **known)
+
+    reservations.settle = settle
+
+
+@bug("deliveries delayed and shuffled", of="inventory", buyers=["cancelled"])
+def cancellation_that_overtakes_forgotten() -> None:
+    reservations = _import("inventory.commands.reservations")
+
+    async def as_it_came(_: Any, new: Sequence[Any]) -> list[Any]:
+        return list(new)
+
+    reservations._without_cancelled = as_it_came
+
+
+@bug(of="inventory", buyers=["cancelled"])
+def stock_released_twice() -> None:
+    cancelling = _import("inventory.commands.cancelling")
+
+    move = cancelling.stock.move
+
+    class Stock:
+        @staticmethod
+        async def move(tx: Any, moves: Sequence[Any], *, actor: str) -> None:
+            await move(tx, moves, actor=actor)
+            await move(tx, moves, actor=actor)
+
+    cancelling.stock = Stock
+
+
+@bug(of="inventory", buyers=["hot", "once"])
+def sold_without_looking() -> None:
+    pool = _import("inventory.domain.allocation")._Pool
+
+    def grant(_: Any, __: Any, wanted: Sequence[int]) -> list[int]:
+        return list(wanted)
+
+    pool.grant = grant
+
+
+@bug(of="inventory", buyers=["hot"])
+def last_unit_never_sold() -> None:
+    pool = _import("inventory.domain.allocation")._Pool
+
+    as_it_should_be = pool.grant
+
+    def grant(self: Any, lines: Any, wanted: Sequence[int]) -> list[int]:
+        left = {line.sku: self._free.get(line.sku, 0) - 1 for line in lines}
+        granted = as_it_should_be(self, lines, wanted)
+        return [
+            max(0, min(units, left[line.sku]))
+            for units, line in zip(granted, lines, strict=True)
+        ]
+
+    pool.grant = grant
+
+
+@bug(of="inventory")
+def confirmed_and_nothing_kept() -> None:
+    reservations = _import("inventory.commands.reservations")
+
+    class Stock:
+        get = staticmethod(reservations.stock.get)
+
+        @staticmethod
+        async def move(*_: Any, **__: Any) -> None:
+            """Say yes, and leave the shelf as it is."""
+
+    reservations.stock = Stock
+
+
+@bug(of="inventory")
+def moved_without_a_trace() -> None:
+    """A unit appears on the shelf, and no movement tells where it is from."""
+    stock = _import("inventory.store.stock")
+
+    as_it_should_be = stock.move
+
+    async def move(tx: Any, moves: Sequence[Any], *, actor: str) -> None:
+        await as_it_should_be(tx, moves, actor=actor)
+        if moves and actor == "orders":
+            one = moves[0]
+            await tx.execute(
+                text(
+                    "UPDATE stock SET on_hand = on_hand + 1"
+                    " WHERE sku = :sku AND location = :location"
+                ),
+                {"sku": one.sku, "location": one.location},
+            )
+
+    stock.move = move
+
+
+# --- money ---------------------------------------------------------------------------
+
+
+@bug(of="accounting")
+def invoiced_twice() -> None:
+    documents = _import("accounting.store.documents")
+
+    as_it_should_be = documents.add
+
+    async def add(tx: Any, batch: Sequence[Any]) -> None:
+        await as_it_should_be(tx, [*batch, *batch])
+
+    documents.add = add
+
+
+@bug(of="accounting")
+def posted_at_twice_the_amount() -> None:
+    """Both sides of it, so that the database's own check is content."""
+    journal = _import("accounting.store.journal")
+
+    as_it_should_be = journal.add
+
+    async def add(tx: Any, batch: Sequence[Any]) -> None:
+        await as_it_should_be(tx, [_doubled(entry) for entry in batch])
+
+    journal.add = add
+
+
+def _doubled(entry: Any) -> Any:
+    postings = (
+        replace(posting, debit=2 * posting.debit, credit=2 * posting.credit)
+        for posting in entry.postings
+    )
+    return replace(entry, postings=tuple(postings))
+
+
+@bug(of="accounting", buyers=["cancelled", "shipped"])
+def money_in_floats() -> None:
+    """Each unit's share is rounded for itself, and they do not make the whole."""
+    lines = _import("accounting.domain.lines")
+
+    def share(whole: int, *, quantity: int, first: int, units: int) -> int:
+        del first
+        return round(whole / quantity) * units
+
+    lines.share = share
+
+
+@bug("deliveries delayed and shuffled", of="accounting")
+def applied_in_the_order_of_arrival() -> None:
+    """Facts are taken as they come; those that come early are not waited for."""
+    orders = _import("accounting.handlers.orders")
+
+    def in_turn(_: int, facts: Any) -> tuple[list[Any], list[Any]]:
+        return sorted(facts, key=lambda fact: fact.sequence), []
+
+    orders.in_turn = in_turn

@@ -1,0 +1,56 @@
+"""Starts a service as `python -m <service>` does, on a day when something is wrong.
+
+Its clock may jump, as a file says that the nemesis writes; and it may have a bug, so
+that one sees whether anybody notices. Nothing of either is in the services.
+"""
+
+import importlib
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import time_machine
+
+CLOCK = "ORDERLY_CHAOS_CLOCK"  # the file: by how many seconds the clock is wrong
+BUG = "ORDERLY_CHAOS_BUG"  # its name, in tests/chaos/bugs.py
+LOOKS_EVERY_S = 0.2
+
+
+def _keep_wrong(file: Path) -> None:
+    """Let the clock jump whenever the file says something new; it goes on ticking."""
+    wrong_by, travelling = 0.0, None
+    while True:
+        now = _wrong_by(file)
+        if now != wrong_by:
+            if travelling:
+                travelling.stop()
+            wrong_by, travelling = now, None
+            if now:
+                travelling = time_machine.travel(time.time() + now, tick=True)
+                travelling.start()
+        time.sleep(LOOKS_EVERY_S)
+
+
+def _wrong_by(file: Path) -> float:
+    try:
+        return float(file.read_text())
+    except (FileNotFoundError, ValueError):
+        return 0.0
+
+
+def main() -> None:
+    name = sys.argv.pop(1)
+    if clock := os.environ.get(CLOCK):
+        threading.Thread(target=_keep_wrong, args=[Path(clock)], daemon=True).start()
+    service = importlib.import_module(f"{name}.main").SERVICE
+    if bug := os.environ.get(BUG):
+        from tests.chaos import bugs  # noqa: PLC0415 - slow to import, seldom needed
+
+        bugs.introduce(bug, name)
+    service.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""What a browser does needs one, and what drives it: `make console-test` sees to it."""
+
+from importlib.util import find_spec
+
+collect_ignore_glob = [] if find_spec("playwright") else ["browser/*"]

@@ -1,0 +1,50 @@
+"""What can be told of the console from its files alone."""
+
+import json
+import re
+from pathlib import Path
+
+from orderly.audit import COMPARISONS
+
+CONSOLE = Path(__file__).parents[2] / "console"
+PAGES = [CONSOLE / "index.html"]
+OWN = [
+    path
+    for path in CONSOLE.rglob("*.js")
+    if not path.is_relative_to(CONSOLE / "vendor")
+]
+
+
+def test_the_audit_in_the_browser_compares_what_the_command_compares():
+    text = (CONSOLE / "lib" / "comparisons.js").read_text()
+    rows = re.findall(r"^  (\[.*\]),$", text, re.MULTILINE)
+
+    assert [json.loads(row) for row in rows] == [
+        [
+            one.what,
+            f"{one.left.service}.{one.left.name}",
+            f"{one.right.service}.{one.right.name}",
+        ]
+        for one in COMPARISONS
+    ]
+
+
+def test_nothing_is_loaded_from_elsewhere():
+    elsewhere = re.compile(r"(src|href|from|url\()\s*=?\s*[\"']?https?:")
+    for path in [*PAGES, *OWN, CONSOLE / "style.css"]:
+        assert not elsewhere.search(path.read_text()), path
+
+
+def test_every_module_that_is_imported_is_there():
+    for path in OWN:
+        for name in re.findall(r'^} from "(\..*)";$', path.read_text(), re.MULTILINE):
+            assert (path.parent / name).resolve().is_file(), f"{path}: {name}"
+
+
+def test_what_is_vendored_comes_with_its_licence():
+    assert {path.name for path in (CONSOLE / "vendor").iterdir()} == {
+        "LICENSE.htm",
+        "LICENSE.preact",
+        "README.md",
+        "preact-htm.js",
+    }

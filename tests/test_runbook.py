@@ -1,0 +1,72 @@
+"""Whoever is woken by an alarm finds what to do under its name."""
+
+import json
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+TERRAFORM = ROOT / "terraform"
+HEADINGS = re.findall(
+    r"^## `(.+)`$", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE
+)
+# What names are made of, each by one that there is.
+FILLED_IN = {
+    "${local.full_name}": "orders",
+    "${var.name}-": "",
+    "${each.key}": "intake",
+}
+NOUNS = {"service": "(orders|inventory|accounting)", "queue": "[a-z-]+"}
+SYSTEM = "(orders|inventory|accounting|database|edge|intake)"
+
+
+def alarms() -> set[str]:
+    """The names of all alarms, without what comes before all of them."""
+    written = [
+        name
+        for file in TERRAFORM.rglob("*.tf")
+        for name in re.findall(r'alarm_name\s+= "(.+)"', file.read_text())
+    ]
+    return (
+        {filled_in(name) for name in written if "database" not in name}
+        | database_alarms()
+        | own_alarms()
+    )
+
+
+def filled_in(name: str) -> str:
+    for variable, value in FILLED_IN.items():
+        name = name.replace(variable, value)
+    return name
+
+
+def database_alarms() -> set[str]:
+    text = (TERRAFORM / "modules" / "database" / "alarms.tf").read_text()
+    keys = re.findall(r"^      (\w+) = \{$", text, re.MULTILINE)
+    return {f"database-{key.replace('_', '-')}" for key in keys}
+
+
+def own_alarms() -> set[str]:
+    """Of what the services tell of themselves."""
+    figures = TERRAFORM / "metrics.json"
+    return set(json.loads(figures.read_text())["alarms"]) if figures.exists() else set()
+
+
+def is_under(alarm: str, heading: str) -> bool:
+    pattern = SYSTEM if heading == "<system>" else heading
+    for noun, names in NOUNS.items():
+        pattern = pattern.replace(f"<{noun}>", names)
+    return re.fullmatch(pattern, alarm) is not None
+
+
+def test_every_alarm_has_one_heading():
+    assert len(alarms()) > 12
+    found = {
+        alarm: [heading for heading in HEADINGS if is_under(alarm, heading)]
+        for alarm in alarms()
+    }
+
+    assert {alarm: seen for alarm, seen in found.items() if len(seen) != 1} == {}
+
+
+def test_no_heading_is_there_twice():
+    assert len(HEADINGS) == len(set(HEADINGS))
