@@ -122,6 +122,7 @@ class Sender:
         self._free: deque[Connection] = deque()
         self._late: deque[float] = deque()  # due, and no connection was free
         self._sent = 0
+        self._most = load.most
         self._over = asyncio.Event()
         self._quiet = asyncio.Event()
 
@@ -153,7 +154,7 @@ class Sender:
         self._free.extend(self._connections)
 
     async def _closed(self) -> None:
-        while self._free and self._sent < self._load.most:
+        while self._free and self._sent < self._most:
             self._send(self._free.popleft(), perf_counter())
         with suppress(TimeoutError):
             async with asyncio.timeout(self._load.seconds):
@@ -162,7 +163,7 @@ class Sender:
     async def _open(self, rate: float) -> None:
         gaps = random.Random(self._load.seed)
         began = due = perf_counter()
-        while due - began < self._load.seconds and self._sent < self._load.most:
+        while due - began < self._load.seconds and self._sent < self._most:
             while due <= perf_counter():
                 self._late.append(due)
                 due += gaps.expovariate(rate)
@@ -185,10 +186,12 @@ class Sender:
     def _on_answer(self, connection: Connection, status: int) -> None:
         now = perf_counter()
         self._statuses[status] += 1
-        if status != TURNED_AWAY:
+        if status == TURNED_AWAY:
+            self._most += 1  # who comes again is not one more
+        else:
             self._outcome.latencies_ms.append((now - connection.due) * 1000)
         connection.due = 0
-        if self._sent >= self._load.most:
+        if self._sent >= self._most:
             self._over.set()
         if self._late:
             self._send(connection, self._late.popleft())

@@ -113,7 +113,15 @@ class Site:
 
     async def stock_up(self, skus: int) -> None:
         port = self.stack.ports.inventory
-        load = Load(port=port, token=self.token, what="stock", most=skus, seconds=120)
+        # Few at once: a service that has just started lets no more in for long.
+        load = Load(
+            port=port,
+            token=self.token,
+            what="stock",
+            most=skus,
+            seconds=120,
+            connections=16,
+        )
         (await apply(load)).check()
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}/v1/inventory",
