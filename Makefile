@@ -56,6 +56,8 @@ check: setup ## Check format, lint, types and generated files
 	@$(BIN)/mypy $(SOURCES)
 	@$(BIN)/python -m contracts --check docs/events terraform/contracts
 	@$(BIN)/python terraform/costs.py --check docs/deploy.md
+	@$(BIN)/python -m orderly.measures | cmp --silent - docs/metrics.md \
+		|| { echo "docs/metrics.md is stale: run make fmt" >&2; exit 1; }
 	@for service in $(SERVICES); do \
 		$(BIN)/python -m $$service openapi | cmp --silent - docs/api/$$service.json \
 		|| { echo "docs/api/$$service.json is stale: run make fmt" >&2; exit 1; }; \
@@ -75,6 +77,7 @@ fmt: setup ## Format, mend what can be mended, write generated files anew
 	@$(BIN)/ruff format .
 	@$(BIN)/python -m contracts docs/events terraform/contracts
 	@$(BIN)/python terraform/costs.py docs/deploy.md
+	@$(BIN)/python -m orderly.measures > docs/metrics.md
 	@for service in $(SERVICES); do \
 		$(BIN)/python -m $$service openapi > docs/api/$$service.json; \
 	done

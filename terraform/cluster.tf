@@ -42,6 +42,7 @@ locals {
     alarm_topic_arn      = module.observability.alarm_topic_arn
     log_retention_days   = var.log_retention_days
     debug                = var.debug
+    trace_sampling       = var.trace_sampling
     permissions_boundary = var.permissions_boundary
   }
 

@@ -96,6 +96,7 @@ class Month:
             "Aurora, storage of one month and I/O": self._aurora_storage(),
             "SNS and SQS": self._messages(),
             "Logs": self._cost("logs", self._gb("log_kb")),
+            "Metrics and traces": self._signals(),
             "Cognito": self._cognito(),
             "Alarms, dashboard, keys, secret, images": self._small_things(),
         }
@@ -165,6 +166,11 @@ class Month:
         return self._cost("sns", published) + self._cost(
             "sqs", received_and_deleted + polled / MILLION
         )
+
+    def _signals(self) -> float:
+        told_of = self._is("metrics") if self.scenario.orders else 0
+        traced_gb = self._gb("span_kb") * self._is("trace_sampling")
+        return self._cost("metric", told_of) + self._cost("spans", traced_gb)
 
     def _cognito(self) -> float:
         tokens = self.scenario.clients * self._is("tokens_per_client")

@@ -12,4 +12,5 @@ module "identity" {
   mfa          = var.staff.mfa
   tier         = var.user_pool_tier
   protect      = var.protect
+  audited      = var.audit != null
 }

@@ -13,5 +13,6 @@ module "network" {
   endpoint_services = toset(concat(
     ["ecr.api", "ecr.dkr", "logs", "sns", "sqs", "secretsmanager", "cognito-idp"],
     var.debug ? ["ssmmessages"] : [],
+    var.trace_sampling > 0 ? ["xray"] : [],
   ))
 }

@@ -6,6 +6,8 @@ module "observability" {
   account_id     = data.aws_caller_identity.current.account_id
   email          = var.alarm_email
   trace_sampling = var.trace_sampling
+  own_metrics    = local.own_metrics.charts
+  own_alarms     = local.own_metrics.alarms
 
   cluster_name             = aws_ecs_cluster.main.name
   load_balancer_arn_suffix = module.edge.load_balancer.arn_suffix
@@ -33,6 +35,9 @@ module "observability" {
 }
 
 locals {
+  # By the names that the services give them: tests/test_terraform.py compares.
+  own_metrics = jsondecode(file("${path.module}/metrics.json"))
+
   parts = {
     orders     = module.orders
     inventory  = module.inventory

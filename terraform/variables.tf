@@ -591,7 +591,7 @@ variable "budget_by_tag" {
 }
 
 variable "trace_sampling" {
-  description = "The share of requests that leave a trace, besides one a second of each service: $5 a million. It tells of nothing until the services export traces."
+  description = "The share of requests that leave a trace; whoever calls with a trace of their own has decided. An order leaves some 12 KB of spans, at $0.35 a GB. 0: no traces, and X-Ray stays as it is in this account."
   type        = number
   default     = 0.05
 
@@ -611,5 +611,37 @@ variable "permissions_boundary" {
   validation {
     condition     = var.permissions_boundary == null || can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:policy/", var.permissions_boundary))
     error_message = "permissions_boundary is the ARN of an IAM policy."
+  }
+}
+
+variable "audit" {
+  description = <<-EOT
+    Have `orderly audit` run by itself, and tell the alarms' topic when it does not end well; null for never. It needs a way out (egress is public or nat).
+    image: the image of the `orderly` command by its digest: docker build -f services/Dockerfile --target orderly .
+    repository_arn: the ECR repository it is in.
+    schedule: when, as EventBridge Scheduler has it.
+    silent_hours: an alarm after so many without an audit that went well; more than the schedule lets pass.
+  EOT
+  type = object({
+    image          = string
+    repository_arn = string
+    schedule       = optional(string, "rate(1 day)")
+    silent_hours   = optional(number, 26)
+  })
+  default = null
+
+  validation {
+    condition     = var.audit == null || can(regex("@sha256:[0-9a-f]{64}$", var.audit.image))
+    error_message = "audit.image is named by its digest: tags may move."
+  }
+
+  validation {
+    condition     = var.audit == null || can(regex("^(rate|cron|at)\\(.+\\)$", var.audit.schedule))
+    error_message = "audit.schedule is as rate(1 day) or cron(0 4 * * ? *)."
+  }
+
+  validation {
+    condition     = var.audit == null || var.egress != "endpoints"
+    error_message = "The audit comes in by the front door: it needs egress = \"public\" or \"nat\"."
   }
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 import uvicorn
 
+from chassis.connections import Connection
 from chassis.database import Database
 from chassis.lifecycle import Parts, Runtime, Service
 from chassis.queues import Aws
@@ -30,7 +31,14 @@ async def served(
     )
     parts = service.assemble(Runtime(settings=settings, database=database, aws=aws))
     server = uvicorn.Server(
-        uvicorn.Config(parts.app, port=0, log_config=None, lifespan="off")
+        uvicorn.Config(
+            parts.app,
+            port=0,
+            http=Connection,
+            ws="none",
+            log_config=None,
+            lifespan="off",
+        )
     )
     running = [
         asyncio.create_task(server.serve()),

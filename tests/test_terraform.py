@@ -5,17 +5,35 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from chassis import metrics
+from chassis.emf import NAMESPACE
 from contracts.orders import Channel
 from contracts.topology import TOPOLOGY
+from orderly import findings
+from orderly.audit import Report
 from orderly.tokens import SCOPES
 from tests.test_services import SERVICES, each_service
 
-TERRAFORM = Path(__file__).parents[1] / "terraform"
+CLONE = Path(__file__).parents[1]
+TERRAFORM = CLONE / "terraform"
 # The user pool's resource server: Cognito grants no scope that is not there.
 GRANTED = json.loads((TERRAFORM / "scopes.json").read_text())
+
+
+OWN_METRICS = json.loads((TERRAFORM / "metrics.json").read_text())
+CHARTED = {
+    (service, metric)
+    for chart in OWN_METRICS["charts"]
+    for metric in chart["metrics"]
+    for service in chart["services"]
+}
+ALARMED = {
+    (alarm["service"], alarm["metric"]) for alarm in OWN_METRICS["alarms"].values()
+}
 
 
 def scopes_of(dependant: Dependant) -> Iterator[str]:
@@ -49,3 +67,42 @@ def test_a_services_topic_and_queues_are_found_by_its_name(service: Any):
 
     assert service.announces.name == f"orderly-{service.name}"
     assert owned == {queue.name for queue in service.hears}
+
+
+def test_the_alarms_of_the_audit_know_its_verdicts():
+    alarms = (TERRAFORM / "modules" / "audit" / "alarms.tf").read_text()
+    sound = Report(orders=1, checks=1, outcomes=(), broken=())
+    broken = Report(orders=1, checks=1, outcomes=(), broken=(), queues=({},))
+
+    for verdict in map(findings.verdict, (sound, broken)):
+        assert f'"{verdict.plain.partition(":")[0]}"' in alarms
+
+
+def test_what_charts_and_alarms_watch_is_what_the_services_tell_cloudwatch():
+    told = {metric.name for metric in metrics.REGISTRY.values() if metric.watched}
+
+    assert {metric for _, metric in CHARTED | ALARMED} == told
+
+
+@pytest.mark.parametrize(("service", "metric"), sorted(CHARTED | ALARMED))
+def test_a_chart_or_alarm_watches_a_service_that_has_the_metric(service, metric):
+    sources = (*CLONE.glob(f"services/{service}/src"), *CLONE.glob("libs/chassis/src"))
+    named = f'"{metric}"'
+
+    assert any(
+        named in path.read_text() for source in sources for path in source.rglob("*.py")
+    )
+
+
+def test_counters_are_summed_and_gauges_are_not():
+    for watcher in (*OWN_METRICS["charts"], *OWN_METRICS["alarms"].values()):
+        for name in watcher.get("metrics", [watcher.get("metric")]):
+            kind = metrics.REGISTRY[name].kind
+            stats = {"counter": {"Sum"}, "gauge": {"Maximum"}, "histogram": {"p95"}}
+            assert watcher["stat"] in stats[kind], name
+
+
+def test_terraform_looks_for_them_where_they_are():
+    variables = (TERRAFORM / "modules/observability/variables.tf").read_text()
+
+    assert f'default     = "{NAMESPACE}"' in variables

@@ -74,9 +74,6 @@ data "aws_iam_policy_document" "boundary" {
       "ssmmessages:CreateDataChannel",
       "ssmmessages:OpenControlChannel",
       "ssmmessages:OpenDataChannel",
-      "xray:GetSamplingRules",
-      "xray:GetSamplingTargets",
-      "xray:PutTelemetryRecords",
       "xray:PutTraceSegments",
     ]
     resources = ["*"]

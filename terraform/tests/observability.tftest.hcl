@@ -127,17 +127,20 @@ run "what_is_told_and_seen" {
   }
 
   assert {
-    condition     = aws_xray_sampling_rule.health.fixed_rate == 0 && aws_xray_sampling_rule.health.reservoir_size == 0 && aws_xray_sampling_rule.health.priority < aws_xray_sampling_rule.service["orders"].priority
-    error_message = "Health checks leave no trace."
+    condition     = one(aws_xray_trace_segment_destination.spans).destination == "CloudWatchLogs" && one(aws_cloudwatch_log_resource_policy.spans).policy_document == data.aws_iam_policy_document.spans.json
+    error_message = "X-Ray takes spans, and may keep them."
   }
 
   assert {
-    condition     = aws_xray_sampling_rule.service["orders"].fixed_rate == 0.05 && aws_xray_sampling_rule.service["orders"].service_name == "orders"
-    error_message = "One request in twenty leaves a trace."
+    condition = alltrue([
+      for statement in data.aws_iam_policy_document.spans.statement :
+      one(statement.principals).identifiers == toset(["xray.amazonaws.com"]) && contains(statement.resources, "arn:aws:logs:us-east-1:123456789012:log-group:aws/spans:*") && length(statement.condition) == 2
+    ])
+    error_message = "Only X-Ray may, and for this account."
   }
 }
 
-run "nobody_to_tell_and_metrics_of_our_own" {
+run "nobody_to_tell_no_traces_and_metrics_of_our_own" {
   command = plan
 
   module {
@@ -145,8 +148,10 @@ run "nobody_to_tell_and_metrics_of_our_own" {
   }
 
   variables {
-    email       = null
-    own_metrics = [{ title = "Orders placed", metric = "orderly.orders.placed", stat = "Sum" }]
+    email          = null
+    trace_sampling = 0
+    own_metrics    = [{ title = "Orders placed", metrics = ["orderly.orders.placed"], stat = "Sum", services = ["orders"] }]
+    own_alarms     = { orders-refused = { service = "orders", metric = "orderly.orders.refused", stat = "Sum", says = "Look." } }
   }
 
   assert {
@@ -157,6 +162,21 @@ run "nobody_to_tell_and_metrics_of_our_own" {
   assert {
     condition     = contains(jsondecode(aws_cloudwatch_dashboard.main.dashboard_body).widgets[9].properties.metrics, ["Orderly", "orderly.orders.placed", "service", "orders"])
     error_message = "Our own metrics join the page."
+  }
+
+  assert {
+    condition     = one(values(aws_cloudwatch_metric_alarm.own)).metric_name == "orderly.orders.refused" && one(values(aws_cloudwatch_metric_alarm.own)).dimensions == tomap({ service = "orders" }) && one(values(aws_cloudwatch_metric_alarm.own)).alarm_actions == toset([aws_sns_topic.alarms.arn])
+    error_message = "Somebody is told what only the services know."
+  }
+
+  assert {
+    condition     = strcontains(aws_cloudwatch_composite_alarm.system["orders"].alarm_rule, "ALARM(\"orderly-dev-orders-refused\")") && !strcontains(aws_cloudwatch_composite_alarm.system["database"].alarm_rule, "refused")
+    error_message = "A service is not well when an alarm of its own rings."
+  }
+
+  assert {
+    condition     = length(aws_xray_trace_segment_destination.spans) == 0 && length(aws_cloudwatch_log_resource_policy.spans) == 0
+    error_message = "Without traces the account's X-Ray stays as it is."
   }
 }
 

@@ -71,6 +71,7 @@ variables {
     alarm_topic_arn    = "arn:aws:sns:us-east-1:123456789012:alarms"
     log_retention_days = 30
     debug              = false
+    trace_sampling     = 0.05
   }
   image = {
     uri            = "registry/orders@sha256:0000000000000000000000000000000000000000000000000000000000000000"
@@ -298,9 +299,14 @@ run "a_task_migrates_and_then_serves" {
       ORDERLY_HOST            = "0.0.0.0"
       ORDERLY_ISSUERS         = "[]"
       ORDERLY_LEAVES_WITHIN_S = "26"
+      ORDERLY_METRICS         = "emf"
       ORDERLY_PORT            = "8000"
-      ORDERS_DATABASE_URL     = "postgresql://orders_service@database.example:5432/orders"
-      ORDERS_LOG_LEVEL        = "info"
+      ORDERLY_TRACE_SAMPLING  = "0.05"
+
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT = "https://xray.us-east-1.amazonaws.com/v1/traces"
+
+      ORDERS_DATABASE_URL = "postgresql://orders_service@database.example:5432/orders"
+      ORDERS_LOG_LEVEL    = "info"
     }
     error_message = "The environment is what the settings read, and has no password."
   }
@@ -432,6 +438,10 @@ run "the_task_may_do_what_the_service_does_and_nothing_else" {
           "arn:aws:sqs:us-east-1:123456789012:orderly-orders-intake",
           "arn:aws:sqs:us-east-1:123456789012:orderly-orders-intake-dlq",
         ])
+      }
+      Trace = {
+        actions   = toset(["xray:PutTraceSegments"])
+        resources = toset(["*"])
       }
       LogIn = {
         actions   = toset(["rds-db:connect"])

@@ -1,8 +1,10 @@
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -11,8 +13,9 @@ import sqlalchemy as sa
 import structlog
 
 from chassis import consumer as consumer_module
+from chassis.aside import Aside
 from chassis.consumer import Consumer
-from chassis.database import Database, Tx
+from chassis.database import Database, Tx, after_commit
 from chassis.events import Envelope, Router, to_wire
 from chassis.inbox import inbox
 from chassis.queues import Aws, Message
@@ -482,3 +485,70 @@ async def test_two_processes_share_a_queue(database, aws, topic, queue):
         consuming(Consumer(database, aws, queue, events)),
     ):
         await eventually(has_heard(database, 200))
+
+
+def told_by(database, aws, queue) -> tuple[Consumer, list[Aside]]:
+    """A consumer, and what it tells of dead letters once it is committed."""
+    told: list[Aside] = []
+
+    async def tell(tx: Tx, asides: Sequence[Aside]) -> None:
+        after_commit(tx, partial(told.extend, asides))
+
+    return Consumer(database, aws, queue, events, tell=tell), told
+
+
+async def test_what_is_put_aside_is_told_and_that_it_was_handled_after_all(
+    database, aws, queue
+):
+    consumer, told = told_by(database, aws, queue)
+    await aws.send(queue.name, a_message("poison", "fine"), {})
+    async with consuming(consumer):
+        (letter,) = await dead_letters(aws, queue, 1)
+        mended = letter.body.replace("poison", "mended")
+        await aws.send(queue.name, mended, letter.attributes)
+
+        async def both_told() -> bool:
+            return len(told) == 2
+
+        await eventually(both_told)
+
+    (event,) = json.loads(letter.body)
+    assert {(aside.subject, aside.queue) for aside in told} == {
+        (event["subject"], queue.name)
+    }
+    assert [aside.waits for aside in told] == [True, False]
+    assert told[0].at < told[1].at
+
+
+async def test_what_does_not_say_which_event_it_is_is_not_told(database, aws, queue):
+    consumer, told = told_by(database, aws, queue)
+    nameless = [{"id": "7"}, {"id": str(uuid4()), "type": "a\0b", "subject": "c"}, 8]
+    await aws.send(queue.name, json.dumps(nameless), {})
+
+    async with consuming(consumer):
+        assert len(await dead_letters(aws, queue, 3)) == 3
+
+    assert told == []
+
+
+async def test_what_kills_its_process_again_and_again_is_put_aside_by_itself(
+    consumer, database, aws, queue
+):
+    await aws.send(queue.name, a_message("a", "b"), {})
+    (message,) = await aws.receive(queue.name, wait_s=1)
+    last = replace(message, received_count=queue.max_receive_count)
+
+    await consumer._handle([last])  # noqa: SLF001
+
+    letters = await dead_letters(aws, queue, 2)
+    assert {letter.attributes["error"] for letter in letters} == {consumer_module.KILLS}
+    assert await count(database) == 0
+
+
+async def test_a_dead_letter_says_how_often_it_was_put_aside(consumer, aws, queue):
+    await aws.send(queue.name, a_message("poison"), {"times": "3"})
+
+    async with consuming(consumer):
+        (letter,) = await dead_letters(aws, queue, 1)
+
+    assert letter.attributes["times"] == "4"

@@ -160,6 +160,21 @@ async def test_a_note_goes_round_through_request_outbox_topic_queue_and_handler(
 
 
 @pytest.mark.usefixtures("queues")
+async def test_what_is_no_http_is_told_so_as_all_problems_are(url, environment):
+    async with running(url, environment) as sample:
+        await sample.has_logged("Serving")
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", int(environment["SAMPLE_PORT"])
+        )
+        writer.write(b"hello\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"application/problem+json" in answer
+
+
+@pytest.mark.usefixtures("queues")
 async def test_a_trace_goes_from_the_request_to_the_consumers_log(
     url, environment, issuer
 ):

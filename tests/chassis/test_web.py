@@ -1,4 +1,5 @@
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -32,6 +33,16 @@ async def mix(request: Request) -> Response:
     )
 
 
+@router.get("/broken")
+async def break_down() -> None:
+    raise ZeroDivisionError
+
+
+@router.get("/public")
+async def get_public() -> Response:
+    return Response("red", headers={"Cache-Control": "max-age=60"})
+
+
 @router.get("/rainbow")
 async def stream() -> StreamingResponse:
     async def colours() -> AsyncIterator[bytes]:
@@ -53,7 +64,7 @@ def an_app(*routers: APIRouter) -> FastAPI:
 
 @pytest.fixture
 async def colours() -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(an_app(router))
+    transport = httpx.ASGITransport(an_app(router), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
 
@@ -147,9 +158,83 @@ async def test_a_browser_may_ask_first_without_a_token(colours):
     assert answer.status_code == 200
 
 
+async def test_what_an_answer_says_depends_on_who_asks_for_it(colours):
+    for origin in ("https://shop.test", "https://evil.test"):
+        answer = await colours.options(
+            "/colours",
+            headers={"Origin": origin, "Access-Control-Request-Method": "POST"},
+        )
+        assert "Origin" in answer.headers["vary"]
+
+    allowed = {"Origin": "https://shop.test"}
+    answer = await colours.get("/colours/red", headers=allowed)
+    assert answer.headers["vary"] == "Origin"
+    assert answer.headers["access-control-allow-origin"] == "https://shop.test"
+    assert "access-control-allow-credentials" not in answer.headers
+
+
+async def test_browsers_may_not_call_unless_that_is_set():
+    app = web.create_app("colours", description="", routers=[router])
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        answer = await client.get("/colours/red", headers={"Origin": "http://x"})
+        asked = await client.options("/colours", headers=ASKING)
+
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+    assert asked.status_code == 405
+
+
+ASKING = {"Origin": "http://x", "Access-Control-Request-Method": "POST"}
+
+
 async def test_documents_need_no_token(colours):
     for document in ("openapi.json", "docs"):
         assert (await colours.get(f"/v1/colours/{document}")).status_code == 200
+
+
+async def test_the_documentation_loads_nothing_from_elsewhere(colours):
+    page = await colours.get("/v1/colours/docs")
+
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(loaded) == 3
+    for path in loaded:
+        asset = await colours.get(f"/v1/colours/{path}")
+        assert asset.status_code == 200
+        assert len(asset.content) > 10
+        assert "'self'" in asset.headers["content-security-policy"]
+    assert "<script>" not in page.text
+    assert "http" not in page.text
+
+
+ANSWERS = {
+    "a view": ("GET", "/colours/red"),
+    "nothing new": ("GET", "/colours/red"),
+    "a problem": ("GET", "/colours"),
+    "nothing there": ("GET", "/nothing"),
+    "a failure": ("GET", "/broken"),
+    "a preflight": ("OPTIONS", "/colours"),
+    "the document": ("GET", "/v1/colours/openapi.json"),
+    "the documentation": ("GET", "/v1/colours/docs"),
+    "a head": ("HEAD", "/colours/red"),
+}
+
+
+@pytest.mark.parametrize(("method", "path"), ANSWERS.values(), ids=list(ANSWERS))
+async def test_every_answer_is_careful_with_browsers(colours, method, path):
+    answer = await colours.request(method, path, headers={"If-None-Match": "*"})
+
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    policy = answer.headers["content-security-policy"]
+    assert {"default-src 'none'", "frame-ancestors 'none'"} <= set(policy.split("; "))
+    assert ("no-store" in answer.headers["cache-control"]) != path.endswith("docs")
+    assert "server" not in answer.headers
+
+
+async def test_an_answer_that_speaks_for_itself_is_left_alone(colours):
+    answer = await colours.get("/public")
+
+    assert answer.headers.get_list("cache-control") == ["max-age=60"]
 
 
 def document_of_the_sample() -> dict:

@@ -12,8 +12,10 @@ from tests.flows.shop import Shop
 
 @pytest.fixture(scope="session")
 async def stack() -> AsyncIterator[Stack]:
-    async with Stack.throwaway() as stack:
-        yield stack
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ORDERLY_LOG_LEVEL", "debug")  # test_privacy.py reads it all
+        async with Stack.throwaway() as stack:
+            yield stack
 
 
 @pytest.fixture

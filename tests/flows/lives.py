@@ -8,12 +8,24 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 from accounting.api.signatures import signature
+from chassis.events import to_wire
+from chassis.topology import Queue
 from contracts.accounting import FactsMissing
-from contracts.topology import ORDERS_FROM_ACCOUNTING, TOPOLOGY
+from contracts.inventory import ReservationChanged
+from contracts.orders import OrderPlaced
+from contracts.topology import (
+    ACCOUNTING_FROM_ORDERS,
+    INVENTORY_FROM_ORDERS,
+    ORDERS,
+    ORDERS_FROM_ACCOUNTING,
+    ORDERS_FROM_INVENTORY,
+    TOPOLOGY,
+)
 from orderly.stack.emulator import Emulator
 from orderly.stack.services import GATEWAY_SECRET
 from tests.flows.shop import JSON, Shop, an_order
@@ -196,16 +208,37 @@ async def nothing_ordered(shop: Shop, _: HasQueues) -> None:
 
 
 async def put_aside_and_redriven(shop: Shop, stack: HasQueues) -> None:
-    """Poison that stays poison, at every queue."""
+    """Poison that stays poison, at every queue; of orders it is told."""
     for queue in TOPOLOGY.queues:
         async with stack.emulator.connect() as aws:
-            await aws.send(queue.name, f"no event {uuid4()}", {})
+            await aws.send(queue.name, _poison(queue), {})
         ops = f"/v1/{queue.owner}/ops"
         await shop.until_it(f"{ops}/dead-letters", lambda now: bool(now["items"]))
         answer = await shop.ask(
             "POST", f"{ops}/dead-letters/redrive", json={"ids": None}
         )
         assert answer.status_code == 200, answer.text
+
+
+def _poison(queue: Queue) -> str:
+    if queue in {INVENTORY_FROM_ORDERS, ACCOUNTING_FROM_ORDERS, ORDERS_FROM_INVENTORY}:
+        return f"[{_an_unreadable_fact(queue)}]"
+    return f"no event {uuid4()}"
+
+
+def _an_unreadable_fact(queue: Queue) -> str:
+    """Of a version that nobody can read, and of an order that nobody has placed."""
+    told = OrderPlaced if queue.hears == ORDERS else ReservationChanged
+    return to_wire(
+        id=uuid4(),
+        source="orderly/nobody",
+        type=f"{told.type}999",
+        subject=str(uuid4()),
+        time=datetime.now(UTC),
+        sequence=None,
+        traceparent=None,
+        data="{}",
+    )
 
 
 async def told_again(shop: Shop, _: HasQueues) -> None:

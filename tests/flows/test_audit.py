@@ -133,7 +133,20 @@ async def test_a_dead_letter_is_shown_counted_and_redriven(stack: Stack):
     assert (audited, f"{queue.name} has 1 dead letters" in shown) == (1, True)
     _, shown = await orderly(stack, "dead-letters")
     assert "ValueError: told so" in shown
-    _, shown = await orderly(stack, "dead-letters", "--redrive")
+    _, shown = await orderly(stack, "dead-letters", "redrive", "--all")
     assert "1 dead letters are on their queues again" in shown
 
     assert "no dead letters" in (await orderly(stack, "dead-letters"))[1]
+
+
+async def test_an_audit_that_cannot_ask_says_so_by_its_exit_status(stack: Stack):
+    for target in (("http://127.0.0.1:9", "x"), (stack.url, "no token")):
+        url, token = target
+        command = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "orderly", "audit", "--url", url, "--token", token),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        shown, _ = await command.communicate()
+
+        assert command.returncode == 2, shown.decode()

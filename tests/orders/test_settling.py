@@ -343,7 +343,7 @@ def test_an_answer_that_decides_the_last_cancellation_ends_the_attention():
     order, _ = settled(an_order(), a_snapshot(units(2, reserved=2)))
     order, first = asking(order, {1: 1})
     order, second = asking(order, {1: 1}, [first])
-    order = replace(order, attention=Attention.CANCELLATION_OPEN)
+    order = replace(order, overdue=Attention.CANCELLATION_OPEN)
     answers = (an_answer(first, {1: 1}), an_answer(second, {1: 1}))
 
     one = settle(
@@ -364,7 +364,7 @@ def test_an_answer_that_decides_the_last_cancellation_ends_the_attention():
 
 
 def test_a_decision_ends_the_attention():
-    order = an_order(attention=Attention.UNDECIDED, rescue_at=LATER)
+    order = an_order(overdue=Attention.UNDECIDED, rescue_at=LATER)
 
     order, _ = settled(order, a_snapshot(units(2, reserved=2)))
 

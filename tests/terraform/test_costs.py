@@ -73,7 +73,7 @@ def test_a_database_that_sleeps_costs_nothing(idle):
     [
         ("public", 3 * 730 * 0.005),
         ("nat", 2 * 730 * (0.045 + 0.005)),
-        ("endpoints", 7 * 2 * 730 * 0.01),
+        ("endpoints", 8 * 2 * 730 * 0.01),
     ],
 )
 def test_egress_costs_by_the_hour_before_any_data(idle, choice, dollars):

@@ -103,7 +103,7 @@ resource "aws_cloudfront_response_headers_policy" "main" {
       override        = true
     }
 
-    # Not for the API: its documentation pages load their own scripts from elsewhere.
+    # Not for the API: its services say it themselves, of their documentation another one.
     dynamic "content_security_policy" {
       for_each = each.value[*]
 

@@ -100,6 +100,25 @@ resource "aws_cognito_user_pool_client" "storefront" {
   }
 }
 
+# The audit looks, and may do nothing but what operators may.
+resource "aws_cognito_user_pool_client" "audit" {
+  count = var.audited ? 1 : 0
+
+  name                                 = "${var.name}-audit"
+  user_pool_id                         = aws_cognito_user_pool.main.id
+  generate_secret                      = true
+  allowed_oauth_flows_user_pool_client = true
+  allowed_oauth_flows                  = ["client_credentials"]
+  allowed_oauth_scopes                 = ["${aws_cognito_resource_server.main.identifier}/ops"]
+  explicit_auth_flows                  = ["ALLOW_REFRESH_TOKEN_AUTH"]
+  enable_token_revocation              = true
+  access_token_validity                = 60
+
+  token_validity_units {
+    access_token = "minutes"
+  }
+}
+
 # The console runs in browsers, which keep no secret: it signs in by code and PKCE.
 resource "aws_cognito_user_pool_client" "staff" {
   name                                 = "${var.name}-staff"

@@ -10,6 +10,7 @@ output "issuer" {
     client_ids = sort(concat(
       [aws_cognito_user_pool_client.staff.id],
       [for client in aws_cognito_user_pool_client.storefront : client.id],
+      aws_cognito_user_pool_client.audit[*].id,
     ))
   }
 }
@@ -27,6 +28,14 @@ output "console_client_id" {
 output "storefront_client_ids" {
   description = "By storefront; `aws cognito-idp describe-user-pool-client` shows the secrets."
   value       = { for name, client in aws_cognito_user_pool_client.storefront : name => client.id }
+}
+
+output "audit_client" {
+  description = "What the audit signs in as; null where there is none."
+  value = one([
+    for client in aws_cognito_user_pool_client.audit : { id = client.id, secret = client.client_secret }
+  ])
+  sensitive = true
 }
 
 output "domain" {

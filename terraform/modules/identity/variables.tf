@@ -55,3 +55,9 @@ variable "protect" {
   description = "Refuse to be deleted."
   type        = bool
 }
+
+variable "audited" {
+  description = "Whether there is an audit, which needs a client of its own."
+  type        = bool
+  default     = false
+}

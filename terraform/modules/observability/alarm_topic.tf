@@ -111,11 +111,19 @@ resource "aws_sns_topic_subscription" "email" {
   endpoint  = var.email
 }
 
+locals {
+  own_alarm_names = {
+    for name, alarm in var.own_alarms : alarm.service => aws_cloudwatch_metric_alarm.own[name].alarm_name...
+  }
+}
+
 # One for each part of the whole: is it well? They tell nobody, as the alarms in them do.
 resource "aws_cloudwatch_composite_alarm" "system" {
   for_each = var.systems
 
   alarm_name        = "${var.name}-${each.key}"
   alarm_description = "Something is wrong with ${each.key}: the alarms in this one say what."
-  alarm_rule        = join(" OR ", [for name in sort(each.value) : "ALARM(\"${name}\")"])
+  alarm_rule = join(" OR ", [
+    for name in sort(concat(each.value, lookup(local.own_alarm_names, each.key, []))) : "ALARM(\"${name}\")"
+  ])
 }

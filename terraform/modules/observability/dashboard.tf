@@ -51,9 +51,12 @@ locals {
 
   own_charts = [
     for chart in var.own_metrics : {
-      title   = chart.title
-      stat    = chart.stat
-      metrics = [for service in sort(keys(var.services)) : [var.metrics_namespace, chart.metric, "service", service]]
+      title = chart.title
+      stat  = chart.stat
+      metrics = [
+        for pair in setproduct(chart.metrics, chart.services) :
+        [var.metrics_namespace, pair[0], "service", pair[1]]
+      ]
     }
   ]
 

@@ -25,7 +25,7 @@ variable "email" {
 }
 
 variable "trace_sampling" {
-  description = "The share of requests that leave a trace, besides one a second of each service."
+  description = "The share of requests that leave a trace. 0: traces go nowhere."
   type        = number
 
   validation {
@@ -83,11 +83,23 @@ variable "metrics_namespace" {
 }
 
 variable "own_metrics" {
-  description = "Charts of the services' own metrics, by the names of chassis/metrics.py."
+  description = "Charts of the services' own metrics, by the names of docs/metrics.md."
   type = list(object({
-    title  = string
-    metric = string
-    stat   = string
+    title    = string
+    stat     = string
+    services = list(string)
+    metrics  = list(string)
   }))
   default = []
+}
+
+variable "own_alarms" {
+  description = "What must not happen at all, by the services' own metrics: somebody is told what it says."
+  type = map(object({
+    service = string
+    metric  = string
+    stat    = string
+    says    = string
+  }))
+  default = {}
 }

@@ -54,6 +54,17 @@ data "aws_iam_policy_document" "task" {
   }
 
   dynamic "statement" {
+    for_each = var.platform.trace_sampling > 0 ? [1] : []
+
+    content {
+      sid     = "Trace"
+      actions = ["xray:PutTraceSegments"]
+      # This action knows no resource.
+      resources = ["*"]
+    }
+  }
+
+  dynamic "statement" {
     for_each = var.platform.debug ? [1] : []
 
     content {

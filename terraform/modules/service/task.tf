@@ -13,8 +13,13 @@ locals {
       ORDERLY_ISSUERS         = var.platform.issuers
       ORDERLY_DRAIN_S         = tostring(local.leaving.drain_s)
       ORDERLY_LEAVES_WITHIN_S = tostring(local.leaving.leaves_within_s)
+      ORDERLY_METRICS         = "emf"
+      ORDERLY_TRACE_SAMPLING  = tostring(var.platform.trace_sampling)
 
       "${local.prefix}DATABASE_URL" = format(local.database_url, var.database.host)
+    },
+    var.platform.trace_sampling == 0 ? {} : {
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT = "https://xray.${var.platform.region}.amazonaws.com/v1/traces"
     },
     var.database.reader_host == null ? {} : {
       "${local.prefix}DATABASE_READER_URL" = format(local.database_url, var.database.reader_host)

@@ -19,6 +19,7 @@ variable "platform" {
     issuers: JSON list of those whose tokens are accepted, as the services' settings read it.
     spot_weight: of the tasks beyond the minimum, how many run on Spot for each one that does not.
     deployment: CANARY or ROLLING, the canary's share of the traffic, and how long alarms are watched at it and after it.
+    trace_sampling: the share of requests that leave a trace in X-Ray.
     debug: allow `aws ecs execute-command` into tasks.
     permissions_boundary: ARN of the policy that roles do not get beyond; null for none.
   EOT
@@ -61,6 +62,7 @@ variable "platform" {
     alarm_topic_arn      = string
     log_retention_days   = number
     debug                = bool
+    trace_sampling       = number
     permissions_boundary = optional(string)
   })
 

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import aiohttp
 import structlog
@@ -19,7 +19,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from chassis.errors import Forbidden, Unauthenticated, Unavailable
 from chassis.settings import Issuer
@@ -27,6 +27,7 @@ from chassis.settings import Issuer
 log = structlog.get_logger(__name__)
 
 ALGORITHMS = ["RS256", "ES256"]
+ACCESS_TOKENS = {"jwt", "at+jwt", "application/at+jwt"}  # by the header `typ`
 LEEWAY_S = 30
 FETCH_TIMEOUT_S = 5
 REFRESH_AT_MOST_EVERY_S = 10.0  # made-up key ids must not become a flood on the issuer
@@ -35,6 +36,7 @@ TRUSTED_FOR_S = 3600.0  # a key that the issuer withdrew is forgotten after that
 TRUSTED_ON_FOR_S = 60.0  # what was had last, while the issuer is away
 REMEMBERED_TOKENS = 10_000
 MAX_TOKEN_BYTES = 8192
+MOST_KEYS_BYTES = 1024 * 1024
 
 # What reading bytes that anybody may send can raise.
 _NOT_A_TOKEN = (JoseError, ValueError, TypeError, KeyError, RecursionError)
@@ -80,11 +82,14 @@ class _Published(BaseModel):
 
 
 class _Claims(BaseModel):
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
     exp: float
     client_id: str | None = None
     sub: str | None = None
     customer_id: str | None = None
     scope: str | None = None
+    token_use: Literal["access"] | None = None  # as Cognito calls what a token is for
 
 
 class _Keys:
@@ -121,7 +126,7 @@ class _Keys:
                 http.get(self._url) as answer,
             ):
                 answer.raise_for_status()
-                published = _Published.model_validate_json(await answer.read())
+                published = _Published.model_validate_json(await _bounded(answer))
                 keys = KeySet.import_key_set({"keys": published.keys})
         except (aiohttp.ClientError, TimeoutError, ValueError, JoseError) as error:
             log.warning("Issuer's keys cannot be had", url=self._url, error=repr(error))
@@ -135,6 +140,16 @@ class _Keys:
         now = time.monotonic()
         self._not_before = now + wait_s
         self._trusted_until = max(self._trusted_until, now + trust_s)
+
+
+async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
+    """What an issuer publishes is small; what goes on and on is something else."""
+    content = bytearray()
+    async for chunk in answer.content.iter_any():
+        content += chunk
+        if len(content) > MOST_KEYS_BYTES:
+            raise ValueError("too much for a set of keys")
+    return bytes(content)
 
 
 class Authenticator:
@@ -176,8 +191,11 @@ class Authenticator:
     def _claimed(self, token: str) -> tuple[Issuer, str]:
         """Whose token it says it is: that alone decides which keys may prove it."""
         unverified = jws.extract_compact(token.encode())
+        headers = unverified.headers()
+        if str(headers.get("typ", "JWT")).lower() not in ACCESS_TOKENS:
+            raise ValueError("signed for something else than access")
         claims = json.loads(unverified.payload)
-        return self._issuers[claims["iss"]], unverified.headers()["kid"]
+        return self._issuers[claims["iss"]], headers["kid"]
 
 
 def _meant_for_us(issuer: Issuer) -> jwt.JWTClaimsRegistry:
@@ -221,6 +239,8 @@ async def authenticate(
             "Send a token: Authorization: Bearer …",
             headers={"WWW-Authenticate": "Bearer"},
         )
+    if len(request.headers.getlist("authorization")) > 1:
+        raise _rejected("Send one token.")  # which of them counted is anybody's guess
     authenticator: Authenticator = request.app.state.authenticator
     caller = await authenticator.caller(credentials.credentials)
     if not caller.scopes.intersection(scopes.scopes):

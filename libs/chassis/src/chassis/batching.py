@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from chassis import metrics, telemetry
+from chassis import metrics, tracing
 from chassis.database import DatabaseTooSlow, DatabaseUnavailable, is_away
 from chassis.errors import Unavailable
 
@@ -63,7 +63,12 @@ class Leaving(Unavailable):
 class _Waiting(Generic[T, R]):
     item: T
     answer: "asyncio.Future[R]"
-    traceparent: str | None
+    cause: tracing.Cause
+
+
+def _unnamed(_: object) -> str:
+    """Nothing is announced about it."""
+    return ""
 
 
 class GroupCommit(Generic[T, R]):
@@ -77,15 +82,19 @@ class GroupCommit(Generic[T, R]):
     is not committed, nobody is told: it may still be.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each has its name where it is given
         self,
         write: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
         *,
+        called: str = "batch",
+        subject: Callable[[T], str] = _unnamed,
         max_batch: int = 256,
         max_waiting: int = 4096,
         answers_within_s: float | None = None,
     ) -> None:
         self._write = write
+        self._called = called
+        self._subject = subject
         self._max_batch = max_batch
         self._max_waiting = max_waiting
         self._answers_within_s = answers_within_s
@@ -108,7 +117,8 @@ class GroupCommit(Generic[T, R]):
             metrics.SHED.add(1)
             raise TooManyWaiting("Too many requests are waiting. Try again shortly.")
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        waiting = _Waiting(item, answer, telemetry.traceparent())
+        cause = self._subject(item), tracing.traceparent()
+        waiting = _Waiting(item, answer, cause)
         self._line[waiting] = None
         self._arrived.set()
         try:
@@ -142,9 +152,10 @@ class GroupCommit(Generic[T, R]):
 
     async def _answer(self, batch: Sequence[_Waiting[T, R]]) -> None:
         metrics.BATCH_SIZE.record(len(batch))
+        metrics.WAITING.record(len(self._line))
         try:
             with (
-                telemetry.handling("batch", [waiting.traceparent for waiting in batch]),
+                tracing.handling(self._called, [waiting.cause for waiting in batch]),
                 self._in_time(batch),
             ):
                 await in_halves(batch, self._write_batch, _fail)

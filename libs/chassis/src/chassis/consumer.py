@@ -8,7 +8,7 @@ import asyncio
 import json
 import re
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 import structlog
 from sqlalchemy import text
 
-from chassis import inbox, metrics, telemetry
+from chassis import aside, inbox, metrics, tracing
+from chassis.aside import was_aside
 from chassis.backoff import Backoff
 from chassis.batching import in_halves
 from chassis.database import Database, Tx
@@ -34,6 +35,10 @@ CALLS_IN_FLIGHT = 4  # once a long poll has come back well filled
 WELL_FILLED = BATCH_ENTRIES // 2
 RECEIVES_ON_FOR_S = 1.0  # after it was told to stop
 HANDS_BACK_WITHIN_S = 1.0
+LOOKS_FOR_DATABASE_AFTER_S = 2.0  # at most: it is to be heard soon after it is back
+
+KILLS = "It came again and again, and never was handled: it may kill its process."
+_NEVER: Mapping[str, str] = {}
 
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -58,12 +63,19 @@ class DeadLetter:
 
 class Consumer:
     def __init__(
-        self, database: Database, aws: Aws, queue: Queue, router: Router
+        self,
+        database: Database,
+        aws: Aws,
+        queue: Queue,
+        router: Router,
+        *,
+        tell: aside.Tell = aside.tell_nobody,
     ) -> None:
         self._database = database
         self._aws = aws
         self._queue = queue
         self._router = router
+        self._tell = tell
         self._in_hand: dict[str, Message] = {}
         self._stopping = asyncio.Event()
         # Each receipt counts, and too many make SQS put good messages aside.
@@ -154,29 +166,55 @@ class Consumer:
 
     async def _handle(self, messages: Sequence[Message]) -> None:
         """Commit what can be handled, put aside what cannot, then delete."""
+        self._note_age(messages)
+        readable, dead = self._sort(messages)
+        for start in range(0, len(readable), MAX_EVENTS):
+            at_hand = readable[start : start + MAX_EVENTS]
+            outcomes = await in_halves(at_hand, self._commit, _give_up)
+            dead += [letter for letter in outcomes if letter]
+        # Last, so that a database that goes away does not make them many.
+        if named := aside.named(letter.raw for letter in dead):
+            await self._database.transact(self._note, named, waits=True)
+        for letter in dead:
+            await self._put_aside(letter)
+        await self._delete(messages)
+
+    def _sort(
+        self, messages: Sequence[Message]
+    ) -> tuple[list[Delivered], list[DeadLetter]]:
+        """What may be handled, and what is not even tried."""
         readable: list[Delivered] = []
         dead: list[DeadLetter] = []
         for message in messages:
             for content in self._router.read(message.body):
                 if isinstance(content, Unreadable):
                     dead.append(DeadLetter(content.raw, content.reason, message))
+                elif message.received_count >= self._queue.max_receive_count:
+                    # The next time SQS would put it aside, and tell nobody.
+                    dead.append(DeadLetter(content.raw, KILLS, message))
                 else:
                     readable.append(Delivered(content, message))
-        for start in range(0, len(readable), MAX_EVENTS):
-            at_hand = readable[start : start + MAX_EVENTS]
-            outcomes = await in_halves(at_hand, self._commit, _give_up)
-            dead += [letter for letter in outcomes if letter]
-        # Last, so that a database that goes away does not make them many.
-        for letter in dead:
-            await self._put_aside(letter)
-        await self._delete(messages)
+        return readable, dead
+
+    async def _note(
+        self, tx: Tx, named: Sequence[Mapping[str, str]], *, waits: bool
+    ) -> None:
+        told = await aside.told(tx, self._queue.name, named, waits=waits)
+        await self._tell(tx, told)
+
+    def _note_age(self, messages: Sequence[Message]) -> None:
+        sent = [message.sent_at for message in messages if message.sent_at]
+        if sent:
+            waited = datetime.now(UTC) - min(sent)
+            metrics.QUEUE_AGE.record(
+                waited.total_seconds(), {"queue": self._queue.name}
+            )
 
     async def _commit(self, delivered: Sequence[Delivered]) -> Sequence[None]:
         events = [item.event for item in delivered]
-        with telemetry.handling(
-            self._queue.name, [event.traceparent for event in events]
-        ):
-            fresh = await self._database.transact(self._apply, events)
+        causes = [(event.subject, event.traceparent) for event in events]
+        with tracing.handling(self._queue.name, causes):
+            fresh = await self._database.transact(self._apply, delivered)
             reach("handled", (event.data.type for event in events))
             self._database.note_use()
             metrics.HANDLED.add(fresh)
@@ -190,10 +228,13 @@ class Consumer:
             )
         return [None] * len(events)
 
-    async def _apply(self, tx: Tx, events: Sequence[Envelope[Event]]) -> int:
-        fresh = await inbox.claim(tx, events)
+    async def _apply(self, tx: Tx, delivered: Sequence[Delivered]) -> int:
+        fresh = await inbox.claim(tx, [item.event for item in delivered])
         await self._router.dispatch(tx, fresh)
-        reach("applied", (event.data.type for event in events))
+        again = aside.named(i.event.raw for i in delivered if was_aside(i.message))
+        if again:
+            await self._note(tx, again, waits=False)
+        reach("applied", (item.event.data.type for item in delivered))
         return len(fresh)
 
     async def _put_aside(self, letter: DeadLetter) -> None:
@@ -203,7 +244,7 @@ class Consumer:
             letter.raw,
             letter.reason,
             stack=letter.stack,
-            first_seen=letter.message.attributes.get("first_seen"),
+            before=letter.message.attributes,
         )
 
     async def _delete(self, messages: Sequence[Message]) -> None:
@@ -243,7 +284,7 @@ class Consumer:
                 log.warning("Visibility not extended", error=repr(error))
 
     async def _until_database_answers(self) -> None:
-        backoff = Backoff(most_s=5)
+        backoff = Backoff(most_s=LOOKS_FOR_DATABASE_AFTER_S)
         while not self._stopping.is_set():
             try:
                 await self._database.transact(_probe)
@@ -257,6 +298,12 @@ class Consumer:
                 return
 
 
+def times_aside(attributes: Mapping[str, str]) -> int:
+    """How often a message with these has been put aside."""
+    told = attributes.get("times", "")
+    return int(told) if told.isdecimal() else 0
+
+
 async def put_aside(  # noqa: PLR0913 - a dead letter's parts
     aws: Aws,
     queue: Queue,
@@ -264,16 +311,20 @@ async def put_aside(  # noqa: PLR0913 - a dead letter's parts
     reason: str,
     *,
     stack: str = "",
-    first_seen: str | None = None,
+    before: Mapping[str, str] = _NEVER,
 ) -> None:
-    """Send to the dead letters with what is needed to understand and redrive it."""
+    """Send to the dead letters with what is needed to understand and redrive it.
+
+    `before`: what it carries from when it was put aside before, if it was.
+    """
     now = datetime.now(UTC).isoformat()
     attributes = {
         "queue": queue.name,
         "error": reason[:1000],
         "stack": stack[-4000:],
-        "first_seen": first_seen or now,
+        "first_seen": before.get("first_seen", now),
         "last_seen": now,
+        "times": str(times_aside(before) + 1),
     }
     await aws.send(
         queue.dead_letters,
@@ -285,7 +336,15 @@ async def put_aside(  # noqa: PLR0913 - a dead letter's parts
         },
     )
     metrics.DEAD_LETTERS.add(1)
-    log.error("Event put aside", queue=queue.name, error=reason)
+    event = raw if isinstance(raw, dict) else {}
+    with tracing.continuing(tracing.accepted(event.get("traceparent"))):
+        log.error(
+            "Event put aside",
+            queue=queue.name,
+            error=reason,
+            event_id=event.get("id"),
+            subject=event.get("subject"),
+        )
 
 
 async def _give_up(item: Delivered, error: Exception) -> DeadLetter:

@@ -109,6 +109,7 @@ class Database:
         event.listen(self._engine.sync_engine, "handle_error", _drop_rows)
         self._listeners: list[Callable[[Sequence[str]], None]] = []
         self._last_used = time.monotonic()
+        self._most_in_use = 0
 
     def note_use(self) -> None:
         """Business was done: timers go on for a while."""
@@ -143,9 +144,11 @@ class Database:
     async def _connected(self, stack: AsyncExitStack) -> Tx:
         # Whatever the reason, it is not in what was asked: a refused password too.
         try:
-            return await stack.enter_async_context(self._engine.connect())
+            tx = await stack.enter_async_context(self._engine.connect())
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             raise DatabaseUnavailable(_NO_ANSWER) from error
+        self._most_in_use = max(self._most_in_use, self.in_use())
+        return tx
 
     async def transact(
         self,
@@ -185,6 +188,11 @@ class Database:
         """Connections that are out of the pool right now."""
         pool = self._engine.pool
         return pool.checkedout() if isinstance(pool, QueuePool) else 0
+
+    def most_in_use(self) -> int:
+        """Connections that were out of the pool at once, since this was last asked."""
+        most, self._most_in_use = self._most_in_use, self.in_use()
+        return most
 
     async def let_go(self) -> None:
         """Close idle connections: a database that nobody uses may pause."""

@@ -16,7 +16,7 @@ import structlog
 from pydantic_core import from_json
 
 from chassis import metrics
-from chassis.consumer import in_tens
+from chassis.consumer import in_tens, times_aside
 from chassis.errors import Unavailable
 from chassis.queues import NO_ANSWER, Aws, Message
 from chassis.topology import Queue
@@ -55,6 +55,7 @@ class Letter:
     trace: str | None
     first_seen: datetime | None
     last_seen: datetime | None
+    times: int
     received: int
 
 
@@ -145,9 +146,9 @@ async def _put_back(aws: Aws, queue: Queue, messages: Sequence[Message]) -> None
 
 
 async def _send_back(aws: Aws, queue: Queue, message: Message) -> None:
-    first_seen = message.attributes.get("first_seen")
-    attributes = {"first_seen": first_seen} if first_seen else {}
-    await aws.send(queue.name, message.body, attributes)
+    kept = ("first_seen", "times")
+    carried = {n: v for n, v in message.attributes.items() if n in kept}
+    await aws.send(queue.name, message.body, carried)
 
 
 @dataclass
@@ -209,7 +210,8 @@ def _letter(queue: Queue, message: Message) -> Letter:
         error=attributes.get("error"),
         trace=attributes.get("stack"),
         first_seen=_moment(attributes.get("first_seen")) or message.sent_at,
-        last_seen=_moment(attributes.get("last_seen")),
+        last_seen=_moment(attributes.get("last_seen")) or message.sent_at,
+        times=times_aside(attributes) or 1,
         received=message.received_count,
     )
 

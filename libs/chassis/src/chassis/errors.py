@@ -17,6 +17,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
+from chassis.access import CODE, UNLOGGED
+
 log = structlog.get_logger(__name__)
 
 
@@ -159,6 +161,7 @@ def _escaped(part: int | str) -> str:
 
 
 def render(request: Request, error: Refused) -> Response:
+    request.scope[CODE] = error.code
     return Response(
         json.dumps(problem(error, instance=request.url.path), default=str),
         status_code=error.status,
@@ -191,7 +194,9 @@ async def _refused(request: Request, error: Exception) -> Response:
     refused = cast("Refused", error)
     # Its kind alone: what it says may quote what was sent.
     cause = {"cause": type(error.__cause__).__name__} if error.__cause__ else {}
-    log.info("Request refused", path=request.url.path, code=refused.code, **cause)
+    # In a crowd, a line for each who is turned away would make it worse.
+    tell = log.debug if refused.code in UNLOGGED else log.info
+    tell("Request refused", path=request.url.path, code=refused.code, **cause)
     return render(request, refused)
 
 

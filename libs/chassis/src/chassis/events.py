@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from chassis import queues
+from chassis import queues, tracing
 from chassis.database import Tx
 
 CONTENT_TYPE = "application/json"
@@ -147,7 +147,7 @@ class Router:
             subject=attributes.subject,
             time=attributes.time,
             sequence=attributes.sequence,
-            traceparent=attributes.traceparent,
+            traceparent=tracing.accepted(attributes.traceparent),
             data=data,
             raw=item,
         )

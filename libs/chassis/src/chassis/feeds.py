@@ -11,6 +11,7 @@ from typing import Generic, Protocol, TypeVar
 import structlog
 
 from chassis import metrics
+from chassis.admission import stepping_aside
 from chassis.batching import Leaving, TooManyWaiting
 from chassis.database import Database, Tx
 
@@ -59,9 +60,10 @@ class Listener(Generic[T]):
         taking = asyncio.create_task(self._rounds.get())
         ending = asyncio.create_task(self._ended.wait())
         try:
-            await asyncio.wait(
-                [taking, ending], timeout=within_s, return_when="FIRST_COMPLETED"
-            )
+            with stepping_aside():
+                await asyncio.wait(
+                    [taking, ending], timeout=within_s, return_when="FIRST_COMPLETED"
+                )
             if taking.done():
                 return taking.result()
             return None if ending.done() else ()

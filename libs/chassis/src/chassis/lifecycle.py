@@ -6,6 +6,7 @@ SIGTERM: unready, finish what was begun, hand back the rest, and leave within 20
 import asyncio
 import contextlib
 import json
+import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,9 +21,20 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from typing_extensions import override
 
-from chassis import failpoints, idempotency, migrations, partitions, queues, telemetry
+from chassis import (
+    failpoints,
+    gauges,
+    idempotency,
+    logs,
+    migrations,
+    partitions,
+    queues,
+    telemetry,
+)
+from chassis.aside import Tell, tell_nobody
 from chassis.auth import Authenticator
 from chassis.batching import GroupCommit
+from chassis.connections import Connection
 from chassis.consumer import Consumer
 from chassis.database import Database
 from chassis.digest import Digest
@@ -43,6 +55,8 @@ CLOSES_WITHIN_S = 1
 SWEEP_S = 15
 UPKEEP_S = 24 * 3600
 LETS_GO_AFTER_S = 120
+BACKLOG = 2048
+FILES = 4500  # for connections, and for what the process itself has open
 
 S = TypeVar("S", bound=ServiceSettings)
 
@@ -91,6 +105,7 @@ class Service(Generic[S]):
     announces: Topic
     hears: Mapping[Queue, Router]
     build: Callable[[Runtime[S]], Parts]
+    tell: Tell = tell_nobody  # of what is put aside
 
     @property
     def source(self) -> str:
@@ -100,11 +115,12 @@ class Service(Generic[S]):
     def main(self) -> None:
         match sys.argv[1:]:
             case []:
-                settings = self._set_up()
+                settings = self._set_up(telemetry.setup)
                 with _death_logged():
                     uvloop.run(_serve(self, settings))
+                telemetry.finish(settings)
             case ["migrate"]:
-                settings = self._set_up()
+                settings = self._set_up(logs.setup)
                 migrations.upgrade(
                     self.name,
                     settings.database_url.get_secret_value(),
@@ -117,9 +133,9 @@ class Service(Generic[S]):
             case _:
                 sys.exit(f"usage: python -m {self.name} [migrate|openapi]")
 
-    def _set_up(self) -> S:
+    def _set_up(self, tell: Callable[[str, S], None]) -> S:
         settings = self.settings()
-        telemetry.setup(self.name, settings)
+        tell(self.name, settings)
         failpoints.arm()
         return settings
 
@@ -139,6 +155,7 @@ class Service(Generic[S]):
         parts = self.build(runtime)
         parts.app.state.database = runtime.database
         parts.app.state.reader = runtime.reader
+        parts.app.state.access_log = runtime.settings.access_log
         parts.app.state.authenticator = Authenticator(runtime.settings.issuers)
         desk = Desk(aws=runtime.aws, queues=tuple(self.hears), digest=parts.digest)
         routes.add_to(parts.app, self.name, desk)
@@ -148,7 +165,10 @@ class Service(Generic[S]):
             topic=self.announces.name,
             source=self.source,
         )
-        return replace(parts, timers=(*parts.timers, replayer.timer))
+        timers = [*parts.timers, replayer.timer]
+        if runtime.settings.measures:
+            timers.append(gauges.timer(runtime.database, runtime.aws, self.hears))
+        return replace(parts, timers=timers)
 
 
 @contextlib.contextmanager
@@ -193,6 +213,16 @@ def _database(service: Service[S], settings: S, url: SecretStr) -> Database:
     )
 
 
+def _make_room_for_files() -> None:
+    """Have as many as connections need: who runs out of them can accept nobody."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if most < FILES:
+        log.warning("There are few files to be opened", most=most, wanted=FILES)
+
+
 class _Server(uvicorn.Server):
     """Uvicorn without its signals: the process leaves in an order of its own."""
 
@@ -216,6 +246,7 @@ class _Process(Generic[S]):
     async def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._leave.set)
+        _make_room_for_files()
         service, runtime = self.service, self.runtime
         self.relay = Relay(
             runtime.database,
@@ -286,7 +317,13 @@ class _Process(Generic[S]):
         if self._roles == "api":
             return []
         return [
-            Consumer(self.runtime.database, self.runtime.aws, queue, router)
+            Consumer(
+                self.runtime.database,
+                self.runtime.aws,
+                queue,
+                router,
+                tell=self.service.tell,
+            )
             for queue, router in self.service.hears.items()
         ]
 
@@ -339,11 +376,12 @@ class _Process(Generic[S]):
             host=settings.host,
             port=settings.port,
             log_config=None,
-            access_log=settings.access_log,
+            access_log=False,  # ours knows the trace, and how long it took
             lifespan="off",
-            http="httptools",
+            http=Connection,
+            ws="none",
             server_header=False,
-            backlog=2048,
+            backlog=BACKLOG,
             timeout_keep_alive=75,  # longer than the balancer's: it never loses a race
             timeout_graceful_shutdown=10,
         )

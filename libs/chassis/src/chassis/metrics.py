@@ -3,6 +3,7 @@
 Dashboards, alarms and documents use exactly these names.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from opentelemetry import metrics
@@ -15,48 +16,113 @@ class Metric:
     name: str
     unit: str
     description: str
+    kind: str
+    # By a chart or an alarm in production: what is not, CloudWatch is not paid for.
+    watched: bool
 
 
 REGISTRY: dict[str, Metric] = {}
 
-
-def _register(name: str, unit: str, description: str) -> Metric:
-    if name in REGISTRY:
-        raise ValueError(f"two metrics are called {name}")
-    return REGISTRY.setdefault(name, Metric(name, unit, description))
-
-
-def counter(name: str, unit: str, description: str) -> metrics.Counter:
-    metric = _register(name, unit, description)
-    return _meter.create_counter(metric.name, metric.unit, metric.description)
+# From a request's time to a day's; and what batches grow to.
+SECONDS = (
+    *(0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20),
+    *(60, 300, 900, 3600, 6 * 3600, 24 * 3600),
+)
+SIZES = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 
 
-def histogram(name: str, unit: str, description: str) -> metrics.Histogram:
-    metric = _register(name, unit, description)
-    return _meter.create_histogram(metric.name, metric.unit, metric.description)
+def _register(metric: Metric) -> None:
+    if metric.name in REGISTRY:
+        raise ValueError(f"two metrics are called {metric.name}")
+    REGISTRY[metric.name] = metric
 
 
-def gauge(name: str, unit: str, description: str) -> "metrics._Gauge":
-    metric = _register(name, unit, description)
-    return _meter.create_gauge(metric.name, metric.unit, metric.description)
+def counter(
+    name: str, unit: str, description: str, *, watched: bool = False
+) -> metrics.Counter:
+    """How often something happened."""
+    _register(Metric(name, unit, description, "counter", watched))
+    return _meter.create_counter(name, unit, description)
+
+
+def histogram(
+    name: str,
+    unit: str,
+    description: str,
+    *,
+    watched: bool = False,
+    bounds: Sequence[float] = (),
+) -> metrics.Histogram:
+    """How long things took, or how large they were."""
+    _register(Metric(name, unit, description, "histogram", watched))
+    bounds = bounds or (SECONDS if unit == "s" else SIZES)
+    return _meter.create_histogram(
+        name, unit, description, explicit_bucket_boundaries_advisory=bounds
+    )
+
+
+def gauge(
+    name: str, unit: str, description: str, *, watched: bool = False
+) -> "metrics._Gauge":
+    """How much there is of something, when it was last looked at."""
+    _register(Metric(name, unit, description, "gauge", watched))
+    return _meter.create_gauge(name, unit, description)
 
 
 BATCH_SIZE = histogram(
     "orderly.batch.size", "{request}", "Requests written by one commit"
 )
-SHED = counter("orderly.requests.shed", "{request}", "Requests turned away as too many")
+WAITING = histogram(
+    "orderly.batch.waiting", "{request}", "Requests left in line when a batch is taken"
+)
+SHED = counter(
+    "orderly.requests.shed",
+    "{request}",
+    "Requests turned away as too many",
+    watched=True,
+)
+CONNECTIONS_REFUSED = counter(
+    "orderly.connections.refused", "{connection}", "Connections closed on their client"
+)
+CONNECTIONS = gauge(
+    "orderly.database.connections",
+    "{connection}",
+    "Connections that one process used at once, at most, in the last minute",
+    watched=True,
+)
 RELAYED = counter("orderly.outbox.published", "{event}", "Events taken to SNS")
 RELAY_FAILURES = counter(
     "orderly.outbox.failures", "{call}", "SNS calls that did not succeed"
 )
 RELAY_REFUSED = counter(
-    "orderly.outbox.refused", "{event}", "Events that SNS will never take as they are"
+    "orderly.outbox.refused",
+    "{event}",
+    "Events that SNS will never take as they are",
+    watched=True,
 )
 OUTBOX_LAG = gauge(
-    "orderly.outbox.lag", "{event}", "Events numbered but not published yet"
+    "orderly.outbox.lag",
+    "{event}",
+    "Events numbered but not published yet",
+    watched=True,
+)
+OUTBOX_POSITION = gauge(
+    "orderly.outbox.position", "{event}", "Events ever numbered: where the log ends"
+)
+QUEUE_AGE = histogram(
+    "orderly.queue.age", "s", "What the oldest of the messages at hand has waited"
+)
+QUEUE_DEPTH = gauge(
+    "orderly.queue.depth", "{message}", "Messages of a queue, those in flight too"
+)
+QUEUE_DEAD_LETTERS = gauge(
+    "orderly.queue.dead_letters", "{message}", "Dead letters of a queue"
 )
 HANDLED = counter(
-    "orderly.events.handled", "{event}", "Events handled for the first time"
+    "orderly.events.handled",
+    "{event}",
+    "Events handled for the first time",
+    watched=True,
 )
 REPEATED = counter(
     "orderly.events.repeated", "{event}", "Events that had been handled before"
@@ -65,7 +131,10 @@ HANDLED_TOGETHER = histogram(
     "orderly.events.batch", "{event}", "Events in one transaction"
 )
 DEAD_LETTERS = counter(
-    "orderly.dead_letters", "{event}", "Events put aside with their reason"
+    "orderly.dead_letters",
+    "{event}",
+    "Events put aside with their reason",
+    watched=True,
 )
 REDRIVEN = counter(
     "orderly.dead_letters.redriven", "{message}", "Dead letters put back on their queue"

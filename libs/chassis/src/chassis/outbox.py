@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from uuid_utils.compat import uuid7
 
-from chassis import telemetry
+from chassis import tracing
 from chassis.database import Tx, announce, columns_of, insert_many
 from chassis.events import Announcement
 from chassis.partitions import Partitioned
@@ -115,14 +115,14 @@ async def publish(tx: Tx, announcements: Sequence[Announcement]) -> None:
     """Announce events with the commit of `tx`, or not at all."""
     if not announcements:
         return
-    current = telemetry.traceparent()
     rows = [
         {
             "id": uuid7(),
             "type": announcement.data.type,
             "subject": announcement.subject,
             "sequence": announcement.sequence,
-            "traceparent": announcement.traceparent or current,
+            "traceparent": announcement.traceparent
+            or tracing.traceparent(announcement.subject),
             "data": announcement.data.model_dump_json(),
         }
         for announcement in announcements

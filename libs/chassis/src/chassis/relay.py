@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy import Row, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from chassis import metrics
+from chassis import metrics, tracing
 from chassis.backoff import Backoff
 from chassis.database import Database, Tx
 from chassis.events import to_wire
@@ -254,7 +254,9 @@ class Relay:
         if held is None:
             return None
         numbered = await tx.execute(_NUMBER, {"numbered": held.numbered, "name": RELAY})
-        metrics.OUTBOX_LAG.set(numbered.scalar_one() - held.published)
+        position = numbered.scalar_one()
+        metrics.OUTBOX_POSITION.set(position)
+        metrics.OUTBOX_LAG.set(position - held.published)
         return (await tx.execute(_NEXT, {"published": held.published})).all()
 
     async def _release(self, tx: Tx) -> None:
@@ -262,12 +264,13 @@ class Relay:
 
     async def _publish(self, rows: Sequence[Row[Any]]) -> None:
         ready = bundles(self._source, rows)
-        async for bundle, refusal in publish_bundles(self._aws, self._topic, ready):
-            if refusal:
-                await self._put_aside(bundle.events[0], refusal)
-            else:
-                metrics.RELAYED.add(len(bundle.events))
-            self._reached = bundle.last
+        with tracing.publishing(self._topic, (row.traceparent for row in rows)):
+            async for bundle, refusal in publish_bundles(self._aws, self._topic, ready):
+                if refusal:
+                    await self._put_aside(bundle.events[0], refusal)
+                else:
+                    metrics.RELAYED.add(len(bundle.events))
+                self._reached = bundle.last
         log.info("Events published", events=len(rows), up_to=self._reached)
 
     async def _put_aside(self, event: Carried, reason: str) -> None:

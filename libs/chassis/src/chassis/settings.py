@@ -108,7 +108,38 @@ class ServiceSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="what is less than that is not logged"
     )
-    access_log: bool = Field(default=False, description="a log line per request")
+    access_log: Literal["all", "failures", "none"] = Field(
+        default="failures",
+        description="which requests get a log line; health checks never do",
+    )
+
+    otlp_endpoint: str | None = Field(
+        default=None,
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="where traces and metrics go, by OTLP over HTTP;"
+        " OpenTelemetry's own variable, as the next two and all others of OTLP are",
+    )
+    otlp_traces_endpoint: str | None = Field(
+        default=None,
+        validation_alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        description="where traces go; X-Ray's is signed for as AWS asks",
+    )
+    otlp_metrics_endpoint: str | None = Field(
+        default=None,
+        validation_alias="OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+        description="where metrics go",
+    )
+    trace_sampling: float = Field(
+        default=1,
+        ge=0,
+        le=1,
+        description="the share of the traces begun here that is recorded; for others,"
+        " whoever began them has decided",
+    )
+    metrics: Literal["none", "emf"] = Field(
+        default="none",
+        description="`emf`: a log line a minute that CloudWatch reads metrics from",
+    )
 
     drain_s: float = Field(
         default=0,
@@ -119,6 +150,22 @@ class ServiceSettings(BaseSettings):
         description="after SIGTERM, when to leave undone what is not finished; closing"
         " takes 2 s more, and then whoever runs us kills",
     )
+
+    @property
+    def exports_traces(self) -> bool:
+        return bool(self.otlp_endpoint or self.otlp_traces_endpoint)
+
+    @property
+    def exports_metrics(self) -> bool:
+        return bool(self.otlp_endpoint or self.otlp_metrics_endpoint)
+
+    @property
+    def exports(self) -> bool:
+        return self.exports_traces or self.measures
+
+    @property
+    def measures(self) -> bool:
+        return self.exports_metrics or self.metrics != "none"
 
     @property
     def login(self) -> Login:

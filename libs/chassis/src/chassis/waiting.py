@@ -9,6 +9,7 @@ from contextlib import suppress
 import structlog
 from fastapi import Request
 
+from chassis.admission import stepping_aside
 from chassis.database import Database, Tx
 
 log = structlog.get_logger(__name__)
@@ -55,7 +56,7 @@ class Waiters:
         if self._polling is None or self._polling.done():
             self._polling = asyncio.create_task(self._poll())
         try:
-            with suppress(TimeoutError):
+            with suppress(TimeoutError), stepping_aside():
                 async with asyncio.timeout(timeout_s):
                     await happened.wait()
         finally:

@@ -17,10 +17,12 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
-from chassis import errors, ndjson, problems, telemetry
+from chassis import documentation, errors, ndjson, problems, tracing
+from chassis.access import AccessLog
 from chassis.bodies import JsonBody
 from chassis.database import Database
 from chassis.errors import Refused
+from chassis.headers import Careful
 from chassis.idempotency import KEY_PARAMETER, required_key
 from chassis.ndjson import NdjsonRows
 from chassis.pages import Page, Window
@@ -77,13 +79,16 @@ def create_app(
         description=description,
         version="1",
         openapi_url=f"/v1/{service}/openapi.json",
-        docs_url=f"/v1/{service}/docs",
+        docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
+        # Ours tell of batches and events too, and never what somebody searched for.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     for router in routers:
         app.include_router(router, dependencies=[Depends(only_known)])
+    documentation.add_to(app, service)
     errors.render_problems(app)
     app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _not_allowed)
     if cors_origins:
@@ -94,8 +99,10 @@ def create_app(
             allow_headers=["*"],
             expose_headers=["Location", "ETag", "Retry-After", "Idempotent-Replayed"],
         )
+    app.add_middleware(Careful)
     app.add_middleware(_Heads)
-    app.add_middleware(telemetry.Traced)
+    app.add_middleware(AccessLog)
+    app.add_middleware(tracing.Traced)
     return app
 
 

@@ -99,7 +99,7 @@ def asyncapi() -> dict[str, Any]:
         "operations": dict(_operations()),
         "components": {
             "schemas": {"CloudEvent": dict(CLOUD_EVENT)},
-            "messages": {event.__name__: _message(event) for event in _events()},
+            "messages": {event.type: _message(event) for event in _events()},
         },
     }
 
@@ -110,7 +110,7 @@ def _events() -> Iterator[type[Event]]:
 
 
 def _channel(topic: Topic) -> dict[str, Any]:
-    names = [event.__name__ for event in ANNOUNCED[topic]]
+    names = [event.type for event in ANNOUNCED[topic]]
     return {
         "address": topic.name,
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from chassis.events import Event
+from contracts import letters
 
 
 class PaymentStatus(StrEnum):
@@ -111,6 +112,15 @@ class FactsMissing(Event):
     from_sequence: int
 
 
+class DeadLetterChanged(letters.DeadLetter):
+    """Accounting put an event about an order aside, or has handled it after all.
+
+    Of two about the same event in the same queue, the later is true.
+    """
+
+    type: ClassVar[str] = "accounting.dead_letter_changed.v1"
+
+
 EVENTS: tuple[type[Event], ...] = (
     InvoiceIssued,
     InvoicePaid,
@@ -118,4 +128,5 @@ EVENTS: tuple[type[Event], ...] = (
     RefundRequested,
     RefundSettled,
     FactsMissing,
+    DeadLetterChanged,
 )

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from chassis.events import Event
+from contracts import letters
 
 # Part of paths, and written on goods: what cannot be seen is not in it.
 Sku = Annotated[str, StringConstraints(pattern=r"^[^\s/?#\p{C}]{1,64}$")]
@@ -166,10 +167,20 @@ class StockRanLow(Event):
     ran_low_at: datetime
 
 
+class DeadLetterChanged(letters.DeadLetter):
+    """Inventory put an event about an order aside, or has handled it after all.
+
+    Of two about the same event in the same queue, the later is true.
+    """
+
+    type: ClassVar[str] = "inventory.dead_letter_changed.v1"
+
+
 EVENTS: tuple[type[Event], ...] = (
     ReservationChanged,
     StockReceived,
     StockAdjusted,
     StockRanLow,
     ProductChanged,
+    DeadLetterChanged,
 )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from orderly.stack.stack import Stack
 
 DOWN_WITHIN_S = 90.0
+DISAGREE, COULD_NOT_ASK = 1, 2
 
 app = typer.Typer(
     help="Run Orderly on this machine, look inside, put things right.",
@@ -192,56 +193,116 @@ def audit_(
         float, typer.Option(min=0, help="Seconds that orders under way may take.")
     ] = 30,
 ) -> None:
-    """Prove that the three services agree. Exit status 1: they do not."""
+    """Prove that the three services agree.
+
+    Exit status 0: they do; 1: they do not; 2: they could not be asked.
+
+    Where nobody is there to give a token, it gets one by itself, from where
+    ORDERLY_TOKEN_URL says, for ORDERLY_CLIENT_ID and ORDERLY_CLIENT_SECRET.
+    """
     from orderly import audit, findings, operations  # noqa: PLC0415
 
     async def look() -> audit.Report:
-        async with operations.connect(*_target(url, token), local=url is None) as asked:
+        target = await _audited(url, token)
+        async with operations.connect(*target, local=url is None) as asked:
             with findings.progress() as progress:
                 return await audit.audit(asked, patience_s=patience, progress=progress)
 
-    found = asyncio.run(look())
+    try:
+        found = asyncio.run(look())
+    except StackError as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(COULD_NOT_ASK) from error
     console.print(findings.report(found))
     if not found.clean:
-        raise typer.Exit(1)
+        raise typer.Exit(DISAGREE)
 
 
-@app.command(name="dead-letters")
-def dead_letters_(
-    ids: Annotated[
-        list[str] | None, typer.Argument(help="Which to redrive; without any, all.")
-    ] = None,
+async def _audited(url: str | None, token: str | None) -> tuple[str, str]:
+    from orderly import clients  # noqa: PLC0415
+
+    client = clients.from_environment()
+    if client and token is None:
+        return url or os.environ.get("ORDERLY_URL", Ports().url), await client.token()
+    return _target(url, token)
+
+
+dead_letters = typer.Typer(
+    help="Show what could not be handled, or have it handled again.",
+    invoke_without_command=True,
+)
+app.add_typer(dead_letters, name="dead-letters")
+
+
+@dead_letters.callback()
+def list_dead_letters(
+    context: typer.Context,
     *,
-    redrive: Annotated[
-        bool, typer.Option("--redrive", help="Put them back on their queues.")
+    as_json: Annotated[
+        bool, typer.Option("--json", help="For programs: all that is known of each.")
     ] = False,
     trace: Annotated[
-        bool, typer.Option("--trace", help="Show where it failed.")
+        bool, typer.Option("--trace", help="Show where each failed.")
     ] = False,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Show what could not be handled, or have it handled again."""
-    from orderly import findings, operations  # noqa: PLC0415
+    """Show what could not be handled, of all three services."""
+    if context.invoked_subcommand is None:
+        asyncio.run(_show_dead_letters(url, token, as_json=as_json, trace=trace))
 
-    if ids and not redrive:
-        raise StackError("Say --redrive to have these handled again.")
 
-    async def look() -> None:
+async def _show_dead_letters(
+    url: str | None, token: str | None, *, as_json: bool, trace: bool
+) -> None:
+    from orderly import letters, operations  # noqa: PLC0415
+
+    async with operations.connect(*_target(url, token), local=url is None) as asked:
+        seen = await operations.find_dead_letters(asked)
+    if as_json:
+        typer.echo(letters.as_json(seen))
+    else:
+        console.print(letters.table(seen, trace=trace))
+
+
+@dead_letters.command(name="redrive")
+def redrive_dead_letters(
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="Which, as they are listed.")
+    ] = None,
+    *,
+    all_: Annotated[
+        bool, typer.Option("--all", help="All that there are now.")
+    ] = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Put dead letters back on their queues. Exit status 1: some were not found."""
+    from orderly import operations  # noqa: PLC0415
+
+    if bool(ids) == all_:
+        raise StackError("Say which: the ids of dead letters, or --all.")
+
+    async def redrive() -> tuple[int, set[str]]:
         async with operations.connect(*_target(url, token), local=url is None) as asked:
-            if redrive:
-                _tell_redriven(*await operations.redrive(asked, ids or []))
-            else:
-                seen = await operations.find_dead_letters(asked)
-                console.print(findings.dead_letters(seen, trace=trace))
+            return await operations.redrive(asked, ids or [])
 
-    asyncio.run(look())
+    _tell_redriven(*asyncio.run(redrive()))
 
 
 def _tell_redriven(count: int, nowhere: set[str]) -> None:
-    console.print(f"{count:,} dead letters are on their queues again.")
+    if count:
+        console.print(
+            f"{count:,} dead letters are on their queues again."
+            " What fails again comes back: `orderly dead-letters` shows it."
+        )
+    elif not nowhere:
+        console.print("There are no dead letters.", style="green")
     if nowhere:
-        raise StackError(f"Not found: {', '.join(sorted(nowhere))}.")
+        raise StackError(
+            f"Not found: {', '.join(sorted(nowhere))}. They were redriven before, or"
+            " never were there: `orderly dead-letters` lists those that are."
+        )
 
 
 def _target(url: str | None, token: str | None) -> tuple[str, str]:

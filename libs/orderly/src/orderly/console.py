@@ -29,6 +29,8 @@ class _Console(Console):
 
 
 console = _Console(highlight=False, soft_wrap=True)
+if not console.is_terminal:  # tables need not be as narrow as a screen
+    console.width = 160
 
 
 def say(part: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What an audit found and what was put aside, as a person reads it."""
+"""What an audit found, as a person reads it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,20 +36,8 @@ def report(found: Report) -> RenderableType:
     parts += [_disagreement(one) for one in disagreements[:SHOWN]]
     if len(disagreements) > SHOWN:
         parts.append(Text(f"… and {len(disagreements) - SHOWN:,} more", style=BAD))
-    parts.append(_verdict(found))
+    parts.append(verdict(found))
     return Group(*parts)
-
-
-def dead_letters(services: Sequence[JSON], *, trace: bool) -> RenderableType:
-    parts: list[RenderableType] = []
-    for seen in services:
-        for letter in seen["items"]:
-            parts += _letter(letter, trace=trace)
-        if seen["more"]:
-            parts.append(
-                Text(f"{seen['service']} has more than these.", style="yellow")
-            )
-    return Group(*(parts or [Text("There are no dead letters.", style=GOOD)]))
 
 
 def _table(outcomes: Sequence[Outcome]) -> Table:
@@ -109,21 +97,8 @@ def _queue(queue: JSON) -> Text:
     return Text.assemble((queue["name"], BAD), problem)
 
 
-def _verdict(found: Report) -> Text:
+def verdict(found: Report) -> Text:
     what = f"{found.orders:,} orders, {found.checks} checks"
     if found.clean:
         return Text(f"The three services agree: {what}.", style=GOOD)
     return Text(f"The three services do not agree: {what}.", style=BAD)
-
-
-def _letter(letter: JSON, *, trace: bool) -> Iterator[Text]:
-    event = letter["event"] or {}
-    about = f"{event.get('type')} {event.get('subject')}" if event else "unreadable"
-    yield Text.assemble(
-        (letter["id"], "bold"),
-        f"  {letter['queue']}\n  {about}\n  ",
-        (letter["error"] or "its process died of it", "red"),
-        f"\n  first seen {letter['first_seen']}, last {letter['last_seen']}",
-    )
-    if trace and letter["trace"]:
-        yield Text(letter["trace"], style="dim")

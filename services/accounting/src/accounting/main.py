@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from accounting import api
 from accounting.api.pdf import Printer
-from accounting.commands import gaps
+from accounting.commands import gaps, telling
 from accounting.commands.documents import AT_ONCE, number_documents
 from accounting.commands.gaps import Patience
 from accounting.handlers import orders, stock
@@ -31,16 +31,28 @@ UNNUMBERED = metrics.gauge(
     "orderly.documents.unnumbered", "{document}", "Documents without their number"
 )
 PARKED = metrics.gauge(
-    "orderly.facts.parked", "{event}", "Facts of orders that wait for an earlier one"
+    "orderly.facts.parked",
+    "{event}",
+    "Facts of orders that wait for an earlier one",
+    watched=True,
 )
 MISSING = metrics.gauge(
-    "orderly.facts.missing", "{order}", "Orders with a gap that does not heal"
+    "orderly.facts.missing",
+    "{order}",
+    "Orders with a gap that does not heal",
+    watched=True,
 )
 REFUSED = metrics.gauge(
-    "orderly.facts.refused", "{event}", "Parked facts that cannot be entered"
+    "orderly.facts.refused",
+    "{event}",
+    "Parked facts that cannot be entered",
+    watched=True,
 )
 FAILED_REFUNDS = metrics.gauge(
-    "orderly.refunds.failed", "{refund}", "Refunds that did not get through"
+    "orderly.refunds.failed",
+    "{refund}",
+    "Refunds that did not get through",
+    watched=True,
 )
 
 
@@ -142,4 +154,5 @@ SERVICE = Service(
         topology.ACCOUNTING_FROM_INVENTORY: stock.router,
     },
     build=build,
+    tell=telling.tell,
 )

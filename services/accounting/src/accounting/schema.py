@@ -187,6 +187,7 @@ documents = Table(
     Column("credited", BigInteger, nullable=False, server_default="0"),
     # Those numbered before sellers were kept have none.
     Column("seller_id", BigInteger, ForeignKey("sellers.id", name="documents_seller")),
+    Column("traceparent", Text),  # of what it is for: announced later, it goes on
     UniqueConstraint("number", name="documents_number"),
     CheckConstraint("net + tax = total", name="documents_add_up"),
     CheckConstraint(

@@ -4,6 +4,7 @@ from chassis import web
 from chassis.lifecycle import Parts, Runtime, Service
 from contracts import topology
 from inventory import api
+from inventory.commands import telling
 from inventory.handlers import orders
 from inventory.settings import Settings
 from inventory.store.digest import DIGEST
@@ -29,4 +30,5 @@ SERVICE = Service(
     announces=topology.INVENTORY,
     hears={topology.INVENTORY_FROM_ORDERS: orders.router},
     build=build,
+    tell=telling.tell,
 )

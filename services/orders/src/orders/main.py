@@ -15,7 +15,7 @@ from orders.commands.intake import Intake
 from orders.commands.rescuing import Watchdog
 from orders.domain.rescues import Patience
 from orders.handlers import intake as spilled
-from orders.handlers import payments, reservations
+from orders.handlers import letters, payments, reservations
 from orders.settings import Settings
 from orders.store import digest, facts
 from orders.store import orders as store
@@ -96,4 +96,5 @@ SERVICE = Service(
         topology.ORDERS_INTAKE: spilled.router,
     },
     build=build,
+    tell=letters.mark_own,
 )

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -28,7 +29,7 @@ from contracts.accounting import PaymentStatus
 from contracts.orders import Channel, PaymentMethod, Policy
 from orders.domain.batches import BatchStatus, RowStatus
 from orders.domain.cancellations import CancellationStatus
-from orders.domain.orders import Attention, Status
+from orders.domain.orders import OVERDUE, Status
 
 metadata = MetaData()
 
@@ -79,7 +80,8 @@ orders = Table(
     Column("hold_id", Uuid),
     Column("total", BigInteger, nullable=False),
     Column("status", Text, nullable=False),
-    Column("attention", Text),
+    Column("attention", Text),  # what is overdue: dead letters are counted
+    _counter("events_stuck"),
     Column("version", BigInteger, nullable=False),
     Column("reservation_version", BigInteger, nullable=False),
     Column("sequence", BigInteger, nullable=False),
@@ -94,7 +96,7 @@ orders = Table(
     _one_of("channel", Channel),
     _one_of("policy", Policy),
     _one_of("status", Status),
-    _one_of("attention", Attention),
+    _one_of("attention", OVERDUE),
     _one_of("payment_status", PaymentStatus),
     CheckConstraint(
         f"CASE payment_method"
@@ -142,6 +144,25 @@ Index(
     orders.c.reference,
     *_NEWEST,
     postgresql_where=text("reference IS NOT NULL"),
+)
+
+# Dead letters about orders, in whosoever's queue. Those that were handled after all
+# stay: older news of them is to change nothing.
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("event_id", Uuid, nullable=False),
+    Column("queue", Text, nullable=False),
+    Column("order_id", Uuid, nullable=False),
+    Column("event_type", Text, nullable=False),
+    Column("waits", Boolean, nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("event_id", "queue"),
+)
+Index(
+    "dead_letters_waiting",
+    dead_letters.c.order_id,
+    postgresql_where=text("waits"),
 )
 
 # The watchdog's: small, for nearly every order is decided.

@@ -42,6 +42,7 @@ class DeadLetterView(BaseModel):
     trace: str | None
     first_seen: datetime | None
     last_seen: datetime | None
+    times: int = Field(description="how often it was put aside: redriven, and again")
     received: int = Field(description="how often it was received, looks included")
 
     model_config = ConfigDict(
@@ -61,6 +62,7 @@ class DeadLetterView(BaseModel):
                     "trace": "Traceback (most recent call last): …",
                     "first_seen": "2026-03-01T09:30:00Z",
                     "last_seen": "2026-03-01T09:30:00Z",
+                    "times": 1,
                     "received": 1,
                 }
             ]

@@ -24,10 +24,13 @@ def _position(position: Position) -> PaymentPosition:
 
 
 def document_issued(document: Numbered) -> Announcement:
+    issued = (
+        _credit_note_issued(document)
+        if document.series is Series.CREDIT_NOTE
+        else _invoice_issued(document)
+    )
     subject = str(document.order_id)
-    if document.series is Series.CREDIT_NOTE:
-        return Announcement(_credit_note_issued(document), subject=subject)
-    return Announcement(_invoice_issued(document), subject=subject)
+    return Announcement(issued, subject, traceparent=document.traceparent)
 
 
 def _invoice_issued(invoice: Numbered) -> InvoiceIssued:

@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import structlog
 
+from accounting.commands import telling
 from accounting.store import parking
 from accounting.store.parking import Gap, Refused
-from chassis import consumer, inbox, outbox
+from chassis import aside, consumer, inbox, outbox
 from chassis.database import Database, Tx
 from chassis.events import Announcement
 from chassis.queues import Aws
@@ -59,11 +60,12 @@ async def put_refused_aside(database: Database, aws: Aws, queue: Queue) -> int:
     for fact in refused:
         # A crash in between costs a second letter, and never one.
         await consumer.put_aside(aws, queue, fact.raw, fact.reason)
-        await database.transact(_note_put_aside, fact)
+        await database.transact(_note_put_aside, queue, fact)
     return len(refused)
 
 
-async def _note_put_aside(tx: Tx, fact: Refused) -> None:
+async def _note_put_aside(tx: Tx, queue: Queue, fact: Refused) -> None:
     await parking.note_put_aside(tx, fact)
+    await telling.tell(tx, await aside.told(tx, queue.name, [fact.raw], waits=True))
     # When its letter is redriven, it is to be handled.
     await inbox.release(tx, fact.event_id, fact.time)

@@ -35,6 +35,7 @@ from accounting.domain.positions import Position
 from accounting.schema import documents, orders, sellers
 from accounting.store.orders import position
 from accounting.store.periods import in_open_period, open_period
+from chassis import tracing
 from chassis.database import Tx, columns_of, rows_from_arrays
 from chassis.pages import Window
 
@@ -53,6 +54,7 @@ _DOCUMENT = (
     "tax",
     "total",
     "paid",
+    "traceparent",
 )
 _new = rows_from_arrays(*((name, documents.c[name].type) for name in _DOCUMENT))
 _issued_on = in_open_period(_new.c.issued_on)
@@ -113,7 +115,7 @@ _NUMBER = text(
     WHERE documents.id = given.id AND orders.id = documents.order_id
     RETURNING documents.series, documents.number, documents.order_id,
         documents.customer_id, documents.currency, documents.total,
-        documents.issued_on, documents.due_on,
+        documents.issued_on, documents.due_on, documents.traceparent,
         orders.payment_version, orders.payment_status
     """
 )
@@ -135,6 +137,7 @@ class Numbered:
     issued_on: date
     due_on: date
     position: Position
+    traceparent: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +174,7 @@ async def add(tx: Tx, batch: Sequence[Document]) -> None:
                 "id": uuid7(),
                 "lines": json.dumps([vars(line) for line in document.lines]),
                 "taxes": json.dumps([vars(tax) for tax in document.taxes]),
+                "traceparent": tracing.traceparent(str(document.order_id)),
             }
             for document in batch
         ]
@@ -199,6 +203,7 @@ def _numbered(row: RowMapping) -> Numbered:
         issued_on=row["issued_on"],
         due_on=row["due_on"],
         position=position(row),
+        traceparent=row["traceparent"],
     )
 
 

@@ -43,7 +43,10 @@ UNITS_SHORT = metrics.counter(
     "orderly.units.short", "{unit}", "Units that orders asked for and will not get"
 )
 ORDERS_SHORT = metrics.counter(
-    "orderly.orders.short", "{order}", "Orders that do not get all they asked for"
+    "orderly.orders.short",
+    "{order}",
+    "Orders that do not get all they asked for",
+    watched=True,
 )
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import structlog
 
+from chassis import tracing
 from chassis.batching import in_halves
 from chassis.database import Database, Tx
 from chassis.errors import Refused, problem
@@ -53,8 +54,9 @@ async def place_all(database: Database) -> bool:
         return await database.transact(_place_rows, rows)
 
     while waiting := await database.transact(store.next_waiting, AT_ONCE):
-        await in_halves(waiting, place, partial(_give_up, database))
-        log.info("Batch rows placed", rows=len(waiting))
+        with tracing.beginning("place rows"):
+            await in_halves(waiting, place, partial(_give_up, database))
+            log.info("Batch rows placed", rows=len(waiting))
     return False
 
 

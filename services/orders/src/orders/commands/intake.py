@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 from uuid_utils.compat import uuid7
 
-from chassis import metrics, telemetry
+from chassis import metrics, tracing
 from chassis.batching import GroupCommit
 from chassis.database import Database, DatabaseUnavailable
 from chassis.events import Event, to_wire
@@ -27,7 +27,10 @@ from orders.store.asked import AskedOrder
 log = structlog.get_logger(__name__)
 
 SPILLED = metrics.counter(
-    "orderly.orders.spilled", "{order}", "Orders taken by the queue for the database"
+    "orderly.orders.spilled",
+    "{order}",
+    "Orders taken by the queue for the database",
+    watched=True,
 )
 
 SPILLS_WITHIN_S = 5.0
@@ -53,11 +56,17 @@ class Intake:
         self._aws = aws
         self.placing: GroupCommit[Order, placing.Answer] = GroupCommit(
             lambda asked: database.transact(placing.place_orders, asked),
+            called="orders",
+            subject=_subject,
             max_waiting=most_waiting,
             answers_within_s=spill_after_s,
         )
         self.spilling: GroupCommit[Order, Spilled] = GroupCommit(
-            self._spill, max_waiting=most_waiting, answers_within_s=SPILLS_WITHIN_S
+            self._spill,
+            called="orders to spill",
+            subject=_subject,
+            max_waiting=most_waiting,
+            answers_within_s=SPILLS_WITHIN_S,
         )
 
     async def take(self, order: Order) -> placing.Answer | Spilled:
@@ -80,6 +89,10 @@ class Intake:
         return [Spilled(order.id) for order in orders]
 
 
+def _subject(order: Order) -> str:
+    return str(order.id)
+
+
 def _carried(order: Order, position: int) -> Carried:
     id_, now = uuid7(), datetime.now(UTC)
     json = to_wire(
@@ -89,7 +102,7 @@ def _carried(order: Order, position: int) -> Carried:
         subject=str(order.id),
         time=now,
         sequence=None,
-        traceparent=telemetry.traceparent(),
+        traceparent=tracing.traceparent(str(order.id)),
         data=OrderSpilled.of(order).to_json(),
     )
     return Carried(id_, now, position, json)

@@ -20,7 +20,9 @@ from orders.store import orders as store
 
 log = structlog.get_logger(__name__)
 
-PLACED = metrics.counter("orderly.orders.placed", "{order}", "Orders placed")
+PLACED = metrics.counter(
+    "orderly.orders.placed", "{order}", "Orders placed", watched=True
+)
 
 
 class PaymentAlreadyUsed(Conflict):

@@ -19,7 +19,7 @@ from orders.domain.rescues import (
     is_overdue,
     rescue_cancellation,
     rescue_order,
-    with_attention,
+    with_overdue,
 )
 from orders.store import cancellations, rescues
 from orders.store import orders as store
@@ -27,7 +27,10 @@ from orders.store import orders as store
 log = structlog.get_logger(__name__)
 
 RESCUES = metrics.counter(
-    "orderly.orders.rescues", "{event}", "Events announced again for want of an answer"
+    "orderly.orders.rescues",
+    "{event}",
+    "Events announced again for want of an answer",
+    watched=True,
 )
 
 AT_MOST = 500  # in one sweep
@@ -104,7 +107,7 @@ async def rescue_cancellations(
         if is_overdue(cancellation, patience, at)
     ]
     shown = [
-        with_attention(held[order_id], Attention.CANCELLATION_OPEN, at)
+        with_overdue(held[order_id], Attention.CANCELLATION_OPEN, at)
         for order_id in {cancellation.order_id for cancellation in rescued}
     ]
     await cancellations.save(tx, rescued)

@@ -80,10 +80,14 @@ FOLLOWS: Mapping[Status, frozenset[Status]] = {
 
 
 class Attention(StrEnum):
-    """What takes longer than it should."""
+    """What somebody should look at: a dead letter, or what takes too long."""
 
+    EVENT_STUCK = "event_stuck"
     UNDECIDED = "undecided"
     CANCELLATION_OPEN = "cancellation_open"
+
+
+OVERDUE = (Attention.UNDECIDED, Attention.CANCELLATION_OPEN)
 
 
 PaymentKey: TypeAlias = tuple[str | None, str | None]
@@ -160,7 +164,8 @@ class Order:
     hold_id: UUID | None
     total: int
     status: Status = Status.PLACED
-    attention: Attention | None = None
+    overdue: Attention | None = None
+    events_stuck: int = 0
     version: int = 1
     reservation_version: int = 0
     sequence: int = (
@@ -181,6 +186,11 @@ class Order:
         return self.id
 
     @property
+    def attention(self) -> Attention | None:
+        """A dead letter before what takes too long: it may well be why."""
+        return Attention.EVENT_STUCK if self.events_stuck else self.overdue
+
+    @property
     def number(self) -> str:
         return f"{NUMBER_PREFIX[self.channel]}-{self.serial}"
 
@@ -190,6 +200,12 @@ class Order:
             return self
         payment = replace(self.payment, version=version, status=status)
         return self.changed(at, payment=payment)
+
+    def with_stuck(self, events: int, at: datetime) -> Self:
+        """The order, so many events about which are dead letters now."""
+        if events == self.events_stuck:
+            return self
+        return self.changed(at, events_stuck=events)
 
     def announcing(self, fact: Fact, at: datetime) -> tuple[Self, Numbered]:
         """The order with one more fact announced, and its number."""

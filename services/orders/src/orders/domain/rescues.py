@@ -35,7 +35,7 @@ def began(watched: Order | Cancellation) -> datetime:
 
 def rescue_order(order: Order, patience: Patience, at: datetime) -> Order:
     return replace(
-        with_attention(order, Attention.UNDECIDED, at),
+        with_overdue(order, Attention.UNDECIDED, at),
         rescue_at=patience.next_after(at, began=order.placed_at),
     )
 
@@ -49,8 +49,8 @@ def rescue_cancellation(
     )
 
 
-def with_attention(order: Order, attention: Attention, at: datetime) -> Order:
+def with_overdue(order: Order, overdue: Attention, at: datetime) -> Order:
     """That it is undecided matters more than that a cancellation is open."""
-    if order.attention in {attention, Attention.UNDECIDED}:
+    if order.overdue in {overdue, Attention.UNDECIDED}:
         return order
-    return order.changed(at, attention=attention)
+    return order.changed(at, overdue=overdue)

@@ -84,7 +84,7 @@ class _Settling:
             self._at,
             lines=lines,
             status=_next_status(order, lines, rejected=rejected),
-            attention=self._attention(),
+            overdue=self._overdue(),
             reservation_version=snapshot.version,
             sequence=order.sequence + len(told),
             decided_at=order.decided_at or self._at,
@@ -152,11 +152,11 @@ class _Settling:
             _check_cancelled(order, lines, snapshot)
         return lines
 
-    def _attention(self) -> Attention | None:
+    def _overdue(self) -> Attention | None:
         """What is settled needs none any more."""
         answers = len(self._snapshot.answers) > self._order.answers_announced
         still_open = any(c.is_open for c in self._cancellations.values())
-        if self._order.attention is Attention.CANCELLATION_OPEN and (
+        if self._order.overdue is Attention.CANCELLATION_OPEN and (
             not answers or still_open
         ):
             return Attention.CANCELLATION_OPEN

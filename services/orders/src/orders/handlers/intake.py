@@ -15,7 +15,10 @@ from orders.domain.refusals import Refusal
 from orders.store import refusals
 
 REFUSED = metrics.counter(
-    "orderly.orders.refused", "{order}", "Orders accepted that could not be placed"
+    "orderly.orders.refused",
+    "{order}",
+    "Orders accepted that could not be placed",
+    watched=True,
 )
 
 router = Router()

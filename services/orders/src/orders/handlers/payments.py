@@ -1,16 +1,19 @@
 """What Accounting says: how far orders are paid, and which of their facts it missed."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TypeAlias
 
 import structlog
 
-from chassis import outbox
-from chassis.database import Tx
+from chassis import metrics, outbox
+from chassis.database import Tx, after_commit
 from chassis.events import Announcement, Envelope, Router
 from contracts import orders as contracts
 from contracts.accounting import (
     CreditNoteIssued,
+    DeadLetterChanged,
     FactsMissing,
     InvoiceIssued,
     InvoicePaid,
@@ -18,6 +21,7 @@ from contracts.accounting import (
     RefundSettled,
 )
 from orders.handlers import UnknownOrders, hold
+from orders.handlers.letters import mark_orders
 from orders.store import orders as store
 from orders.store import timeline
 
@@ -27,9 +31,17 @@ PaymentMoved: TypeAlias = (
     InvoiceIssued | InvoicePaid | CreditNoteIssued | RefundRequested | RefundSettled
 )
 
+TIME_TO_INVOICE = metrics.histogram(
+    "orderly.orders.time_to_invoice",
+    "s",
+    "From placing a paid order to its invoice; on terms that is a matter of shipping",
+    watched=True,
+)
+
 EVENTS = {event.type: event for event in contracts.EVENTS}
 
 router = Router()
+router.on(DeadLetterChanged)(mark_orders)
 
 
 @router.on(InvoiceIssued, InvoicePaid, CreditNoteIssued, RefundRequested, RefundSettled)
@@ -47,6 +59,13 @@ async def update_payments(tx: Tx, events: list[Envelope[PaymentMoved]]) -> None:
         for order in before.values()
     ]
     await store.save(tx, [o for o in accounted if o is not before[o.id]])
+    invoiced = {e.data.order_id for e in events if isinstance(e.data, InvoiceIssued)}
+    waited = [
+        at - before[order_id].placed_at
+        for order_id in invoiced
+        if before[order_id].payment.method is contracts.PaymentMethod.PREPAID
+    ]
+    after_commit(tx, partial(_record, waited))
 
 
 @router.on(FactsMissing)
@@ -74,3 +93,8 @@ async def announce_again(tx: Tx, events: list[Envelope[FactsMissing]]) -> None:
     ]
     await outbox.publish(tx, again)
     log.info("Facts announced again", orders=len(missing), facts=len(again))
+
+
+def _record(waited: Sequence[timedelta]) -> None:
+    for time in waited:
+        TIME_TO_INVOICE.record(time.total_seconds())

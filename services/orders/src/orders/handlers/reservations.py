@@ -8,7 +8,7 @@ from uuid import UUID
 from chassis import metrics
 from chassis.database import Tx, after_commit
 from chassis.events import Envelope, Router
-from contracts.inventory import ReservationChanged
+from contracts.inventory import DeadLetterChanged, ReservationChanged
 from orders.commands import announcing
 from orders.domain.orders import Order
 from orders.domain.settling import Settled, settle
@@ -23,15 +23,22 @@ from orders.domain.snapshots import (
     Snapshot,
 )
 from orders.handlers import hold
+from orders.handlers.letters import mark_orders
 from orders.store import cancellations, returns
 from orders.store import orders as store
 
-DECIDED = metrics.counter("orderly.orders.decided", "{order}", "Orders decided")
+DECIDED = metrics.counter(
+    "orderly.orders.decided", "{order}", "Orders decided", watched=True
+)
 TIME_TO_DECIDE = metrics.histogram(
-    "orderly.orders.time_to_decide", "s", "From placing an order to its decision"
+    "orderly.orders.time_to_decide",
+    "s",
+    "From placing an order to its decision",
+    watched=True,
 )
 
 router = Router()
+router.on(DeadLetterChanged)(mark_orders)
 
 
 @router.on(ReservationChanged)

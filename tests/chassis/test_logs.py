@@ -4,20 +4,20 @@ import sys
 from typing import Any
 
 import pytest
-from opentelemetry import trace
-
-from chassis import telemetry
 
 SCRIPT = """
 import logging, structlog
-from opentelemetry import trace
-from chassis import telemetry
+from chassis import logs, tracing
 from sample.main import Settings
 
-telemetry.setup("sample", Settings(database_url="postgresql://", log_format="{form}"))
+logs.setup("sample", Settings(database_url="postgresql://", log_format="{form}"))
 log = structlog.get_logger("tests")
-with telemetry.tracer.start_as_current_span("work"):
+with tracing.beginning("work"):
     log.info("Note taken", note_id="n-1", text="two\\nlines ü")
+with tracing.handling("notes", [("n-7", None)]):
+    log.info("Note handled")
+with tracing.handling("notes", [("n-7", None), ("n-8", None)]):
+    log.info("Notes handled")
 log.debug("Too small")
 log.error("Odd", value=object())
 logging.getLogger("library").warning("Library says %s", "hello")
@@ -55,6 +55,8 @@ def entries() -> list[dict[str, Any]]:
 def test_every_line_is_json_and_says_what_when_and_who(entries):
     assert [entry["message"] for entry in entries] == [
         "Note taken",
+        "Note handled",
+        "Notes handled",
         "Odd",
         "Library says hello",
         "Failed",
@@ -68,11 +70,16 @@ def test_every_line_is_json_and_says_what_when_and_who(entries):
 
 def test_a_line_within_a_span_carries_its_trace(entries):
     assert len(entries[0]["trace_id"]) == 32
-    assert "trace_id" not in entries[1]
+    assert "trace_id" not in entries[3]
+
+
+def test_a_line_of_a_batch_of_one_says_what_it_is_about(entries):
+    assert entries[1]["subject"] == "n-7"
+    assert "subject" not in entries[2]
 
 
 def test_a_traceback_shows_no_variables(entries):
-    failed = entries[3]
+    failed = entries[5]
 
     assert failed["exception"][0]["exc_value"] == "broken"
     assert "secret" not in json.dumps(entries)
@@ -85,26 +92,3 @@ def test_lines_for_people_can_be_read():
     assert "note_id" in lines[0]
     assert any("ValueError: broken" in line for line in lines)
     assert "secret" not in "".join(lines)
-
-
-def a_trace(number: int) -> str:
-    return f"00-{number:032x}-{number:016x}-01"
-
-
-def test_a_batch_continues_the_first_trace_that_is_known():
-    with telemetry.handling("batch", [None, a_trace(1), a_trace(2)]):
-        span = trace.get_current_span().get_span_context()
-
-    assert span.trace_id == 1
-
-
-def test_a_batch_without_traces_is_handled_too():
-    with telemetry.handling("batch", [None]), telemetry.handling("batch", []):
-        pass
-
-
-@pytest.mark.parametrize("nonsense", ["", "nonsense", "00-0-0-00", "ü"])
-def test_nonsense_from_a_caller_is_no_trace(nonsense):
-    context = telemetry.context_of(nonsense)
-
-    assert not trace.get_current_span(context).get_span_context().is_valid

@@ -1,0 +1,251 @@
+"""What is let in and what is turned away, and that the latter costs nothing."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+import uvicorn
+from fastapi import APIRouter, Request
+
+from chassis import admission, web
+from chassis.admission import FEWEST, FEWEST_IN_A_RUSH, Gate, stepping_aside
+from chassis.connections import Connection
+from chassis.testing import eventually
+
+ORDER = b"POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+LOOK = b"GET /v1/orders HTTP/1.1\r\nHost: x\r\n\r\n"
+
+router = APIRouter()
+held = asyncio.Event()
+
+
+@router.post("/hold")
+async def hold(request: Request) -> str:
+    await request.body()
+    await held.wait()
+    return "held"
+
+
+@router.get("/aside")
+async def wait_aside() -> str:
+    with stepping_aside():
+        await held.wait()
+    return "waited"
+
+
+@router.get("/healthz")
+async def health() -> str:
+    return "alive"
+
+
+@pytest.fixture
+def gate(monkeypatch) -> Gate:
+    gate = Gate()
+    monkeypatch.setattr(Connection, "gate", gate)
+    return gate
+
+
+@pytest.fixture
+async def server(gate) -> AsyncIterator[uvicorn.Server]:
+    held.clear()
+    app = web.create_app("door", description="", routers=[router])
+    app.state.gate = gate  # it is there before anybody connects
+    config = uvicorn.Config(
+        app, port=0, log_config=None, lifespan="off", http=Connection, ws="none"
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+
+    async def serves() -> bool:
+        return server.started
+
+    await eventually(serves)
+    yield server
+    held.set()
+    server.should_exit = True
+    await serving
+
+
+async def connect(
+    server: uvicorn.Server,
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    port = server.servers[0].sockets[0].getsockname()[1]
+    return await asyncio.open_connection("127.0.0.1", port)
+
+
+async def ask(server: uvicorn.Server, *parts: bytes) -> bytes:
+    """The head of the answer to a request that comes in these parts."""
+    reader, writer = await connect(server)
+    for part in parts:
+        writer.write(part)
+        await writer.drain()
+        await asyncio.sleep(0.01)
+    head = await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+    return head
+
+
+def crowded(gate: Gate, *, long: bool = True) -> Gate:
+    for _ in range(FEWEST_IN_A_RUSH - 1):
+        gate.enter()
+    if long:
+        gate._crowded_since = 0.0  # noqa: SLF001 - since the machine was started
+    return gate
+
+
+def test_a_rush_is_let_in():
+    gate = crowded(Gate(), long=False)
+
+    assert not gate.is_full()
+    assert gate.turn_away(ORDER) is None
+
+
+def test_a_rush_has_an_end():
+    gate = crowded(Gate(), long=False)
+    gate.enter()
+
+    assert gate.is_full()
+
+
+def test_what_stays_crowded_lets_in_fewer_until_it_is_calm(monkeypatch):
+    gate = crowded(Gate())
+    assert gate.is_full()
+    for _ in range(FEWEST_IN_A_RUSH - FEWEST - 1):
+        gate.leave()
+
+    assert gate.is_full()
+    gate.leave()
+    assert not gate.is_full()
+    gate.enter()
+    monkeypatch.setattr(gate, "_strict_until", 0.0)  # calm for long enough
+    assert not gate.is_full()
+
+
+def test_looking_is_turned_away_before_placing():
+    gate = crowded(Gate())
+    gate.is_full()
+    while gate.inside > FEWEST - 1:
+        gate.leave()
+
+    assert gate.is_full(can_wait=True)
+    assert not gate.is_full()
+
+
+def test_who_is_turned_away_is_told_when_to_come_again():
+    gate = crowded(Gate())
+
+    answers = [gate.turn_away(ORDER) for _ in range(3)]
+
+    for answer in answers:
+        assert answer
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 503 ")
+        assert json.loads(body)["code"] == "too_many_waiting"
+    assert len({answer for answer in answers if answer}) == 3  # not all at once
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /v1/orders/ops/queues HTTP/1.1\r\nHost: x\r\n\r\n",
+        ORDER[:-1],
+        ORDER + b"x",
+        ORDER + LOOK,
+        ORDER.replace(b"Host: x", b"Transfer-Encoding: chunked"),
+        ORDER.replace(b"Host: x", b"Content-Length: 2"),
+        ORDER.replace(b"Host: x", b"Content-Length : 2"),
+        ORDER.replace(b"Host: x", b"Expect: 100-continue"),
+        ORDER.replace(b"Host: x", b"Connection: close"),
+        ORDER.replace(b"Host: x", b"Folded: x\r\n more"),
+        ORDER.replace(b"Host: x\r\n", b"Host: x\n"),
+        ORDER.replace(b"HTTP/1.1", b"HTTP/1.0"),
+        b"no HTTP\r\n\r\n",
+    ],
+)
+def test_what_is_not_plainly_one_request_is_left_to_the_parser(data):
+    assert crowded(Gate()).turn_away(data) is None
+
+
+async def test_at_the_door_a_connection_stays_for_the_next_request(server, gate):
+    crowded(gate)
+    reader, writer = await connect(server)
+
+    for _ in range(3):
+        writer.write(ORDER)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length: ")[1].split(b"\r")[0])
+        assert head.startswith(b"HTTP/1.1 503 ")
+        await reader.readexactly(length)
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+
+
+async def test_what_comes_in_pieces_is_turned_away_by_its_head_alone(server, gate):
+    crowded(gate)
+
+    head = await ask(server, ORDER[:20], ORDER[20:-2])  # the body never comes
+
+    assert head.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: " in head.lower()
+
+
+async def test_a_request_counts_from_when_all_of_it_has_come(server, gate):
+    _, writer = await connect(server)
+    request = ORDER.replace(b"/v1/orders", b"/hold")
+    writer.write(request[:-1])
+
+    async def inside() -> int:
+        return gate.inside
+
+    async def is_read() -> bool:
+        return gate.reading == 2
+
+    await eventually(is_read)
+    assert await inside() == 0
+    writer.write(request[-1:])
+
+    async def counts() -> bool:
+        return gate.inside == 1
+
+    await eventually(counts)
+    held.set()
+
+    async def all_left() -> bool:
+        return (gate.inside, gate.reading) == (0, 0)
+
+    await eventually(all_left)
+    writer.close()
+
+
+async def test_who_only_waits_is_in_nobodys_way(server, gate):
+    asking = asyncio.create_task(ask(server, LOOK.replace(b"/v1/orders", b"/aside")))
+
+    async def came_and_waits() -> bool:
+        return len(server.server_state.tasks) == 1 and gate.inside == 0
+
+    await eventually(came_and_waits)
+    held.set()
+
+    assert b" 200 " in await asking
+
+
+async def test_bodies_are_bounded_together_before_they_are_read(
+    server, gate, monkeypatch
+):
+    monkeypatch.setattr(admission, "MOST_BODY_BYTES", 100)
+    first = ORDER.replace(b"/v1/orders", b"/hold").replace(b": 2", b": 99")
+    _, writer = await connect(server)
+    writer.write(first[:-2])
+
+    async def is_read() -> bool:
+        return gate.reading == 99
+
+    await eventually(is_read)
+
+    assert b" 503 " in await ask(server, first[:-2])
+    assert b" 200 " in await ask(server, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    writer.close()

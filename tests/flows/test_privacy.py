@@ -1,0 +1,161 @@
+"""What is secret, and who somebody is, stays where it belongs."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+
+from contracts.orders import OrderPlaced
+from contracts.topology import INVENTORY_FROM_ORDERS
+from orderly.stack.services import GATEWAY_SECRET, NAMES
+from orderly.stack.stack import Stack
+from tests.flows.shop import JSON, Shop, an_order
+
+pytestmark = pytest.mark.xdist_group("stack")  # there is one: one worker
+
+HOME = {
+    "name": "Wilhelmina Quackenbush",
+    "line1": "77 Zanzibar Lane",
+    "line2": "c/o Thistlewood",
+    "city": "Ballyfermoyle",
+    "region": "Kilmurphy",
+    "postal_code": "ZQ7-9XW",
+    "country": "IE",
+}
+PERSONAL = [value for name, value in HOME.items() if name != "country"]
+MAIL = "w.quackenbush@example.test"
+FAILING = f"{MAIL}/fails"
+GATEWAY = "/v1/accounting/gateway-events"
+
+
+def for_somebody(*lines: tuple[str, int], reference: str = MAIL) -> JSON:
+    return an_order(*lines, ship_to=HOME, reference=reference)
+
+
+async def place(shop: Shop, order: JSON) -> JSON:
+    answer = await shop.place(order, key=uuid4().hex, Prefer="wait=20")
+    placed: JSON = answer.json()
+    return placed
+
+
+async def live(shop: Shop) -> None:
+    """All that may become of somebody's order."""
+    sku = await shop.stock_up(4)
+    back = await place(shop, for_somebody((sku, 2)))
+    await shop.ship(back["id"])
+    await shop.until_order(back["id"], status="shipped")
+    await shop.send_back(back["id"], (1, 1, "resellable"))
+    await shop.cancel((await place(shop, for_somebody((sku, 1))))["id"])
+    rejected = await place(shop, for_somebody(("NO-SUCH", 1)))
+    assert rejected["status"] == "rejected"
+
+
+async def refusals(shop: Shop) -> AsyncIterator[httpx.Response]:
+    """What is wrong with these is not told by repeating it."""
+    good = for_somebody(("ANY", 1))
+    for wrong in (
+        {"ship_to": MAIL},
+        {"ship_to": {**HOME, "country": HOME["name"]}},
+        {"ship_to": {**HOME, "postal_code": [HOME["postal_code"]]}},
+        {"ship_to": {**HOME, "name": HOME["name"] * 100}},
+        {"channel": HOME["name"], "currency": MAIL, "hold_id": HOME["line1"]},
+        {"payment": {"method": HOME["name"], "reference": MAIL}},
+        {"lines": [{"sku": HOME["name"], "quantity": MAIL, "unit_price": MAIL}]},
+        {"total": 1},
+    ):
+        yield await post(shop, "/v1/orders", json=good | wrong)
+    cut = json.dumps(good)[:-1]
+    yield await post(shop, "/v1/orders", content=cut)
+    yield await post(shop, "/v1/orders", content=cut + ", " + cut[1:] + "}")
+    signed = {"Gateway-Signature": f"t=1,v1={GATEWAY_SECRET}-{MAIL}"}
+    yield await shop.http.post(GATEWAY, json={"id": MAIL}, headers=signed)
+    token = shop.http.headers["Authorization"]
+    for header in (token + "x", token.replace(".", "..", 1), token.split(".")[0]):
+        yield await shop.http.get("/v1/orders", headers={"Authorization": header})
+
+
+async def post(shop: Shop, path: str, **body: object) -> httpx.Response:
+    headers = {"Idempotency-Key": uuid4().hex, "Content-Type": "application/json"}
+    request = shop.http.build_request("POST", path, headers=headers, **body)  # type: ignore[arg-type]
+    return await shop.http.send(request)
+
+
+@asynccontextmanager
+async def database_of(stack: Stack, name: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(await stack.postgres.give_database(name))
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def failure(shop: Shop, stack: Stack) -> httpx.Response:
+    """The database refuses the row, and would say all of it."""
+    async with database_of(stack, "orders") as orders:
+        await orders.execute(
+            "ALTER TABLE orders ADD CONSTRAINT fails"
+            f" CHECK (reference <> '{FAILING}') NOT VALID"
+        )
+        try:
+            order = for_somebody(("ANY", 1), reference=FAILING)
+            return await post(shop, "/v1/orders", json=order)
+        finally:
+            await orders.execute("ALTER TABLE orders DROP CONSTRAINT fails")
+
+
+async def poison(shop: Shop, stack: Stack) -> str:
+    """Somebody's order in a form that nobody reads; the reason it is put aside for."""
+    event = {
+        "specversion": "1.0",
+        "id": str(uuid4()),
+        "source": "orderly/orders",
+        "type": OrderPlaced.type,
+        "subject": str(uuid4()),
+        "time": "2026-11-21T09:30:00Z",
+        "data": {"ship_to": HOME["name"], "reference": [MAIL], HOME["city"]: 1},
+    }
+    dead = "/v1/inventory/ops/dead-letters"
+    async with stack.emulator.connect() as aws:
+        await aws.send(INVENTORY_FROM_ORDERS.name, json.dumps([event]), {})
+        found = await shop.until_it(dead, lambda page: bool(page["items"]))
+        url = await aws.queue_url(INVENTORY_FROM_ORDERS.dead_letters)
+        await aws.sqs.purge_queue(QueueUrl=url)
+    return " ".join(str(letter["error"]) for letter in found["items"])
+
+
+async def announced(stack: Stack) -> str:
+    """All events but the one that says where the goods go."""
+    told = ""
+    for name in NAMES:
+        async with database_of(stack, name) as connection:
+            query = "SELECT concat(o) FROM outbox o WHERE type <> $1"
+            rows = await connection.fetch(query, OrderPlaced.type)
+            assert rows, name
+            told += "\n".join(row[0] for row in rows)
+    return told
+
+
+async def test_nobody_is_named_where_it_is_not_needed(shop: Shop, stack: Stack):
+    await live(shop)
+    refused = [answer async for answer in refusals(shop)]
+    refused.append(await failure(shop, stack))
+    reason = await poison(shop, stack)
+
+    assert {answer.is_success for answer in refused} == {False}
+    assert refused[-1].status_code == 500
+    token = shop.http.headers["Authorization"].removeprefix("Bearer ")
+    logs = {name: stack.folder.log(name).read_text() for name in NAMES}
+    places = logs | {
+        "problems": "".join(f"{a.headers} {a.text}" for a in refused),
+        "the reason for a dead letter": reason,
+        "events": await announced(stack),
+    }
+    secrets = [*token.split("."), "postgresql://", "PRIVATE KEY"]
+    for place, told in places.items():
+        for word in (*PERSONAL, MAIL, *secrets, f"{GATEWAY_SECRET}-"):
+            assert word not in told, place
+    assert all(logs.values())

@@ -1,0 +1,136 @@
+"""What a running Orderly tells about itself, taken by a collector of our own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
+
+import pytest
+
+from chassis import metrics
+from chassis.testing import eventually
+from orderly.stack.stack import Stack
+from tests.collector import COLLECTED_WITHIN_S, Collector, collecting
+from tests.flows.conftest import a_shop
+from tests.flows.shop import an_order
+
+pytestmark = [
+    pytest.mark.xdist_group("stack"),
+    pytest.mark.postgres,
+    pytest.mark.localstack,
+]
+
+SERVICES = {"orders", "inventory", "accounting"}
+# What placing orders is told by, and no fault.
+TOLD = {
+    ("orders", "orderly.orders.placed"),
+    ("orders", "orderly.orders.decided"),
+    ("orders", "orderly.orders.time_to_decide"),
+    ("orders", "orderly.orders.time_to_invoice"),
+    ("orders", "orderly.batch.size"),
+    ("orders", "orderly.batch.waiting"),
+    ("inventory", "orderly.units.reserved"),
+    ("accounting", "orderly.entries.posted"),
+    ("accounting", "orderly.facts.parked"),
+    ("accounting", "orderly.facts.missing"),
+    *(
+        (service, name)
+        for service in SERVICES
+        for name in (
+            "orderly.outbox.lag",
+            "orderly.outbox.position",
+            "orderly.outbox.published",
+            "orderly.events.handled",
+            "orderly.events.batch",
+            "orderly.queue.age",
+            "orderly.queue.depth",
+            "orderly.queue.dead_letters",
+            "orderly.database.connections",
+        )
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def collector() -> Iterator[Collector]:
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="module")
+async def stack(collector: Collector) -> AsyncIterator[Stack]:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+        environment.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
+        environment.setenv("OTEL_METRIC_EXPORT_INTERVAL", "500")
+        environment.setenv("ORDERLY_METRICS", "emf")
+        environment.setenv("ORDERLY_ACCESS_LOG", "all")
+        async with Stack.throwaway() as stack:
+            yield stack
+
+
+async def test_the_trace_of_each_order_shows_all_three_services(stack, collector):
+    traces = [uuid4().hex for _ in range(6)]
+    async with a_shop(stack) as shop:
+        sku = await shop.stock_up(100)
+        answers = await asyncio.gather(
+            *(
+                shop.place(
+                    an_order((sku, 1)),
+                    key=uuid4().hex,
+                    Prefer="wait=10",
+                    traceparent=f"00-{trace}-b7ad6b7169203331-01",
+                )
+                for trace in traces
+            )
+        )
+
+    async def there_and_back() -> bool:
+        return all(_is_complete(collector, trace) for trace in traces)
+
+    assert {answer.json()["status"] for answer in answers} == {"confirmed"}
+    await eventually(there_and_back, within_s=COLLECTED_WITHIN_S)
+    for trace in traces:
+        _is_one_tree(collector, trace)
+    assert "Ada" not in str(collector.spans)
+    assert "c-42" not in str(collector.spans)
+
+
+def _is_complete(collector: Collector, trace: str) -> bool:
+    """The order went to both, and what they answered came back."""
+    told = {(span.service, span.span.name) for span in collector.trace(trace)}
+    return told >= {
+        ("orders", "POST /v1/orders"),
+        ("orders", "handle orders"),
+        ("inventory", "handle orderly-inventory-from-orders"),
+        ("accounting", "handle orderly-accounting-from-orders"),
+        ("orders", "handle orderly-orders-from-inventory"),
+        ("orders", "handle orderly-orders-from-accounting"),
+    }
+
+
+def _is_one_tree(collector: Collector, trace: str) -> None:
+    spans = collector.trace(trace)
+    ids = {span.span.span_id for span in spans}
+    roots = [span for span in spans if span.span.parent_span_id not in ids]
+    assert [root.span.name for root in roots] == ["POST /v1/orders"]
+
+
+@pytest.mark.usefixtures("stack")
+async def test_what_is_done_for_several_orders_is_linked_to_their_traces(collector):
+    async def linked() -> bool:
+        return any(
+            span.linked and span.span.name.startswith("publish")
+            for span in collector.spans
+        )
+
+    await eventually(linked, within_s=COLLECTED_WITHIN_S)
+
+
+@pytest.mark.usefixtures("stack")
+async def test_metrics_arrive_by_their_names(collector):
+    async def all_told() -> bool:
+        return collector.metrics.keys() >= TOLD
+
+    await eventually(all_told, within_s=90)
+    for _, name in collector.metrics:
+        assert name in metrics.REGISTRY
