@@ -68,7 +68,10 @@ class _Sites(ast.NodeVisitor):
 
     @override
     def visit_Call(self, node: ast.Call) -> None:
-        place = CARRIERS.get(_last_name(node.func))
+        is_method = isinstance(node.func, ast.Attribute)
+        place = CARRIERS.get(_last_name(node.func)) if is_method else None
+        if isinstance(node.func, ast.Name) and node.func.id == "transact":
+            place = CARRIERS["transact"]
         if place is not None and len(node.args) > place:
             self.found.append(self._name(node.args[place]))
         self.generic_visit(node)
@@ -143,6 +146,8 @@ def ways_around() -> Iterator[str]:
     for source in sources():
         for node in ast.walk(source.tree):
             match node:
+                case ast.Call(func=ast.Attribute(ast.Name("ticket"), "begin")):
+                    pass  # of a request: the admission's
                 case ast.Call(func=called) if _last_name(called) in OPENERS:
                     yield f"{source.name}: {ast.unparse(called)}"
                 case ast.Constant(value=str(text)) if BY_SQL.match(text):

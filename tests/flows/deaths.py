@@ -17,6 +17,7 @@ SEED = int(os.environ.get("ORDERLY_SEED", random.randrange(10**6)))
 BY_CHANCE = {"orders.order_cancellation_refused.v1"}
 # The transactions that change something, by the work that is done in them.
 EVERYWHERE = (
+    "chassis.consumer.Consumer._note",
     "chassis.ops.replay.replay_events.<locals>.work",
     "chassis.relay.Relay._next",
     "chassis.relay.Relay._release",
