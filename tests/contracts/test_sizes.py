@@ -13,9 +13,11 @@ from uuid import UUID
 import pytest
 from pydantic import BaseModel
 
+from chassis import aside
 from chassis.events import Event, to_wire
 from contracts import EVENTS
 from contracts.inventory import ReservationChanged
+from contracts.topology import TOPOLOGY
 
 MOST_BYTES = 240 * 1024
 MOST_LINES = 500
@@ -45,6 +47,8 @@ TEXTS = {
     "number": "INV-2026-000000001",
     "tax_rate": "19.00",
     "cause": "cancellation_requested",
+    "event_type": "t" * aside.MOST_LETTERS,
+    "queue": max((queue.name for queue in TOPOLOGY.queues), key=len),
 }
 PLAIN = {UUID: ID, datetime: NOW, date: NOW.date(), int: LARGEST, bool: False}
 
