@@ -88,6 +88,7 @@ READS = frozenset(
         "accounting.store.reports.ageing",
         "accounting.store.reports.revenue",
         "accounting.store.reports.tax",
+        "chassis.outbox.count_waiting",
         "chassis.consumer._probe",
         "chassis.digest.Digest._sum_up",
         "chassis.digest._examine",

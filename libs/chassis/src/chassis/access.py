@@ -57,7 +57,7 @@ def _log(scope: Scope, status: int, code: str | None, took_s: float) -> None:
         "Request answered" if status else "Request left without an answer",
         method=scope["method"],
         path=scope["path"],
-        status=status,
+        status=int(status),
         ms=round(took_s * 1000, 1),
         **outcome,
     )

@@ -56,6 +56,7 @@ _DOCUMENT = (
     "paid",
     "traceparent",
 )
+_OF_DOCUMENT = tuple(n for n in _DOCUMENT if n not in {"id", "traceparent"})
 _new = rows_from_arrays(*((name, documents.c[name].type) for name in _DOCUMENT))
 _issued_on = in_open_period(_new.c.issued_on)
 _ADD = insert(documents).from_select(
@@ -281,7 +282,7 @@ async def get_printable(tx: Tx, issued: Issued) -> Printable:
 def _issued(row: RowMapping) -> Issued:
     lines = tuple(DocumentLine(**line) for line in row["lines"])
     taxes = tuple(TaxOfRate(**tax) for tax in row["taxes"])
-    of_document = {name: row[name] for name in _DOCUMENT if name != "id"}
+    of_document = {name: row[name] for name in _OF_DOCUMENT}
     series = Series(row["series"])
     return Issued(
         id=row["id"],
