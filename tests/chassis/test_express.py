@@ -5,6 +5,7 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Request, Response
 from pydantic import BaseModel
+from starlette.types import Receive, Scope, Send
 
 from chassis import web
 from chassis.bodies import RequestBody, reads
@@ -70,6 +71,23 @@ async def test_both_ways_lead_to_the_same_endpoint(colours):
 
     assert (answer.status_code, answer.json()) == (201, {"name": "red", "key": "k"})
     assert answer.headers["Access-Control-Allow-Origin"] == "https://shop.test"
+
+
+async def test_both_ways_say_which_route_it_was():
+    for express in ([], [mix]):
+        scopes: list[Scope] = []
+        app = an_app(express=express)
+
+        async def noted(scope: Scope, receive: Receive, send: Send) -> None:
+            scopes.append(scope)
+            await app(scope, receive, send)  # noqa: B023 - asked before the next
+
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(noted), base_url="http://test"
+        ) as client:
+            await post(client, json={"name": "red"})
+
+        assert scopes[0]["route"].path == "/colours"
 
 
 @pytest.mark.parametrize(

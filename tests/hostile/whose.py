@@ -34,6 +34,7 @@ class Whose(StrEnum):
 
 OPERATIONS = {
     "list_queues": Whose.BUSINESS,
+    "get_outbox": Whose.BUSINESS,
     "list_dead_letters": Whose.BUSINESS,
     "redrive_dead_letters": Whose.BUSINESS,
     "replay_events": Whose.BUSINESS,

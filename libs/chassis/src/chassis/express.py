@@ -24,17 +24,18 @@ class Express:
 
     def __init__(self, app: ASGIApp, *, routes: Iterable[RouteContext]) -> None:
         self._app = app
-        self._endpoints: dict[tuple[str, str], Resolve] = {
-            (method, route.path_format or ""): _resolver(route.dependant)
+        self._endpoints: dict[tuple[str, str], tuple[RouteContext, Resolve]] = {
+            (method, route.path_format or ""): (route, _resolver(route.dependant))
             for route in routes
             for method in route.methods or ()
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = self._endpoint(scope)
-        if endpoint is None:
+        found = self._endpoint(scope)
+        if found is None:
             await self._app(scope, receive, send)
             return
+        scope["route"], endpoint = found  # by which spans are named
         request = Request(scope, receive, send)
         try:
             response: Response = await endpoint(request)
@@ -42,7 +43,7 @@ class Express:
             response = await errors.refused(request, error)
         await response(scope, receive, send)
 
-    def _endpoint(self, scope: Scope) -> Resolve | None:
+    def _endpoint(self, scope: Scope) -> tuple[RouteContext, Resolve] | None:
         # A query is for the framework, which knows whether there may be one.
         if scope["type"] != "http" or scope["query_string"]:
             return None
