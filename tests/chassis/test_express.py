@@ -80,7 +80,7 @@ async def test_both_ways_say_which_route_it_was():
 
         async def noted(scope: Scope, receive: Receive, send: Send) -> None:
             scopes.append(scope)
-            await app(scope, receive, send)  # noqa: B023 - asked before the next
+            await app(scope, receive, send)
 
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(noted), base_url="http://test"
