@@ -146,11 +146,15 @@ class Trial:
 
     async def conclude(self) -> Result:
         """Find out what does not hold, once everything has come to rest."""
-        await eventually(self.system.all_serve, within_s=SETTLES_WITHIN_S)
         if await self._settled():
             await self._ask_again()
             await self._settled()
-        await self._check()
+        try:
+            await self._check()
+        except Exception as error:
+            if not is_away(error):
+                raise
+            self._violated("settles", "a database is away", repr(error))
         self._sum_up()
         return self.result
 
@@ -234,11 +238,10 @@ class Trial:
     async def _under_way(self) -> list[str]:
         if not await self.system.all_serve():
             return ["a process is not ready"]
-        left = []
+        left: list[str] = []
         for name, database in self.databases.items():
-            for what, query in (*UNDER_WAY[name], ("unpublished events", UNPUBLISHED)):
-                ((number,),) = await rows(database, query)
-                left += [f"{number} {what} in {name}"] if number else []
+            found = await self._unless_away(_under_way_in(name, database))
+            left += [f"{name}'s database is away"] if found is None else found
         for queue in TOPOLOGY.queues:
             depth = await self.system.aws.depth(queue.name)
             left += [f"{depth} messages in {queue.name}"] if depth else []
@@ -289,3 +292,11 @@ class Trial:
         result.met = system.line.met + system.aws_proxy.met
         result.restarts = system.restarts
         result.write(system.folder / "result.json")
+
+
+async def _under_way_in(name: str, database: Database) -> list[str]:
+    left = []
+    for what, query in (*UNDER_WAY[name], ("unpublished events", UNPUBLISHED)):
+        ((number,),) = await rows(database, query)
+        left += [f"{number} {what} in {name}"] if number else []
+    return left
