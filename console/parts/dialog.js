@@ -61,7 +61,7 @@ export const LineFields = ({ lines, legend }) =>
       ({ line, sku, most }) =>
         html`<${Field}
           label=${`${sku}, of ${most}`} type="number" name=${`line-${line}`}
-          min="0" max=${most} value=${most} required inputmode="numeric" />`,
+          min="0" max=${most} defaultValue=${most} required inputmode="numeric" />`,
     )}
   </fieldset>`;
 

@@ -77,7 +77,7 @@ function Filters({ query }) {
   const set = (event) => setQuery({ [event.target.name]: event.target.value });
   return html`<form class="filters" role="search" onSubmit=${find}>
     <${Field} label="Find" type="search" name="find" id="find" defaultValue=${query.find ?? ""} placeholder="text, or an order’s id" />
-    <${Select} label="by" name="by" options=${BY} value=${query.by ?? "reference"} />
+    <${Select} label="by" name="by" options=${BY} value=${query.by ?? "reference"} onChange=${set} />
     <button type="submit">Find</button>
     <${Select} label="State" name="status" options=${STATES} value=${query.status ?? ""} onChange=${set} />
     <${Select} label="Channel" name="channel" options=${CHANNELS} value=${query.channel ?? ""} onChange=${set} />

@@ -35,6 +35,15 @@ def test_nothing_is_loaded_from_elsewhere():
         assert not elsewhere.search(path.read_text()), path
 
 
+def test_what_is_typed_is_not_overwritten_when_the_page_is_drawn_again():
+    """Drawing sets `value` anew: only what is told of each change may be given one."""
+    fields = re.compile(r"<\$\{(?:Field|Select)\}(.*?)/>", re.DOTALL)
+    for path in OWN:
+        for attributes in fields.findall(path.read_text()):
+            if re.search(r"\bvalue=", attributes):
+                assert "onChange=" in attributes, f"{path}: {attributes}"
+
+
 def test_every_module_that_is_imported_is_there():
     for path in OWN:
         for name in re.findall(r'^} from "(\..*)";$', path.read_text(), re.MULTILINE):
