@@ -91,7 +91,7 @@ export function useAction(onDone) {
       set({ busy: false });
       onDone(answer);
     } catch (problem) {
-      if (!problem.passes) unanswered.current = {};
+      if (problem.isRefusal) unanswered.current = {};
       set({ busy: false, problem });
     } finally {
       running.current = false;
