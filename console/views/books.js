@@ -4,7 +4,7 @@ import { html } from "../vendor/preact-htm.js";
 import { download, get, withQuery } from "../lib/api.js";
 import { money, words } from "../lib/format.js";
 import { setQuery } from "../lib/router.js";
-import { Money, OrderLink, Panel, Pill, Tabs } from "../parts/bits.js";
+import { Money, OrderLink, Panel, Pill, saySorry, Tabs } from "../parts/bits.js";
 import { Field, Select } from "../parts/dialog.js";
 import { usePages, useResource } from "../parts/hooks.js";
 import { Bars } from "../parts/plots.js";
@@ -47,7 +47,7 @@ export const amount = (name, field, more = {}) => ({
 });
 
 const Csv = ({ path, name }) =>
-  html`<button type="button" class="quiet" onClick=${() => download(path, "text/csv", `${name}.csv`)}>CSV</button>`;
+  html`<button type="button" class="quiet" onClick=${() => download(path, "text/csv", `${name}.csv`).catch(saySorry)}>CSV</button>`;
 
 const balanceColumns = [
   { name: "Account", head: true, of: ({ account, name }) => `${account} ${name}` },
