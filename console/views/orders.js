@@ -32,10 +32,12 @@ const columns = [
 const unitsOf = (lines) => lines.reduce((sum, { quantity }) => sum + quantity, 0);
 
 // A day of the person's, as moments.
-const dayStart = (day) => day && new Date(`${day}T00:00`).toISOString();
+const isDay = (day) => !Number.isNaN(Date.parse(`${day}T00:00`));
+
+const dayStart = (day) => (isDay(day) ? new Date(`${day}T00:00`).toISOString() : null);
 
 function dayAfter(day) {
-  if (!day) return null;
+  if (!isDay(day)) return null;
   const date = new Date(`${day}T00:00`);
   date.setDate(date.getDate() + 1);
   return date.toISOString();
