@@ -4,7 +4,7 @@ import { html } from "../vendor/preact-htm.js";
 import { go, setQuery } from "../lib/router.js";
 import { words } from "../lib/format.js";
 import { Count, Money, OrderLink, Pill, Time } from "../parts/bits.js";
-import { Field, Select } from "../parts/dialog.js";
+import { Field, SearchField, Select } from "../parts/dialog.js";
 import { useFacts, usePages, useThrottled } from "../parts/hooks.js";
 import { Loaded } from "../parts/states.js";
 import { Pager, Table } from "../parts/table.js";
@@ -78,7 +78,7 @@ function Filters({ query }) {
   };
   const set = (event) => setQuery({ [event.target.name]: event.target.value });
   return html`<form class="filters" role="search" onSubmit=${find}>
-    <${Field} label="Find" type="search" name="find" id="find" defaultValue=${query.find ?? ""} placeholder="text, or an order’s id" />
+    <${SearchField} label="Find" name="find" text=${query.find} placeholder="text, or an order’s id" />
     <${Select} label="by" name="by" options=${BY} value=${query.by ?? "reference"} onChange=${set} />
     <button type="submit">Find</button>
     <${Select} label="State" name="status" options=${STATES} value=${query.status ?? ""} onChange=${set} />

@@ -5,7 +5,7 @@ import { get } from "../lib/api.js";
 import { setQuery } from "../lib/router.js";
 import { words } from "../lib/format.js";
 import { Count, Money, OrderLink, Sku, Tabs, Time } from "../parts/bits.js";
-import { Field } from "../parts/dialog.js";
+import { SearchField } from "../parts/dialog.js";
 import { usePages, useResource } from "../parts/hooks.js";
 import { Loaded, ProblemNote } from "../parts/states.js";
 import { Pager, Table } from "../parts/table.js";
@@ -57,7 +57,7 @@ function Search({ query, name, label }) {
     setQuery({ [name]: new FormData(event.target).get(name).trim() });
   };
   return html`<form class="filters" role="search" onSubmit=${find}>
-    <${Field} label=${label} type="search" name=${name} id="find" defaultValue=${query[name] ?? ""} />
+    <${SearchField} label=${label} name=${name} text=${query[name]} />
     <button type="submit">Find</button>
   </form>`;
 }
