@@ -2,8 +2,11 @@
 
 import json
 import re
+from itertools import product
 from pathlib import Path
+from string import ascii_uppercase
 
+from accounting.domain.currencies import minor_digits
 from orderly.audit import COMPARISONS
 
 CONSOLE = Path(__file__).parents[2] / "console"
@@ -27,6 +30,21 @@ def test_the_audit_in_the_browser_compares_what_the_command_compares():
         ]
         for one in COMPARISONS
     ]
+
+
+def test_amounts_have_the_digits_that_documents_have():
+    text = (CONSOLE / "lib" / "currencies.js").read_text()
+    rows = re.findall(r'"(\d)": \[(.*?)\]', text, re.DOTALL)
+    others = {
+        code: int(digits)
+        for digits, codes in rows
+        for code in re.findall(r"[A-Z]{3}", codes)
+    }
+    codes = map("".join, product(ascii_uppercase, repeat=3))
+
+    assert others == {
+        code: minor_digits(code) for code in codes if minor_digits(code) != 2
+    }
 
 
 def test_nothing_is_loaded_from_elsewhere():
