@@ -18,6 +18,11 @@ export class Problem extends Error {
   get passes() {
     return PASSING.has(this.status);
   }
+
+  // Nothing was done, for sure.
+  get isRefusal() {
+    return this.status >= 400 && this.status < 500 && !this.passes;
+  }
 }
 
 async function problemOf(answer) {

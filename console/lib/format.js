@@ -1,5 +1,7 @@
 // Figures and times as the reader's own locale writes them.
 
+import { minorDigits } from "./currencies.js";
+
 const locale = navigator.languages;
 const counts = new Intl.NumberFormat(locale);
 const clock = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
@@ -15,16 +17,15 @@ export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one
 
 function currencyFormat(currency) {
   if (!currencies.has(currency)) {
+    const digits = minorDigits(currency);
+    const exactly = { minimumFractionDigits: digits, maximumFractionDigits: digits };
     currencies.set(
       currency,
-      new Intl.NumberFormat(locale, { style: "currency", currency }),
+      new Intl.NumberFormat(locale, { style: "currency", currency, ...exactly }),
     );
   }
   return currencies.get(currency);
 }
-
-export const minorDigits = (currency) =>
-  currencyFormat(currency).resolvedOptions().maximumFractionDigits;
 
 // As text, since Intl takes decimals exactly and a division would not be.
 export function decimal(minor, digits) {

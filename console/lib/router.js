@@ -2,8 +2,17 @@
 
 const listeners = new Set();
 
+// What is no encoding of anything stays as it is: there is no such page.
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 export const here = () => ({
-  path: location.pathname.split("/").filter(Boolean).map(decodeURIComponent),
+  path: location.pathname.split("/").filter(Boolean).map(decoded),
   query: Object.fromEntries(new URLSearchParams(location.search)),
 });
 

@@ -46,7 +46,7 @@ export async function accessToken() {
     refreshing = null;
   });
   const fresh = await refreshing;
-  sessionStorage.setItem(KEPT, JSON.stringify(fresh));
+  if (session()) sessionStorage.setItem(KEPT, JSON.stringify(fresh)); // else signed out
   return fresh.access_token;
 }
 

@@ -23,6 +23,8 @@ export const Sku = ({ sku }) => html`<a href=${`/stock?product=${encodeURICompon
 
 export const say = (text) => dispatchEvent(new CustomEvent("orderly:say", { detail: text }));
 
+export const saySorry = (problem) => say(problem.message);
+
 export function CopyId({ id, what }) {
   const [copied, setCopied] = useState(false);
   const copy = async () => {

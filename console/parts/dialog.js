@@ -5,7 +5,7 @@ import { useAction } from "./hooks.js";
 import { ProblemNote } from "./states.js";
 import { say } from "./bits.js";
 
-// `requestOf(values)` gives {path, body}, or throws an Error that the person is told.
+// `requestOf(values)` gives {path, body}.
 export function ActionDialog({ title, verb, done, danger, requestOf, onClose, onDone, children }) {
   const dialog = useRef();
   const action = useAction((answer) => {
@@ -34,14 +34,23 @@ export function ActionDialog({ title, verb, done, danger, requestOf, onClose, on
   </dialog>`;
 }
 
-export const Field = ({ label, hint, ...attributes }) =>
+export const Field = ({ label, hint, inputRef, ...attributes }) =>
   html`<div class="field">
     <label>
       <span>${label}</span>
-      <input ...${attributes} aria-describedby=${hint && `${attributes.name}-hint`} />
+      <input ref=${inputRef} ...${attributes} aria-describedby=${hint && `${attributes.name}-hint`} />
     </label>
     ${hint && html`<small id=${`${attributes.name}-hint`}>${hint}</small>`}
   </div>`;
+
+// Holds what the address says whenever that changes, and what is typed in between.
+export function SearchField({ text = "", ...attributes }) {
+  const input = useRef();
+  useEffect(() => {
+    input.current.value = text;
+  }, [text]);
+  return html`<${Field} type="search" id="find" inputRef=${input} ...${attributes} />`;
+}
 
 export const Select = ({ label, options, ...attributes }) =>
   html`<div class="field">
@@ -61,7 +70,7 @@ export const LineFields = ({ lines, legend }) =>
       ({ line, sku, most }) =>
         html`<${Field}
           label=${`${sku}, of ${most}`} type="number" name=${`line-${line}`}
-          min="0" max=${most} value=${most} required inputmode="numeric" />`,
+          min="0" max=${most} defaultValue=${most} required inputmode="numeric" />`,
     )}
   </fieldset>`;
 

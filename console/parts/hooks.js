@@ -5,16 +5,27 @@ import { get, newKey, post } from "../lib/api.js";
 import { listen } from "../lib/live.js";
 
 // Loads again when `deps` change, when told, and every so many seconds while it is seen.
+// What is told while it loads waits for that: however often, something is always shown.
 export function useResource(load, deps, { every } = {}) {
   const [state, set] = useState({ loading: true });
   const [turn, again] = useReducer((n) => n + 1, 0);
+  const loading = useRef(false);
+  const told = useRef(false); // while it was loading
+  const reload = () => {
+    if (loading.current) told.current = true;
+    else again();
+  };
   useEffect(() => {
     const leaving = new AbortController();
     let timer;
+    loading.current = true;
+    told.current = false;
     const settle = (change) => {
       if (leaving.signal.aborted) return;
+      loading.current = false;
       set((old) => ({ data: old.data, ...change, loading: false }));
-      if (every) timer = setInterval(() => !document.hidden && again(), every * 1000);
+      if (told.current) again();
+      else if (every) timer = setInterval(() => !document.hidden && again(), every * 1000);
     };
     set((old) => ({ ...old, loading: true }));
     load({ signal: leaving.signal }).then(
@@ -26,7 +37,7 @@ export function useResource(load, deps, { every } = {}) {
       clearInterval(timer);
     };
   }, [...deps, turn]);
-  return { ...state, reload: again };
+  return { ...state, reload };
 }
 
 // A list in pages: only one of them is ever in the document.
@@ -91,7 +102,7 @@ export function useAction(onDone) {
       set({ busy: false });
       onDone(answer);
     } catch (problem) {
-      if (!problem.passes) unanswered.current = {};
+      if (problem.isRefusal) unanswered.current = {};
       set({ busy: false, problem });
     } finally {
       running.current = false;

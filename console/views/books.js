@@ -4,8 +4,8 @@ import { html } from "../vendor/preact-htm.js";
 import { download, get, withQuery } from "../lib/api.js";
 import { money, words } from "../lib/format.js";
 import { setQuery } from "../lib/router.js";
-import { Money, OrderLink, Panel, Pill, Tabs } from "../parts/bits.js";
-import { Field, Select } from "../parts/dialog.js";
+import { Money, OrderLink, Panel, Pill, saySorry, Tabs } from "../parts/bits.js";
+import { SearchField, Select } from "../parts/dialog.js";
 import { usePages, useResource } from "../parts/hooks.js";
 import { Bars } from "../parts/plots.js";
 import { Loaded } from "../parts/states.js";
@@ -47,7 +47,7 @@ export const amount = (name, field, more = {}) => ({
 });
 
 const Csv = ({ path, name }) =>
-  html`<button type="button" class="quiet" onClick=${() => download(path, "text/csv", `${name}.csv`)}>CSV</button>`;
+  html`<button type="button" class="quiet" onClick=${() => download(path, "text/csv", `${name}.csv`).catch(saySorry)}>CSV</button>`;
 
 const balanceColumns = [
   { name: "Account", head: true, of: ({ account, name }) => `${account} ${name}` },
@@ -113,7 +113,7 @@ function Documents({ query, kind }) {
   };
   return html`
     <form class="filters" role="search" onSubmit=${find}>
-      <${Field} label="Customer" type="search" name="customer" id="find" defaultValue=${query.customer ?? ""} />
+      <${SearchField} label="Customer" name="customer" text=${query.customer} />
       <button type="submit">Find</button>
     </form>
     <${Loaded} from=${pages} rows=${8} empty=${`There are no ${TABS[kind].toLowerCase()} like that.`}>

@@ -60,7 +60,7 @@ const unitsOf = (order, { lines }) =>
 export function ReceiveReturn({ order, lines: returns, ...told }) {
   const locations = useResource((asked) => get("/v1/inventory/locations", { limit: 200 }, asked), []);
   const [chosen, choose] = useState(returns[0].id);
-  const lines = unitsOf(order, returns.find(({ id }) => id === chosen));
+  const lines = unitsOf(order, returns.find(({ id }) => id === chosen) ?? { lines: [] }); // received meanwhile
   const places = Object.fromEntries((locations.data?.items ?? []).map(({ code, name }) => [code, name]));
   const numbered = Object.fromEntries(returns.map(({ id, reason }, i) => [id, `${i + 1}: ${reason ?? "no reason given"}`]));
   return html`<${ActionDialog} ...${told}

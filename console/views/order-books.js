@@ -2,7 +2,7 @@
 
 import { html } from "../vendor/preact-htm.js";
 import { download, get } from "../lib/api.js";
-import { Money, Panel, Pill } from "../parts/bits.js";
+import { Money, Panel, Pill, saySorry } from "../parts/bits.js";
 import { useResource } from "../parts/hooks.js";
 import { Loaded } from "../parts/states.js";
 import { Table } from "../parts/table.js";
@@ -11,7 +11,7 @@ export const KINDS = { invoices: "Invoice", "credit-notes": "Credit note" };
 
 export const Pdf = ({ kind, number }) =>
   html`<button type="button" class="quiet" aria-label=${`${number} as PDF`}
-    onClick=${() => download(`/v1/accounting/${kind}/${number}`, "application/pdf", `${number}.pdf`)}>PDF</button>`;
+    onClick=${() => download(`/v1/accounting/${kind}/${number}`, "application/pdf", `${number}.pdf`).catch(saySorry)}>PDF</button>`;
 
 const amount = (name, field) => ({
   name,

@@ -1,7 +1,7 @@
 // What happened to an order, as each of the three services tells it, in one list.
 
 import { html } from "../vendor/preact-htm.js";
-import { get } from "../lib/api.js";
+import { get, SERVICES } from "../lib/api.js";
 import { factName, plural, words } from "../lib/format.js";
 import { CopyId, Panel, Time } from "../parts/bits.js";
 import { useResource } from "../parts/hooks.js";
@@ -22,6 +22,7 @@ async function load(id, told) {
   const items = [...facts.map(fact), ...movements.map(movement), ...entries.map(entry)];
   return {
     items: items.sort((a, b) => Date.parse(a.at) - Date.parse(b.at)),
+    silent: SERVICES.filter((_, i) => answers[i].status === "rejected"),
     traces: [...new Set(facts.map(({ trace_id }) => trace_id).filter(Boolean))],
   };
 }
@@ -51,7 +52,8 @@ export function Timeline({ id, seen }) {
   const timeline = useResource((told) => load(id, told), [id, seen]);
   return html`<${Panel} title="Timeline">
     <${Loaded} from=${timeline} empty="Nothing has been announced of it yet.">
-      ${({ items, traces }) => html`
+      ${({ items, silent, traces }) => html`
+        ${silent.length > 0 && html`<p class="bad">Without what ${silent.join(" and ")} would tell: no answer, or not for this token.</p>`}
         <ol class="timeline">
           ${items.map(
             (item) => html`<li key=${item.key}>

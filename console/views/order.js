@@ -15,7 +15,7 @@ const OPEN = ["pending", "reserved", "backordered"];
 const STATES = [...OPEN, "shipped", "cancelled", "returned"];
 
 export function Order({ id }) {
-  const order = useResource((told) => get(`/v1/orders/${id}`, {}, told), [id], { every: 15 });
+  const order = useResource((told) => get(`/v1/orders/${encodeURIComponent(id)}`, {}, told), [id], { every: 15 });
   const [seen, setSeen] = useState(0); // what the panels load again by
   const reload = () => {
     order.reload();

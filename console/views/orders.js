@@ -4,7 +4,7 @@ import { html } from "../vendor/preact-htm.js";
 import { go, setQuery } from "../lib/router.js";
 import { words } from "../lib/format.js";
 import { Count, Money, OrderLink, Pill, Time } from "../parts/bits.js";
-import { Field, Select } from "../parts/dialog.js";
+import { Field, SearchField, Select } from "../parts/dialog.js";
 import { useFacts, usePages, useThrottled } from "../parts/hooks.js";
 import { Loaded } from "../parts/states.js";
 import { Pager, Table } from "../parts/table.js";
@@ -32,10 +32,12 @@ const columns = [
 const unitsOf = (lines) => lines.reduce((sum, { quantity }) => sum + quantity, 0);
 
 // A day of the person's, as moments.
-const dayStart = (day) => day && new Date(`${day}T00:00`).toISOString();
+const isDay = (day) => !Number.isNaN(Date.parse(`${day}T00:00`));
+
+const dayStart = (day) => (isDay(day) ? new Date(`${day}T00:00`).toISOString() : null);
 
 function dayAfter(day) {
-  if (!day) return null;
+  if (!isDay(day)) return null;
   const date = new Date(`${day}T00:00`);
   date.setDate(date.getDate() + 1);
   return date.toISOString();
@@ -76,8 +78,8 @@ function Filters({ query }) {
   };
   const set = (event) => setQuery({ [event.target.name]: event.target.value });
   return html`<form class="filters" role="search" onSubmit=${find}>
-    <${Field} label="Find" type="search" name="find" id="find" defaultValue=${query.find ?? ""} placeholder="text, or an order’s id" />
-    <${Select} label="by" name="by" options=${BY} value=${query.by ?? "reference"} />
+    <${SearchField} label="Find" name="find" text=${query.find} placeholder="text, or an order’s id" />
+    <${Select} label="by" name="by" options=${BY} value=${query.by ?? "reference"} onChange=${set} />
     <button type="submit">Find</button>
     <${Select} label="State" name="status" options=${STATES} value=${query.status ?? ""} onChange=${set} />
     <${Select} label="Channel" name="channel" options=${CHANNELS} value=${query.channel ?? ""} onChange=${set} />

@@ -2,7 +2,8 @@
 
 import { html, useState } from "../vendor/preact-htm.js";
 import { get } from "../lib/api.js";
-import { decimal, minorDigits, parseMoney } from "../lib/format.js";
+import { minorDigits } from "../lib/currencies.js";
+import { decimal, parseMoney } from "../lib/format.js";
 import { Count, Facts, Money, Panel, Time } from "../parts/bits.js";
 import { ActionDialog, Field, Select } from "../parts/dialog.js";
 import { useResource } from "../parts/hooks.js";

@@ -7,14 +7,15 @@ import { ProblemNote, Skeleton } from "../parts/states.js";
 
 export function SignIn({ problem }) {
   const [by, setBy] = useState(null);
+  const [unknown, setUnknown] = useState(null);
   useEffect(() => {
-    way().then((found) => setBy(found.by));
+    way().then((found) => setBy(found.by), setUnknown);
   }, []);
-  const why = problem ?? (refusal() && { message: `Your token is not taken any more: ${refusal()}` });
+  const why = unknown ?? problem ?? (refusal() && { message: `Your token is not taken any more: ${refusal()}` });
   return html`<main id="content" class="sign-in" tabindex="-1">
     <h1>Orderly</h1>
     ${why && html`<${ProblemNote} problem=${why} />`}
-    ${by === null && html`<${Skeleton} rows=${2} />`}
+    ${by === null && !unknown && html`<${Skeleton} rows=${2} />`}
     ${by === "code" && html`<button type="button" class="primary" onClick=${goToSignIn}>Sign in</button>`}
     ${by === "token" && html`<${PasteToken} />`}
   </main>`;

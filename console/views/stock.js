@@ -5,9 +5,9 @@ import { get } from "../lib/api.js";
 import { setQuery } from "../lib/router.js";
 import { words } from "../lib/format.js";
 import { Count, Money, OrderLink, Sku, Tabs, Time } from "../parts/bits.js";
-import { Field } from "../parts/dialog.js";
+import { SearchField } from "../parts/dialog.js";
 import { usePages, useResource } from "../parts/hooks.js";
-import { Loaded } from "../parts/states.js";
+import { Loaded, ProblemNote } from "../parts/states.js";
 import { Pager, Table } from "../parts/table.js";
 import { Ship } from "./order-actions.js";
 
@@ -57,7 +57,7 @@ function Search({ query, name, label }) {
     setQuery({ [name]: new FormData(event.target).get(name).trim() });
   };
   return html`<form class="filters" role="search" onSubmit=${find}>
-    <${Field} label=${label} type="search" name=${name} id="find" defaultValue=${query[name] ?? ""} />
+    <${SearchField} label=${label} name=${name} text=${query[name]} />
     <button type="submit">Find</button>
   </form>`;
 }
@@ -65,11 +65,13 @@ function Search({ query, name, label }) {
 function Levels({ query }) {
   const pages = usePages("/v1/inventory/products", { q: query.q }, { every: 15 });
   const rows = useResource((told) => withAvailability(pages.items, told), [pages.data]);
+  const known = new Map(rows.data?.map((row) => [row.sku, row]));
   return html`
     <${Search} query=${query} name="q" label="SKU or name" />
+    ${rows.problem && html`<${ProblemNote} problem=${rows.problem} onRetry=${rows.reload} />`}
     <${Loaded} from=${pages} rows=${8} empty="No product is called that.">
       ${(page) => html`<${Table} caption="Products and what is available" columns=${stockColumns}
-        rows=${rows.data?.length ? rows.data : page.items} keyOf=${bySku} />`}
+        rows=${page.items.map((product) => ({ ...known.get(product.sku), ...product }))} keyOf=${bySku} />`}
     <//>
     <${Pager} pages=${pages} />
   `;
@@ -89,7 +91,7 @@ async function findLow(told) {
 
 function Low() {
   const low = useResource(findLow, []);
-  return html`<${Loaded} from=${low} empty="Nothing runs low: everything is above its reorder point.">
+  return html`<${Loaded} from=${low} isEmpty=${({ items, more }) => !items.length && !more} empty="Nothing runs low: everything is above its reorder point.">
     ${({ items, more }) => html`
       <${Table} caption="Products at or below their reorder point" columns=${stockColumns} rows=${items} keyOf=${bySku} />
       ${more && html`<p>Of the first ${LOW_PAGES * 200} products.</p>`}

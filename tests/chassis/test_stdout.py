@@ -75,6 +75,23 @@ def accounted(told: str) -> tuple[int, int]:
     return len(lines) - len(lost), sum(lost)
 
 
+async def test_a_disk_that_is_full_for_a_while_ends_no_log(pipe):
+    reads, writes = pipe
+    file = os.open("/dev/full", os.O_WRONLY)
+    lines = Lines(file, "lost {}\n".format)
+
+    async def is_taken() -> bool:
+        return lines.waiting == 0
+
+    for text in ("a line\n", "another\n"):
+        lines.write(text)
+        await eventually(is_taken)
+    os.dup2(writes, file)
+    lines.write("after\n")
+
+    assert sum(accounted(read_until(reads, b"after\n").decode())) == 3
+
+
 async def test_when_the_reader_is_gone_nothing_waits_for_it(pipe):
     reads, writes = pipe
     lines = Lines(writes, "lost {}\n".format)

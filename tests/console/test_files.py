@@ -2,8 +2,11 @@
 
 import json
 import re
+from itertools import product
 from pathlib import Path
+from string import ascii_uppercase
 
+from accounting.domain.currencies import minor_digits
 from orderly.audit import COMPARISONS
 
 CONSOLE = Path(__file__).parents[2] / "console"
@@ -29,10 +32,34 @@ def test_the_audit_in_the_browser_compares_what_the_command_compares():
     ]
 
 
+def test_amounts_have_the_digits_that_documents_have():
+    text = (CONSOLE / "lib" / "currencies.js").read_text()
+    rows = re.findall(r'"(\d)": \[(.*?)\]', text, re.DOTALL)
+    others = {
+        code: int(digits)
+        for digits, codes in rows
+        for code in re.findall(r"[A-Z]{3}", codes)
+    }
+    codes = map("".join, product(ascii_uppercase, repeat=3))
+
+    assert others == {
+        code: minor_digits(code) for code in codes if minor_digits(code) != 2
+    }
+
+
 def test_nothing_is_loaded_from_elsewhere():
     elsewhere = re.compile(r"(src|href|from|url\()\s*=?\s*[\"']?https?:")
     for path in [*PAGES, *OWN, CONSOLE / "style.css"]:
         assert not elsewhere.search(path.read_text()), path
+
+
+def test_what_is_typed_is_not_overwritten_when_the_page_is_drawn_again():
+    """Drawing sets `value` anew: only what is told of each change may be given one."""
+    fields = re.compile(r"<\$\{(?:Field|Select)\}(.*?)/>", re.DOTALL)
+    for path in OWN:
+        for attributes in fields.findall(path.read_text()):
+            if re.search(r"\bvalue=", attributes):
+                assert "onChange=" in attributes, f"{path}: {attributes}"
 
 
 def test_every_module_that_is_imported_is_there():

@@ -1,11 +1,13 @@
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import Any
 
 from rich.console import Console
 
 from orderly.flow import Flow, rate
 from orderly.operations import PAGE
-from orderly.top import line, page
+from orderly.top import line, page, top
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -80,6 +82,20 @@ def test_the_page_tells_the_rest_without_colour_too():
     assert "3 confirmed, 1 partially shipped" in text
     assert "2+" in text
     assert "orderly-orders-intake" in text
+
+
+async def test_a_terminal_that_cannot_draw_is_told_once(monkeypatch):
+    said = StringIO()
+    dumb = Console(file=said, force_terminal=True, _environ={"TERM": "dumb"})
+    monkeypatch.setattr("orderly.top.console", dumb)
+
+    async def look(_: None) -> Flow:
+        return a_flow()
+
+    monkeypatch.setattr("orderly.flow.look", look)
+    await top(nullcontext)
+
+    assert "orders a minute" in said.getvalue()
 
 
 def test_what_is_not_known_is_not_taken_for_nothing():

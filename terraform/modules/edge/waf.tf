@@ -22,8 +22,9 @@ locals {
   managed_rules = {
     AWSManagedRulesAmazonIpReputationList = []
     AWSManagedRulesKnownBadInputsRuleSet  = []
-    # Counted only: batches are larger than 8 KiB, and machines send no user agent.
-    AWSManagedRulesCommonRuleSet = ["NoUserAgent_HEADER", "SizeRestrictions_BODY"]
+    # Counted only: batches are larger than 8 KiB, a hundred ids or SKUs in an address are
+    # longer than 2 KiB, and machines send no user agent.
+    AWSManagedRulesCommonRuleSet = ["NoUserAgent_HEADER", "SizeRestrictions_BODY", "SizeRestrictions_QUERYSTRING"]
   }
 }
 

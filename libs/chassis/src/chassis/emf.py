@@ -92,7 +92,8 @@ def line(service: str, found: Sequence[Metric]) -> dict[str, Any]:
         ]
     }
     return {
-        "_aws": {"Timestamp": at_ms, **(told if watched else {})},
+        # With nothing in it, CloudWatch would count a line that it cannot read.
+        **({"_aws": {"Timestamp": at_ms, **told}} if watched else {}),
         "service": service,
         "message": "Metrics",
         **{metric.name: _value(metric) for metric in found},

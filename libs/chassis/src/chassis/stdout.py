@@ -57,11 +57,12 @@ class Lines:
         while (lines := self._next()) is not None:
             try:
                 self._write("".join(lines).encode(errors="backslashreplace"))
-            except (
-                OSError
-            ):  # nobody will ever read them, and there is nowhere to say so
+            except BrokenPipeError:
+                # Nobody will ever read them, and there is nowhere to say so.
                 self.closed = True
                 return
+            except OSError:  # a full disk, say: it may pass
+                self._dropped += len(lines)
 
     def _next(self) -> list[str] | None:
         """What waits now, or the first line to come; None at the end."""

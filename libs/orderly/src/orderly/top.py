@@ -24,8 +24,8 @@ Connect = Callable[[], AbstractAsyncContextManager[Operations]]
 
 
 async def top(connect: Connect) -> None:
-    """Show it until Ctrl-C; where nobody watches, once."""
-    if not console.is_terminal:
+    """Show it until Ctrl-C; where nobody watches or nothing can be drawn over, once."""
+    if not _can_draw():
         async with connect() as operations:
             console.print(page(await flow.look(operations)))
         return
@@ -39,7 +39,7 @@ async def top(connect: Connect) -> None:
 @asynccontextmanager
 async def summary(connect: Connect) -> AsyncIterator[None]:
     """One line below the log lines, while somebody watches a terminal."""
-    if not console.is_terminal:
+    if not _can_draw():
         yield
         return
     with Live(console=console, auto_refresh=False, transient=True) as live:
@@ -48,6 +48,10 @@ async def summary(connect: Connect) -> AsyncIterator[None]:
             yield
         finally:
             showing.cancel()
+
+
+def _can_draw() -> bool:
+    return console.is_terminal and not console.is_dumb_terminal
 
 
 async def _show_line(live: Live, connect: Connect) -> None:
