@@ -92,8 +92,9 @@ async def test_a_terminal_that_cannot_draw_is_told_once(monkeypatch):
     async def look(_: None) -> Flow:
         return a_flow()
 
+    nowhere: Any = nullcontext
     monkeypatch.setattr("orderly.flow.look", look)
-    await top(nullcontext)
+    await top(nowhere)
 
     assert "orders a minute" in said.getvalue()
 
