@@ -28,6 +28,8 @@ run "doors" {
       "modules/service tasks_to_endpoints",
       "modules/service tasks_to_everywhere",
       "modules/service tasks_to_s3",
+      # the audit to the public address, and to AWS
+      "modules/audit out",
     ])
     error_message = "There are other doors than in the picture."
   }
@@ -39,6 +41,7 @@ run "doors" {
 
   assert {
     condition = output.open_to_everybody == tolist([
+      "modules/audit/main.tf",      # to where everybody asks
       "modules/edge/balancer.tf",   # a public balancer
       "modules/network/egress.tf",  # out through NAT
       "modules/network/main.tf",    # from and to public subnets
@@ -57,6 +60,9 @@ run "permissions" {
 
   assert {
     condition = toset(output.roles) == toset([
+      "modules/audit execution",
+      "modules/audit scheduler",
+      "modules/audit task",
       "modules/network flow",
       "modules/service execution",
       "modules/service infrastructure",
@@ -67,6 +73,8 @@ run "permissions" {
 
   assert {
     condition = toset(output.permissions) == toset([
+      "aws_iam_role_policy modules/audit execution",
+      "aws_iam_role_policy modules/audit scheduler",
       "aws_iam_role_policy modules/network flow",
       "aws_iam_role_policy modules/service execution",
       "aws_iam_role_policy modules/service task",
