@@ -358,6 +358,19 @@ async def test_when_there_are_too_many_the_longest_idle_goes(server, monkeypatch
         assert not later[0].at_eof()
 
 
+async def test_who_leaves_already_makes_no_more_room(server, monkeypatch):
+    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 2)
+    much = b"GET /much HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with connected(server) as (_, writer), connected(server) as (later, other):
+        writer.write(much)  # and nobody takes it
+        await asyncio.sleep(0.2)
+        other.write(WHOLE)
+        await later.readuntil(b'"hello"')
+
+        async with connected(server), connected(server):
+            assert await asyncio.wait_for(later.read(), 1) == b""
+
+
 async def test_when_all_are_busy_there_is_no_room(server, monkeypatch):
     monkeypatch.setattr(connections, "MOST_CONNECTIONS", 0)
 

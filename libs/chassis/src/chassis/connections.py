@@ -283,6 +283,7 @@ class Connection(HttpToolsProtocol):
         return cycle is not None and cycle.response_started
 
     def leave(self) -> None:
+        self.idle_since = None  # who is leaving makes room once
         self.transport.close()
         self._give_up_in(TAKEN_WITHIN_S)  # closing waits until all written is taken
 
