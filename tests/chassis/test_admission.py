@@ -191,6 +191,7 @@ async def test_what_comes_in_pieces_is_turned_away_by_its_head_alone(server, gat
 
     assert head.startswith(b"HTTP/1.1 503 ")
     assert b"retry-after: " in head.lower()
+    assert b"cache-control: no-store" in head.lower()
 
 
 async def test_a_request_counts_from_when_all_of_it_has_come(server, gate):

@@ -40,6 +40,14 @@ async def see(request: Request) -> list[str]:
     return [name for name, _ in request.scope["headers"]]
 
 
+@router.get("/held")
+async def hold(request: Request) -> str:
+    """Until nobody listens any more."""
+    while not await request.is_disconnected():  # noqa: ASYNC110 - there is no event
+        await asyncio.sleep(0.01)
+    return "let go"
+
+
 @router.get("/much")
 async def give() -> Response:
     return Response(b"x" * 16 * MIB)
@@ -311,6 +319,31 @@ async def test_who_leaves_in_the_middle_of_a_body_is_gone(server):
         await eventually(gone(server))
 
 
+HELD = b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def test_what_one_behind_does_wrong_is_no_answer_to_the_one_ahead(server):
+    async with connected(server) as (reader, writer):
+        writer.write(HELD)
+        await asyncio.sleep(0.1)  # or both would come as one
+        writer.write(HEAD + b"Content-Length: 9\r\n\r\n")
+
+        assert await reader.read(1) == b""
+
+
+async def test_who_leaves_is_missed_by_all_that_stand_in_line(server):
+    async with connected(server) as (_, writer):
+        writer.write(HELD + HELD)
+        await asyncio.sleep(0.1)
+
+    await eventually(gone(server))
+
+    async def nobody_works() -> bool:
+        return not server.server_state.tasks
+
+    await eventually(nobody_works)
+
+
 async def test_when_there_are_too_many_the_longest_idle_goes(server, monkeypatch):
     monkeypatch.setattr(connections, "MOST_CONNECTIONS", 2)
     async with connected(server) as idle, connected(server) as later:
@@ -323,6 +356,19 @@ async def test_when_there_are_too_many_the_longest_idle_goes(server, monkeypatch
         assert answer.startswith(b"HTTP/1.1 200")
         assert await asyncio.wait_for(idle[0].read(), 5) == b""
         assert not later[0].at_eof()
+
+
+async def test_who_leaves_already_makes_no_more_room(server, monkeypatch):
+    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 2)
+    much = b"GET /much HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with connected(server) as (_, writer), connected(server) as (later, other):
+        writer.write(much)  # and nobody takes it
+        await asyncio.sleep(0.2)
+        other.write(WHOLE)
+        await later.readuntil(b'"hello"')
+
+        async with connected(server), connected(server):
+            assert await asyncio.wait_for(later.read(), 1) == b""
 
 
 async def test_when_all_are_busy_there_is_no_room(server, monkeypatch):

@@ -51,6 +51,7 @@ def too_many(retry_after_s: int) -> TooManyWaiting:
 async def turned_away(scope: Scope, receive: Receive, send: Send) -> None:
     """ASGI: for who was not let in, and did not come in one piece."""
     answer = render(Request(scope), too_many(next(_SECONDS)))
+    answer.headers.update(headers.PRIVATE)
     await answer(scope, receive, send)
 
 

@@ -86,6 +86,7 @@ class Connection(HttpToolsProtocol):
                 timer.cancel()
         super().connection_lost(exc)
         self._unset_keepalive_if_required()  # uvicorn forgets it when all went wrong
+        self._tell_nobody_listens()
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -259,22 +260,30 @@ class Connection(HttpToolsProtocol):
         metrics.CONNECTIONS_REFUSED.add(1, {"code": why.code})
         if not self._is_answering():
             self.transport.write(b"".join(_rendered(why)))
-        if self.cycle is not None:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+        self._tell_nobody_listens()
         # Closed at once, what is still coming would have the answer thrown away.
         self.flow.resume_reading()
         self.transport.write_eof()
         self._give_up_in(LEFTOVER_WITHIN_S)
 
+    def _tell_nobody_listens(self) -> None:
+        """Nor to whom another stands in line behind: uvicorn tells the last alone."""
+        for cycle in {*self._tickets, *filter(None, [self.cycle])}:
+            if not cycle.response_complete:
+                cycle.disconnected = True
+            cycle.message_event.set()
+
     def _is_answering(self) -> bool:
         """Also whoever left a body behind got an answer, and expects no second one."""
         cycle: RequestResponseCycle | None = self.cycle
+        if self.pipeline:  # what is next to be said is for the one ahead
+            return True
         if self._expects == "head":
             return cycle is not None and not cycle.response_complete
         return cycle is not None and cycle.response_started
 
     def leave(self) -> None:
+        self.idle_since = None  # who is leaving makes room once
         self.transport.close()
         self._give_up_in(TAKEN_WITHIN_S)  # closing waits until all written is taken
 
