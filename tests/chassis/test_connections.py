@@ -344,6 +344,22 @@ async def test_who_leaves_is_missed_by_all_that_stand_in_line(server):
     await eventually(nobody_works)
 
 
+async def test_few_may_stand_in_line(server):
+    async with connected(server) as (reader, writer):
+        writer.write(HELD * 1000)
+
+        assert await reader.read(1) == b""
+        assert len(server.server_state.tasks) <= 1
+
+
+async def test_those_who_stand_in_line_are_answered(server):
+    line = connections.MOST_IN_LINE * WHOLE + WHOLE.replace(b"Host: x", CLOSE)
+
+    answer = await answer_to(server, [line])
+
+    assert answer.count(b'"hello"') == connections.MOST_IN_LINE + 1
+
+
 async def test_when_there_are_too_many_the_longest_idle_goes(server, monkeypatch):
     monkeypatch.setattr(connections, "MOST_CONNECTIONS", 2)
     async with connected(server) as idle, connected(server) as later:

@@ -36,6 +36,7 @@ TAKEN_WITHIN_S = 20.0  # by a client that does not read its answer
 MAX_HEAD_BYTES = 64 * 1024  # as much as the balancer lets through
 MAX_FRAMING_PER_BYTE = 8  # of chunked bodies: one of single bytes has 5
 MOST_CONNECTIONS = 4000
+MOST_IN_LINE = 16  # requests of a connection, behind the one that is worked on
 
 
 class RequestTooSlow(Refused):
@@ -50,6 +51,10 @@ class HeadTooLarge(Refused):
 
     status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
     code = "head_too_large"
+
+
+class TooManyInLine(Exception):
+    """One read can bring thousands: the parser is stopped, and the connection left."""
 
 
 _TOO_SLOW = RequestTooSlow("The request did not come in time.")
@@ -164,6 +169,8 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
         self._expects, self._since = "body", time.monotonic()
+        if len(self.pipeline) > MOST_IN_LINE:
+            raise TooManyInLine
 
     @override
     def on_body(self, body: bytes) -> None:
