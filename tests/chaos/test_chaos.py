@@ -33,4 +33,7 @@ async def test_nothing_is_lost_whatever_happens(servers: Servers, folder: Path):
         servers.kept = bool(result.violations)
 
     console.print(report(result, f"{folder}; databases: {servers.postgres.data}"))
+    assert result.orders
+    assert result.faults
+    assert result.samples
     assert not result.violations
