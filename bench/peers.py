@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, insert
 
 from bench.goods import CUSTOMERS, sku
 from bench.site import PLENTY, Site
@@ -43,11 +43,11 @@ def _fill_baseline(url: str, skus: int) -> None:
     with engine.begin() as connection:
         Base.metadata.create_all(connection)
         connection.execute(
-            Customer.__table__.insert(),  # type: ignore[attr-defined]
+            insert(Customer),
             [{"id": f"c-{n}", "name": "Ada Byron"} for n in range(CUSTOMERS)],
         )
         connection.execute(
-            Stock.__table__.insert(),  # type: ignore[attr-defined]
+            insert(Stock),
             [{"sku": sku(n), "on_hand": PLENTY} for n in range(skus)],
         )
     engine.dispose()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -78,9 +79,9 @@ async def refusals(shop: Shop) -> AsyncIterator[httpx.Response]:
         yield await shop.http.get("/v1/orders", headers={"Authorization": header})
 
 
-async def post(shop: Shop, path: str, **body: object) -> httpx.Response:
+async def post(shop: Shop, path: str, **body: Any) -> httpx.Response:
     headers = {"Idempotency-Key": uuid4().hex, "Content-Type": "application/json"}
-    request = shop.http.build_request("POST", path, headers=headers, **body)  # type: ignore[arg-type]
+    request = shop.http.build_request("POST", path, headers=headers, **body)
     return await shop.http.send(request)
 
 

@@ -76,7 +76,7 @@ class Connection(HttpToolsProtocol):
     _look: TimerHandle | None = None
     _give_up: TimerHandle | None = None
 
-    @override
+    @override  # as uvicorn does, which is only ever given a transport of this kind
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._tickets: dict[RequestResponseCycle, Ticket] = {}

@@ -49,6 +49,7 @@ Tx: TypeAlias = AsyncConnection
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# SQLAlchemy's dialects have no types.
 _DIALECT = dialects.dialect()  # type: ignore[no-untyped-call]
 
 ATTEMPTS = 5
@@ -268,6 +269,7 @@ async def run(
 
 @cache
 def _compiled(statement: Executable) -> tuple[str, Sequence[str]]:
+    # Whatever can be executed can be compiled: SQLAlchemy has no type that says both.
     compiled = statement.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
     return str(compiled), compiled.positiontup or ()
 

@@ -34,6 +34,7 @@ def setup(service: str, settings: ServiceSettings) -> None:
     structlog.configure(
         processors=[*described, *rendered],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        # Of a file it uses `write` and `flush`, which is what ours has.
         logger_factory=structlog.WriteLoggerFactory(file=out),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
