@@ -4,9 +4,11 @@
 and has or gets the images.
 """
 
+import gc
 import os
+import warnings
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -45,14 +47,27 @@ def choice() -> Choice:
     if wanted in {"docker", "embedded"}:
         return Choice(wanted == "docker", "as ORDERLY_TEST_BACKENDS says")
     try:
-        client = docker.from_env()
-        client.ping()
-        missing = [image for image in (POSTGRES, LOCALSTACK) if not _has(client, image)]
+        with closing(docker.from_env()) as client:
+            client.ping()
+            images = (POSTGRES, LOCALSTACK)
+            missing = [image for image in images if not _has(client, image)]
     except DockerException as error:
         return Choice(docker=False, why=f"Docker: {type(error).__name__}")
+    finally:
+        _collect_sockets()
     if missing:
         return Choice(docker=False, why=f"no image {' nor '.join(missing)}")
     return Choice(docker=True, why="Docker answers")
+
+
+def _collect_sockets() -> None:
+    """Docker's client leaves a socket open that it could not connect.
+
+    Collected later, it would be the fault of whichever test runs then.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def _has(client: docker.DockerClient, image: str) -> bool:
@@ -68,8 +83,9 @@ def _has(client: docker.DockerClient, image: str) -> bool:
 
 def _prepare_docker() -> None:
     """Without its cleaner's image, containers are still stopped by who started them."""
-    if not _has(docker.from_env(), testcontainers_config.ryuk_image):
-        testcontainers_config.ryuk_disabled = True
+    with closing(docker.from_env()) as client:
+        if not _has(client, testcontainers_config.ryuk_image):
+            testcontainers_config.ryuk_disabled = True
 
 
 @asynccontextmanager
