@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event as sqlalchemy_events
 from sqlalchemy import select, update
 
 from accounting.domain.lines import Inconsistent
@@ -27,7 +26,7 @@ from accounting.store.orders import get
 from accounting.store.parking import find_refused
 from chassis.database import Database, Tx
 from chassis.events import Announcement, Envelope, Event
-from chassis.testing import Databases
+from chassis.testing import Databases, statements_of
 from contracts.accounting import PaymentPosition, PaymentStatus, RefundRequested
 from contracts.inventory import Condition
 from tests.accounting.factories import (
@@ -307,16 +306,9 @@ async def test_a_batch_costs_as_many_statements_as_one_order(tx):
         )
 
     async def statements(facts: list[Envelope[Event]]) -> int:
-        seen: list[str] = []
-
-        def note(*arguments: object) -> None:
-            seen.append(str(arguments[2]))
-
-        engine = tx.engine.sync_engine
-        sqlalchemy_events.listen(engine, "before_cursor_execute", note)
-        await post_orders(tx, facts)
-        sqlalchemy_events.remove(engine, "before_cursor_execute", note)
-        return len(seen)
+        async with statements_of(tx) as asked:
+            await post_orders(tx, facts)
+        return len(asked)
 
     assert await statements(settled(100)) == await statements(settled(1)) <= 9
 

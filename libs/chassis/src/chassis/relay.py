@@ -15,12 +15,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import Row, bindparam, func, select, text, update
+from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis import metrics, tracing
 from chassis.backoff import Backoff
-from chassis.database import Database, Tx
+from chassis.database import Database, Row, Tx, run
 from chassis.events import to_wire
 from chassis.outbox import AS_SENT, RELAY, outbox, refusals, relay_cursor
 from chassis.queues import BATCH_ENTRIES, Aws
@@ -121,7 +121,8 @@ class Bundle:
         return (Bundle([event]) for event in self.events)
 
 
-def bundles(source: str, rows: Iterable[Row[Any]]) -> Iterator[Bundle]:
+def bundles(source: str, rows: Iterable[Any]) -> Iterator[Bundle]:
+    """Rows of `AS_SENT`, however they were read."""
     return bundled(_carried(source, row) for row in rows)
 
 
@@ -140,7 +141,7 @@ def bundled(events: Iterable[Carried]) -> Iterator[Bundle]:
         yield Bundle(waiting)
 
 
-def _carried(source: str, row: Row[Any]) -> Carried:
+def _carried(source: str, row: Any) -> Carried:
     json = to_wire(
         id=row.id,
         source=source,
@@ -250,25 +251,25 @@ class Relay:
                 else:
                     return
 
-    async def _next(self, tx: Tx) -> Sequence[Row[Any]] | None:
+    async def _next(self, tx: Tx) -> Sequence[Row] | None:
         """Hold the lease, note what is out, number what is new, read what is next.
 
         None: another process holds the lease.
         """
         claim = {"me": self._me, "reached": self._reached, "lease": LEASE}
-        held = (await tx.execute(_CLAIM, claim)).one_or_none()
-        if held is None:
+        leases = await run(tx, _CLAIM, claim)
+        if not leases:
             return None
-        numbered = await tx.execute(_NUMBER, {"numbered": held.numbered, "name": RELAY})
-        position = numbered.scalar_one()
-        metrics.OUTBOX_POSITION.set(position)
-        metrics.OUTBOX_LAG.set(position - held.published)
-        return (await tx.execute(_NEXT, {"published": held.published})).all()
+        (held,) = leases
+        (end,) = await run(tx, _NUMBER, {"numbered": held.numbered, "name": RELAY})
+        metrics.OUTBOX_POSITION.set(end.numbered)
+        metrics.OUTBOX_LAG.set(end.numbered - held.published)
+        return await run(tx, _NEXT, {"published": held.published})
 
     async def _release(self, tx: Tx) -> None:
         await tx.execute(_RELEASE, {"me": self._me})
 
-    async def _publish(self, rows: Sequence[Row[Any]]) -> None:
+    async def _publish(self, rows: Sequence[Row]) -> None:
         ready = bundles(self._source, rows)
         with tracing.publishing(self._topic, (row.traceparent for row in rows)):
             async for bundle, refusal in publish_bundles(self._aws, self._topic, ready):

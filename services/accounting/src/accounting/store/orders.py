@@ -14,7 +14,14 @@ from accounting.domain.orders import Order, Payment, Stage
 from accounting.domain.positions import Position, Tally
 from accounting.domain.shares import shipping
 from accounting.schema import order_cursors, order_lines, orders
-from chassis.database import Tx, columns_of, insert_many, rows_from_arrays, run
+from chassis.database import (
+    Row,
+    Tx,
+    columns_of,
+    insert_many,
+    rows_from_arrays,
+    run,
+)
 from contracts.accounting import PaymentStatus
 from contracts.orders import Channel, PaymentMethod
 
@@ -86,9 +93,9 @@ async def get(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Order]:
         return {}
     wanted = {"ids": list(ids)}
     lines: defaultdict[UUID, list[Line]] = defaultdict(list)
-    for row in (await tx.execute(_GET_LINES, wanted)).mappings():
+    for row in await run(tx, _GET_LINES, wanted):
         lines[row["order_id"]].append(_line(row))
-    rows = (await tx.execute(_GET_ORDERS, wanted)).mappings()
+    rows = await run(tx, _GET_ORDERS, wanted)
     return {row["id"]: _order(row, lines[row["id"]]) for row in rows}
 
 
@@ -139,7 +146,7 @@ def _order_row(order: Order) -> dict[str, Any]:
     }
 
 
-def _order(row: RowMapping, lines: Sequence[Line]) -> Order:
+def _order(row: Row, lines: Sequence[Line]) -> Order:
     return Order(
         id=row["id"],
         number=row["number"],
@@ -164,7 +171,7 @@ def _order(row: RowMapping, lines: Sequence[Line]) -> Order:
     )
 
 
-def position(row: RowMapping) -> Position:
+def position(row: Row | RowMapping) -> Position:
     return Position(
         version=row["payment_version"], status=PaymentStatus(row["payment_status"])
     )
@@ -175,7 +182,7 @@ def _line_row(order_id: UUID, line: Line) -> dict[str, Any]:
     return {"order_id": order_id, **vars(line), "shipped_runs": runs}
 
 
-def _line(row: RowMapping) -> Line:
+def _line(row: Row) -> Line:
     runs = tuple((first, end) for first, end in row["shipped_runs"])
     content = {name: row[name] for name in _LINE if name != "order_id"}
     return Line(**content | {"shipped_runs": runs})

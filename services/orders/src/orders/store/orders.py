@@ -9,7 +9,6 @@ from uuid import UUID
 from pydantic import TypeAdapter
 from sqlalchemy import (
     ARRAY,
-    Row,
     Select,
     Text,
     Uuid,
@@ -208,19 +207,19 @@ async def _orders(
 ) -> dict[UUID, Order]:
     if not any(parameters.values()):
         return {}
-    rows = (await tx.execute(query, parameters)).all()
+    rows = await run(tx, query, parameters)
     return {order.id: order for order in await _with_lines(tx, rows)}
 
 
-async def _with_lines(tx: Tx, rows: Sequence[Row[Any]]) -> list[Order]:
+async def _with_lines(tx: Tx, rows: Sequence[Any]) -> list[Order]:
     lines: defaultdict[UUID, list[Line]] = defaultdict(list)
-    for row in await tx.execute(_GET_LINES, {"ids": [row.id for row in rows]}):
+    for row in await run(tx, _GET_LINES, {"ids": [row.id for row in rows]}):
         order_id, *fields = row
         lines[order_id].append(Line(**dict(zip(_LINE_FIELDS, fields, strict=True))))
     return [_order(row, tuple(lines[row.id])) for row in rows]
 
 
-def _order(row: Row[Any], lines: tuple[Line, ...]) -> Order:
+def _order(row: Any, lines: tuple[Line, ...]) -> Order:
     return Order(
         id=row.id,
         client=row.client,
