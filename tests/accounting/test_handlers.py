@@ -310,7 +310,7 @@ async def test_a_batch_costs_as_many_statements_as_one_order(tx):
             await post_orders(tx, facts)
         return len(asked)
 
-    assert await statements(settled(100)) == await statements(settled(1)) <= 9
+    assert await statements(settled(100)) == await statements(settled(1)) <= 8
 
 
 async def test_a_fact_that_was_refused_does_not_harm_those_that_released_it(tx):

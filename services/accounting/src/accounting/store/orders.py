@@ -27,13 +27,12 @@ from contracts.orders import Channel, PaymentMethod
 
 _GIVEN = any_(bindparam("ids", type_=ARRAY(Uuid)))
 
-_ADD_CURSORS = insert_many(order_cursors, "order_id").on_conflict_do_nothing()
-_HOLD_CURSORS = (
-    select(order_cursors)
-    .where(order_cursors.c.order_id == _GIVEN)
-    .order_by(order_cursors.c.order_id)
-    .with_for_update()
-)
+_absent = insert_many(order_cursors, "order_id")
+_HOLD_CURSORS = _absent.on_conflict_do_update(
+    index_elements=["order_id"],
+    # Changes nothing, but waits for whoever has the row, and has it then.
+    set_={"order_id": _absent.excluded.order_id},
+).returning(order_cursors.c.order_id, order_cursors.c.applied)
 _reached = rows_from_arrays(("id", Uuid()), ("reached", BigInteger()))
 _MOVE_CURSORS = (
     update(order_cursors)
@@ -48,9 +47,7 @@ async def hold(tx: Tx, ids: Collection[UUID]) -> dict[UUID, int]:
     A cursor comes before the order it is about, so that also facts of an order that
     nobody knows yet take turns. In one order for everybody: no deadlocks.
     """
-    in_order = sorted(ids)
-    await run(tx, _ADD_CURSORS, {"order_id": in_order})
-    held = await run(tx, _HOLD_CURSORS, {"ids": in_order})
+    held = await run(tx, _HOLD_CURSORS, {"order_id": sorted(ids)})
     return {row.order_id: row.applied for row in held}
 
 
