@@ -47,10 +47,12 @@ log = structlog.get_logger(__name__)
 Tx: TypeAlias = AsyncConnection
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 # SQLAlchemy's dialects have no types.
 _DIALECT = dialects.dialect()  # type: ignore[no-untyped-call]
 
+NEW = "new_"  # the columns that `update_many` takes begin with it
 ATTEMPTS = 5
 ATTEMPTS_WITHIN_S = 10.0  # a failure that took long itself is not tried again
 _NO_ANSWER = "The database does not answer."
@@ -344,6 +346,13 @@ def columns_of(
     return {prefix + name: [row[name] for row in rows] for name in names}
 
 
+def columns_from(
+    things: Sequence[T], places: Mapping[str, Callable[[T], Any]], prefix: str = ""
+) -> dict[str, list[Any]]:
+    """The same of things as they are, by where each column is found in one of them."""
+    return {prefix + name: [*map(place, things)] for name, place in places.items()}
+
+
 def update_many(table: Table, by: Sequence[str], names: Sequence[str]) -> Update:
     """UPDATE … FROM unnest: rows are found by some columns, others take new values."""
     new = rows_from_arrays(
@@ -365,4 +374,4 @@ def changes_of(
 
 def _new(name: str) -> str:
     # An UPDATE would set its columns to parameters of the same name, as scalars.
-    return f"new_{name}"
+    return NEW + name
