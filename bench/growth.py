@@ -91,7 +91,7 @@ class Pattern:
 def _again(name: str, type_: str) -> str:
     """The same for all columns that name the same thing, in every table."""
     if name == "data":
-        return "'{}'"
+        return "'{}'::json"
     if type_ == "uuid" and name not in {"seller_id", "holder"}:
         return f"md5(n || one.{name}::text)::uuid"
     if name in _SUBJECTS:
