@@ -25,7 +25,7 @@ from orders.store.asked import AskedOrder
 from tests.chassis.faults import refuse, with_faults
 from tests.orders.conftest import EVERYTHING
 from tests.orders.factories import a_body, an_order, on_the_wire, prepaid
-from tests.orders.test_api import post, problem
+from tests.orders.storefront import post, problem
 
 SPILL_AFTER_S = 0.3
 # A call that was given up may still take a message, and hide it for this long.
