@@ -77,7 +77,7 @@ async def test_who_waits_is_answered_when_the_process_leaves(client):
 
     app.state.waiters.close()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         answer = await waiting
     assert (answer.status_code, answer.json()["status"]) == (201, "placed")
 
