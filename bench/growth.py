@@ -3,9 +3,10 @@
 Settles an order, repeats its rows in every table of the three services by SQL, as many
 times as is said (100000 1000000), and measures settling at each size. Indexes are made
 when the rows are there, and logged events are empty: nobody reads them any more. What
-does not fit on the disk is not begun.
+does not fit on the disk is not begun; `--of orders` fills the tables of one service.
 """
 
+import argparse
 import asyncio
 import json
 import shutil
@@ -105,24 +106,29 @@ def _again(name: str, type_: str) -> str:
     return f"one.{name}"
 
 
-async def main(sizes: list[int]) -> None:
+async def main(sizes: list[int], services: list[str]) -> None:
     found: list[JSON] = []
     async with a_site() as site:
         await site.stock_up(SKUS)
         await scenarios.settle(site, 1, SKUS)
-        patterns = {name: await _patterns(site, name) for name in NAMES}
+        patterns = {name: await _patterns(site, name) for name in services}
         await scenarios.settle(site, 300, SKUS)
         filled = 0
         for size in [0, *sizes]:
             say(f"{size:,} orders")
-            await _see_whether_it_fits(site, filled, size)
+            await _see_whether_it_fits(site, services, filled, size)
             await _fill(site, patterns, filled + 1, size)
             filled = size
             say("  settling")
             found.append({"orders": size, **await _measure(site)})
             print(json.dumps(found[-1]), flush=True)
     now = datetime.now(UTC)
-    told = {"machine": describe(), "at": now.isoformat(), "sizes": found}
+    told = {
+        "machine": describe(),
+        "of": services,
+        "at": now.isoformat(),
+        "sizes": found,
+    }
     file = RESULTS / f"growth-{now:%Y%m%dT%H%M%S}.json"
     file.write_text(json.dumps(told, indent=2) + "\n")
 
@@ -134,11 +140,13 @@ async def _patterns(site: Site, name: str) -> list[Pattern]:
     return [await Pattern.of(connection, table) for table in TABLES[name]]
 
 
-async def _see_whether_it_fits(site: Site, filled: int, size: int) -> None:
+async def _see_whether_it_fits(
+    site: Site, services: list[str], filled: int, size: int
+) -> None:
     """By what the orders that are there take; of the first, nothing is known."""
     if not filled:
         return
-    taken = sum([await _bytes(site, name) for name in NAMES])
+    taken = sum([await _bytes(site, name) for name in services])
     needed = ROOM * taken / filled * (size - filled)
     free = shutil.disk_usage(tempfile.gettempdir()).free
     if needed > free:
@@ -197,4 +205,8 @@ async def _memory(site: Site) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    asyncio.run(main([int(size) for size in sys.argv[1:]] or [100_000]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sizes", nargs="*", type=int, default=[100_000])
+    parser.add_argument("--of", nargs="+", choices=NAMES, default=list(NAMES))
+    given = parser.parse_args()
+    asyncio.run(main(given.sizes, given.of))
