@@ -16,8 +16,9 @@ import structlog
 from pydantic_core import from_json
 
 from chassis import metrics
-from chassis.consumer import in_tens, times_aside
+from chassis.consumer import in_tens
 from chassis.errors import Unavailable
+from chassis.letters import times_aside
 from chassis.queues import NO_ANSWER, Aws, Message
 from chassis.topology import Queue
 

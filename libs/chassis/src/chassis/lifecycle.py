@@ -168,6 +168,7 @@ class Service(Generic[S]):
             runtime.aws,
             topic=self.announces.name,
             source=self.source,
+            tell=self.tell,
         )
         timers = [*parts.timers, replayer.timer]
         if runtime.settings.measures:
@@ -257,6 +258,7 @@ class _Process(Generic[S]):
             runtime.aws,
             topic=service.announces.name,
             source=service.source,
+            tell=service.tell,
         )
         self.consumers = self._consumers()
         self.parts = service.assemble(runtime)
