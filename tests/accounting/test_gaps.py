@@ -11,7 +11,6 @@ from sqlalchemy import func, select, update
 
 from accounting.commands.gaps import (
     Patience,
-    _note_put_aside,
     ask_for_missing,
     put_refused_aside,
 )
@@ -20,7 +19,7 @@ from accounting.handlers.orders import post_orders
 from accounting.main import asker, clerk
 from accounting.schema import gaps, order_cursors, parked_facts
 from accounting.store.parking import count_waiting, find_refused, note_gaps
-from chassis.aside import asides
+from chassis import aside
 from chassis.consumer import Consumer
 from chassis.database import Database, Tx
 from chassis.events import to_wire
@@ -31,6 +30,7 @@ from chassis.topology import Queue, Topic, Topology, provision
 from contracts.accounting import FactsMissing
 from contracts.topology import ACCOUNTING_FROM_ORDERS
 from tests.accounting.factories import an_order, confirmed, facts_of, shipped, story
+from tests.chassis.faults import with_faults
 
 AGE = timedelta(seconds=60)
 AT_ONCE = Patience(asks_after=timedelta(0))
@@ -256,7 +256,7 @@ async def test_a_refused_fact_is_put_aside_as_soon_as_it_is_refused(
 
 
 async def test_nobody_waits_for_a_refused_fact_that_was_entered_after_all(
-    database, queue, hear, monkeypatch
+    database, hear, monkeypatch
 ):
     placed = an_order()
     one, two, three = facts_of(
@@ -264,14 +264,30 @@ async def test_nobody_waits_for_a_refused_fact_that_was_entered_after_all(
     )
     await hear(on_the_wire(replace(three, sequence=2)))
     await hear(on_the_wire(one))
-    known_as = replace(queue, name=ACCOUNTING_FROM_ORDERS.name)
+    dlq = ACCOUNTING_FROM_ORDERS.name
     async with database.begin() as tx:
         (fact,) = await find_refused(tx, 1)
-        await _note_put_aside(tx, known_as, fact)
+        await aside.note(tx, dlq, [fact.raw], aside.tell_nobody)
     # A newer version, which knows what to do.
     monkeypatch.setattr("accounting.handlers.orders.read_fact", lambda _: None)
 
     await hear(on_the_wire(replace(two, sequence=3)))
 
     async with database.begin() as tx:
-        assert (await tx.execute(select(asides))).all() == []
+        assert (await tx.execute(select(aside.asides))).all() == []
+
+
+async def test_a_letter_that_is_redriven_at_once_is_handled(database, aws, queue, hear):
+    placed = an_order()
+    first, second = map(on_the_wire, story(placed, shipped(placed, {1: 1})))
+    await hear(second)
+    await hear(first)
+
+    async def redrive_at_once(_, MessageBody, **__):  # noqa: N803
+        await hear(MessageBody)
+
+    at_once = with_faults(aws, sqs={"send_message": redrive_at_once})
+    await put_refused_aside(database, at_once, queue)
+
+    (again,) = await dead_letters(aws, queue)  # it was handled, and refused as before
+    assert "is placed, not confirmed" in again.attributes["error"]

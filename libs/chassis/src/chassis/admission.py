@@ -170,7 +170,7 @@ class Gate:
         if not self.is_full(can_wait=data.startswith(b"GET")):
             return None
         metrics.SHED.add(1)
-        return door.answer(next(_REASONS), origins.welcome_in(data), closes=False)
+        return door.refusal(next(_REASONS), origins.welcome_in(data), closes=False)
 
     @property
     def _few(self) -> int:

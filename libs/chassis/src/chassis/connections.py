@@ -275,7 +275,7 @@ class Connection(HttpToolsProtocol):
         metrics.CONNECTIONS_REFUSED.add(1, {"code": why.code})
         if not self._is_answering():
             welcome = self.origins.welcome_among(self.headers or ())
-            self.transport.write(door.answer(why, welcome, closes=True))
+            self.transport.write(door.refusal(why, welcome, closes=True))
         self._tell_nobody_listens()
         # Closed at once, what is still coming would have the answer thrown away.
         self.flow.resume_reading()

@@ -51,7 +51,7 @@ def said_to(welcome: str) -> Mapping[str, str]:
 
 
 @lru_cache  # of a few problems, for the few origins there are
-def answer(why: Refused, welcome: str, *, closes: bool) -> bytes:
+def refusal(why: Refused, welcome: str, *, closes: bool) -> bytes:
     body = json.dumps(problem(why, instance="")).encode()
     fields = {
         **headers.PRIVATE,

@@ -61,19 +61,19 @@ async def put_refused_aside(database: Database, aws: Aws, queue: Queue) -> int:
     """Make dead letters of refused facts, as if their messages had just come."""
     refused = await database.transact(parking.find_refused, AT_ONCE)
     for fact in refused:
+        # Who redrives a letter the moment it is there is to find it waited for.
+        await database.transact(_await_redrive, queue, fact)
         try:
-            # A crash in between costs a second letter, and never one.
             await put_aside(aws, queue, DeadLetter(raw=fact.raw, reason=fact.reason))
         except ClientError:
             # Tried again, and the others need not wait for it.
             log.exception("Not put aside", order_id=str(fact.order_id))
         else:
-            await database.transact(_note_put_aside, queue, fact)
+            # A crash before this costs a second letter, and never one.
+            await database.transact(parking.note_put_aside, fact)
     return len(refused)
 
 
-async def _note_put_aside(tx: Tx, queue: Queue, fact: Refused) -> None:
-    await parking.note_put_aside(tx, fact)
+async def _await_redrive(tx: Tx, queue: Queue, fact: Refused) -> None:
     await aside.note(tx, queue.name, [fact.raw], tell)
-    # When its letter is redriven, it is to be handled.
     await inbox.release(tx, fact.event_id, fact.time)
