@@ -57,7 +57,7 @@ SWEEP_S = 15
 UPKEEP_S = 24 * 3600
 LETS_GO_AFTER_S = 120
 BACKLOG = 2048
-FILES = 4500  # for connections, and for what the process itself has open
+FILES = 6500  # for connections, and for what the process itself has open
 
 S = TypeVar("S", bound=ServiceSettings)
 
@@ -168,6 +168,7 @@ class Service(Generic[S]):
             runtime.aws,
             topic=self.announces.name,
             source=self.source,
+            tell=self.tell,
         )
         timers = [*parts.timers, replayer.timer]
         if runtime.settings.measures:
@@ -257,6 +258,7 @@ class _Process(Generic[S]):
             runtime.aws,
             topic=service.announces.name,
             source=service.source,
+            tell=service.tell,
         )
         self.consumers = self._consumers()
         self.parts = service.assemble(runtime)
@@ -382,7 +384,7 @@ class _Process(Generic[S]):
             log_config=None,
             access_log=False,  # ours knows the trace, and how long it took
             lifespan="off",
-            http=Connection,
+            http=Connection.with_pages_of(settings.cors_origins),
             ws="none",
             server_header=False,
             proxy_headers=False,  # nobody here asks who the balancer spoke for
