@@ -397,6 +397,15 @@ async def test_when_all_are_busy_there_is_no_room(server, monkeypatch):
     assert b"Retry-After" in answer
 
 
+async def test_where_files_are_few_there_are_fewer(server, monkeypatch):
+    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 4)
+    monkeypatch.setattr(Connection, "share", 0.25)
+    async with connected(server):
+        answer = await answer_to(server, [])
+
+    assert status_of(answer) == 503
+
+
 async def test_a_page_reads_that_there_is_no_room_for_its_request(server, monkeypatch):
     monkeypatch.setattr(Connection, "origins", Origins(["https://shop.test"]))
 

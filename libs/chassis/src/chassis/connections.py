@@ -68,6 +68,7 @@ class Connection(HttpToolsProtocol):
 
     gate: ClassVar[Gate] = Gate()
     origins: ClassVar[Origins] = Origins()
+    share: ClassVar[float] = 1.0  # of the most there may be, where files are few
     refused: ClassVar[dict["Connection", None]] = {}  # the first one first
     idle_since: float | None = None
     _expects = "head"  # then "body", and "nothing" while the request is worked on
@@ -79,15 +80,16 @@ class Connection(HttpToolsProtocol):
     _give_up: TimerHandle | None = None
 
     @classmethod
-    def with_pages_of(cls, origins: Collection[str]) -> type["Connection"]:
-        return type(cls.__name__, (cls,), {"origins": Origins(origins)})
+    def of(cls, origins: Collection[str], share: float) -> type["Connection"]:
+        """Those of a service: whose pages ask, and how many connections it may have."""
+        return type(cls.__name__, (cls,), {"origins": Origins(origins), "share": share})
 
     @override  # as uvicorn does, which is only ever given a transport of this kind
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._tickets: dict[RequestResponseCycle, Ticket] = {}
         self._expect("head")
-        if len(self.connections) - len(self.refused) > MOST_CONNECTIONS:
+        if len(self.connections) - len(self.refused) > MOST_CONNECTIONS * self.share:
             self._make_room()
 
     @override
@@ -282,7 +284,9 @@ class Connection(HttpToolsProtocol):
         self.transport.write_eof()
         self._give_up_in(LEFTOVER_WITHIN_S)
         self.refused[self] = None
-        if len(self.refused) > MOST_REFUSED:  # or there were no files for the next
+        if (
+            len(self.refused) > MOST_REFUSED * self.share
+        ):  # or no file is left for the next
             next(iter(self.refused)).transport.abort()
 
     def _tell_nobody_listens(self) -> None:

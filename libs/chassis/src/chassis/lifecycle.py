@@ -218,7 +218,7 @@ def _database(service: Service[S], settings: S, url: SecretStr) -> Database:
     )
 
 
-def _make_room_for_files() -> None:
+def _share_of_files() -> float:
     """Have as many as connections need: who runs out of them can accept nobody."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
@@ -226,6 +226,7 @@ def _make_room_for_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     if most < FILES:
         log.warning("There are few files to be opened", most=most, wanted=FILES)
+    return most / FILES
 
 
 class _Server(uvicorn.Server):
@@ -251,7 +252,6 @@ class _Process(Generic[S]):
     async def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._leave.set)
-        _make_room_for_files()
         service, runtime = self.service, self.runtime
         self.relay = Relay(
             runtime.database,
@@ -384,7 +384,7 @@ class _Process(Generic[S]):
             log_config=None,
             access_log=False,  # ours knows the trace, and how long it took
             lifespan="off",
-            http=Connection.with_pages_of(settings.cors_origins),
+            http=Connection.of(settings.cors_origins, _share_of_files()),
             ws="none",
             server_header=False,
             proxy_headers=False,  # nobody here asks who the balancer spoke for
