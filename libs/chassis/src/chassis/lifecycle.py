@@ -60,7 +60,7 @@ BACKLOG = 2048
 # Requests and events leave hardly any cycles: to look after each few hundred objects
 # would cost a fourteenth of placing an order, and find nothing.
 GARBAGE = (50_000, 20, 20)
-FILES = 4500  # for connections, and for what the process itself has open
+FILES = 6500  # for connections, and for what the process itself has open
 
 S = TypeVar("S", bound=ServiceSettings)
 
@@ -172,6 +172,7 @@ class Service(Generic[S]):
             runtime.aws,
             topic=self.announces.name,
             source=self.source,
+            tell=self.tell,
         )
         timers = [*parts.timers, replayer.timer]
         if runtime.settings.measures:
@@ -221,7 +222,7 @@ def _database(service: Service[S], settings: S, url: SecretStr) -> Database:
     )
 
 
-def _make_room_for_files() -> None:
+def _share_of_files() -> float:
     """Have as many as connections need: who runs out of them can accept nobody."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
@@ -229,6 +230,7 @@ def _make_room_for_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     if most < FILES:
         log.warning("There are few files to be opened", most=most, wanted=FILES)
+    return most / FILES
 
 
 class _Server(uvicorn.Server):
@@ -254,13 +256,13 @@ class _Process(Generic[S]):
     async def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._leave.set)
-        _make_room_for_files()
         service, runtime = self.service, self.runtime
         self.relay = Relay(
             runtime.database,
             runtime.aws,
             topic=service.announces.name,
             source=service.source,
+            tell=service.tell,
         )
         self.consumers = self._consumers()
         self.parts = service.assemble(runtime)
@@ -386,7 +388,7 @@ class _Process(Generic[S]):
             log_config=None,
             access_log=False,  # ours knows the trace, and how long it took
             lifespan="off",
-            http=Connection,
+            http=Connection.of(settings.cors_origins, _share_of_files()),
             ws="none",
             server_header=False,
             proxy_headers=False,  # nobody here asks who the balancer spoke for
