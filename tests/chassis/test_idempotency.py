@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel
 
 from chassis import idempotency
+from chassis.database import Tx
 from chassis.idempotency import answers, fingerprint, forget_old
 from sample.schema import notes
 
@@ -133,11 +134,14 @@ async def test_keys_that_are_good(post, key):
     assert (await post(key=key)).status_code == 201
 
 
+async def grow_old(tx: Tx) -> None:
+    age = sa.func.now() - idempotency.KEPT - timedelta(minutes=1)
+    await tx.execute(sa.update(answers).values(answered_at=age))
+
+
 async def test_answers_are_forgotten_after_their_time(post, database):
     await post(key="old")
-    async with database.begin() as tx:
-        age = sa.func.now() - idempotency.KEPT - timedelta(minutes=1)
-        await tx.execute(sa.update(answers).values(answered_at=age))
+    await database.transact(grow_old)
     await post(key="new")
 
     await database.transact(forget_old)
