@@ -139,7 +139,7 @@ def events_marked_before_they_are_published() -> None:
     relay._publish = publish
 
 
-@bug("slow connections", breaks=["events_are_heard"], processes=2)
+@bug("some connections slow", breaks=["events_are_heard"], processes=2)
 def last_number_taken_for_a_cursor() -> None:
     """What commits later with a lower number is behind it for ever."""
     relay = _import("chassis.relay")

@@ -27,6 +27,7 @@ PAUSE_S = (0.2, 2.0)
 QUIET_EVERY_S = 15.0
 QUIET_S = 3.0
 BACK_WITHIN_S = 8.0
+MENDED_WITHIN_S = 30.0
 POISON = "no event"
 GIVES_UP_LOCKING_AFTER_S = 3.0
 BUSY_TABLES = (
@@ -209,7 +210,7 @@ async def _read_only(nemesis: Nemesis) -> str:
             await _backends_terminated(nemesis)
             await nemesis.last()
         finally:
-            await eventually(partial(set_to, "off"), within_s=BACK_WITHIN_S)
+            await eventually(partial(set_to, "off"), within_s=MENDED_WITHIN_S)
     return "postgres"
 
 
@@ -337,6 +338,7 @@ FAULTS: Mapping[str, Fault] = {
     "commits cut before they arrive": _line(cut_before_commit=0.4),
     "commits cut before their answer": _line(cut_before_answer=0.4),
     "slow connections": _line(latency_s=0.2),
+    "some connections slow": _line(lagging_s=0.8),
     "bytes one by one": _line(dribbling=True),
     "black hole": _silent,
     "connections cut": _cut,
