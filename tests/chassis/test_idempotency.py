@@ -8,11 +8,22 @@ import sqlalchemy as sa
 from pydantic import BaseModel
 
 from chassis import idempotency
+from chassis.auth import Caller
 from chassis.database import Tx
-from chassis.idempotency import answers, fingerprint, forget_old
+from chassis.idempotency import (
+    Answer,
+    Idempotent,
+    answers,
+    fingerprint,
+    forget_old,
+)
 from sample.schema import notes
 
 NOTES = "/v1/sample/notes"
+
+
+class Said(BaseModel):
+    word: str
 
 
 @pytest.fixture
@@ -81,6 +92,18 @@ async def test_two_clients_may_have_the_same_key(post, database):
     await post(customer="c-2")
 
     assert await count(database, notes) == 4
+
+
+async def test_what_is_asked_of_another_address_is_another_command(database):
+    caller = Caller(client_id="c", customer_id=None, scopes=frozenset(), expires_at=0)
+
+    async def done(_: Tx) -> Answer:
+        return Answer(200, Said(word="done"))
+
+    for operation in ("POST /orders/1/returns", "POST /orders/2/returns"):
+        once = Idempotent(database, caller, operation, "key")
+        answer = await once.answer(None, done)
+        assert "Idempotent-Replayed" not in answer.headers
 
 
 async def test_a_command_that_fails_stores_nothing_so_that_a_retry_works(
