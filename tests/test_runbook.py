@@ -17,7 +17,7 @@ FILLED_IN = {
 FULL_NAME = "${local.full_name}"
 OWNERS = {"audit": "audit"}  # by the module's folder; the others are services'
 NOUNS = {"service": "(orders|inventory|accounting)", "queue": "[a-z-]+"}
-SYSTEM = "(orders|inventory|accounting|database|edge|intake)"
+SYSTEM = "(orders|inventory|accounting|database|edge|audit|intake)"
 
 
 def alarms() -> set[str]:

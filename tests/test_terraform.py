@@ -36,6 +36,14 @@ ALARMED = {
 }
 
 
+STATS = {
+    "counter": {"Sum"},
+    "gauge": {"Maximum"},
+    "standing": {"Maximum"},
+    "histogram": {"p95"},
+}
+
+
 def scopes_of(dependant: Dependant) -> Iterator[str]:
     yield from dependant.own_oauth_scopes or ()
     for dependency in dependant.dependencies:
@@ -98,8 +106,14 @@ def test_counters_are_summed_and_gauges_are_not():
     for watcher in (*OWN_METRICS["charts"], *OWN_METRICS["alarms"].values()):
         for name in watcher.get("metrics", [watcher.get("metric")]):
             kind = metrics.REGISTRY[name].kind
-            stats = {"counter": {"Sum"}, "gauge": {"Maximum"}, "histogram": {"p95"}}
+            stats = STATS
             assert watcher["stat"] in stats[kind], name
+
+
+def test_an_alarm_on_a_figure_is_on_one_that_is_told_all_the_time():
+    """Another one would be silent when nothing happens, and its alarm go off."""
+    for alarm in OWN_METRICS["alarms"].values():
+        assert metrics.REGISTRY[alarm["metric"]].kind in ("counter", "standing")
 
 
 def test_terraform_looks_for_them_where_they_are():
