@@ -55,6 +55,11 @@ class Operations:
         """A page of the newest orders that are like this."""
         return await self._request("GET", "/v1/orders", params={"limit": PAGE, **like})
 
+    async def counts(self, *, minutes: int) -> JSON:
+        return await self._request(
+            "GET", "/v1/orders/counts", params={"minutes": minutes}
+        )
+
     async def dead_letters(self, service: str) -> JSON:
         return await self._ask("GET", service, "dead-letters")
 
