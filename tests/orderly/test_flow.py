@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from orderly.flow import MOST_WAITING, NO_COUNTS, Flow, rate
+from orderly.flow import MOST_WAITING, Flow, rate
 from orderly.top import line, page, top
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -43,10 +43,6 @@ def test_orders_of_the_last_minute_are_counted():
     assert rate(counts(9, 60, 10, seconds=15)) == 55
     assert rate(counts(60, 10, seconds=0)) == 70
     assert rate(counts(10, seconds=15)) == 10
-
-
-def test_where_nobody_counts_there_is_no_rate():
-    assert rate(NO_COUNTS) == 0
 
 
 def test_a_share_of_the_orders_was_decided_in_a_time():
@@ -108,6 +104,8 @@ async def test_a_terminal_that_cannot_draw_is_told_once(monkeypatch):
 def test_what_is_not_known_is_not_taken_for_nothing():
     queue = dict.fromkeys(("depth", "in_flight", "age", "dead_letters"))
 
-    text = shown(page(a_flow(queues=[queue | {"name": "away"}])))
+    unknown = {"a_minute": None, "undecided": None, "attention": None}
+    seen = a_flow(queues=[queue | {"name": "away"}], **unknown)
 
-    assert text.count("?") == 4
+    assert shown(page(seen)).count("?") == 6
+    assert line(seen).plain.startswith("? orders a minute · ")

@@ -17,16 +17,16 @@ Answer = TypeVar("Answer")
 MINUTE_S = 60.0
 
 MOST_WAITING = 10_000  # what Orders counts to
-NO_COUNTS: JSON = {"minutes": [], "undecided": 0, "attention": 0}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    a_minute: int  # orders placed, as if the minute before had been even
+    # Where Orders is away, what it alone knows is not known.
+    a_minute: int | None  # orders placed, as if the minute before had been even
     decided_within_s: Sequence[float]  # of the newest orders, in ascending order
     states: Mapping[str, int]  # of the newest orders
-    undecided: int
-    attention: int  # orders that somebody should look at
+    undecided: int | None
+    attention: int | None  # orders that somebody should look at
     queues: Sequence[JSON]
     outboxes: Mapping[str, JSON]
     away: Sequence[str]  # services that did not answer
@@ -55,14 +55,13 @@ async def look(operations: Operations) -> Flow:
         asyncio.gather(*(_unless_away(operations.outbox(name)) for name in NAMES)),
     )
     orders = newest["items"] if newest else []
-    counts = counts or NO_COUNTS
     outbox_of = dict(zip(NAMES, outboxes, strict=True))
     return Flow(
-        a_minute=rate(counts),
+        a_minute=rate(counts) if counts else None,
         decided_within_s=sorted(map(_took_s, filter(_is_decided, orders))),
         states=Counter(order["status"] for order in orders),
-        undecided=counts["undecided"],
-        attention=counts["attention"],
+        undecided=counts["undecided"] if counts else None,
+        attention=counts["attention"] if counts else None,
         queues=[queue for some in queues for queue in some or ()],
         outboxes={name: found for name, found in outbox_of.items() if found},
         away=[name for name, found in outbox_of.items() if not found],
@@ -80,10 +79,7 @@ async def _unless_away(asked: Awaitable[Answer]) -> Answer | None:
 
 def rate(counts: JSON) -> int:
     """Orders of the last sixty seconds: the current minute, and a part of the last."""
-    placed = [minute["placed"] for minute in counts["minutes"]]
-    if not placed:
-        return 0
-    *before, current = placed
+    *before, current = (minute["placed"] for minute in counts["minutes"])
     left = 1 - _time(counts["as_of"]).timestamp() % MINUTE_S / MINUTE_S
     return round(sum(before[-1:]) * left + current)
 

@@ -83,10 +83,18 @@ class Operations:
             kind = Refused if answer.is_client_error else StackError
             raise kind(
                 f"{method} {answer.request.url.path} answered"
-                f" {answer.status_code}: {answer.text}"
+                f" {answer.status_code}: {_said(answer)}"
             )
         document: JSON = answer.json()
         return document
+
+
+def _said(answer: httpx.Response) -> str:
+    """What a problem says of itself; of what is none, all."""
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, LookupError, TypeError):
+        return answer.text
 
 
 @asynccontextmanager

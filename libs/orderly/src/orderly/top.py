@@ -78,7 +78,7 @@ def line(seen: Flow) -> Text:
     if seen.away:
         text.append(f"away: {', '.join(seen.away)} · ", style=BAD)
     parts = (
-        f"{some(seen.a_minute, 'order')} a minute",
+        f"{_a_minute(seen)} a minute",
         f"decided in {_seconds(seen.within_s(0.5))}",
         f"{_bounded(seen.undecided)} undecided",
         f"{seen.sum_of('depth'):,} in queues",
@@ -95,7 +95,7 @@ def _figures(seen: Flow) -> Table:
     states = ", ".join(f"{count:,} {name}" for name, count in seen.states.items())
     newest = sum(seen.states.values())
     table = Table.grid(padding=(0, 2))
-    table.add_row("orders a minute", Text(f"{seen.a_minute:,}", style="bold"))
+    table.add_row("orders a minute", Text(_count(seen.a_minute), style="bold"))
     table.add_row("placed → decided", _decided(seen))
     table.add_row("undecided", _bounded(seen.undecided))
     if seen.attention:
@@ -139,8 +139,12 @@ def _decided(seen: Flow) -> str:
     return f"median {_seconds(half)}, 95 % within {_seconds(most)}"
 
 
-def _bounded(counted: int) -> str:
-    return f"{counted:,}{'+' if counted >= MOST_WAITING else ''}"
+def _a_minute(seen: Flow) -> str:
+    return "? orders" if seen.a_minute is None else some(seen.a_minute, "order")
+
+
+def _bounded(counted: int | None) -> str:
+    return f"{_count(counted)}{'+' if (counted or 0) >= MOST_WAITING else ''}"
 
 
 def _seconds(took: float | None) -> str:
