@@ -2,8 +2,8 @@
 
 Repeats a settled order in every table of the three services, spreads the copies over a
 month and many customers, and opens the console's pages in Chromium: from asking for a
-page until what it is for can be read, several times each. It needs what
-`make console-test` installs.
+page until what it is for can be read, several times each. It needs
+what `make bench` and `make console-test` install.
 """
 
 import asyncio

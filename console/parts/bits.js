@@ -16,7 +16,7 @@ export const Time = ({ at }) =>
 export const Pill = ({ of }) => html`<span class=${`pill ${of}`}>${format.words(of)}</span>`;
 
 export const OrderLink = ({ id, number }) =>
-  html`<a href=${`/orders/${id}`} class=${number ? "" : "id"}>${number ?? id.slice(0, 8)}</a>`;
+  html`<a href=${`/orders/${id}`} class=${number ? "order" : "id"}>${number ?? id.slice(0, 8)}</a>`;
 
 // In the query: a SKU may hold a dot, and what has one in its path is a file.
 export const Sku = ({ sku }) => html`<a href=${`/stock?product=${encodeURIComponent(sku)}`}>${sku}</a>`;

@@ -37,11 +37,14 @@ export const ProblemNote = ({ problem, onRetry }) =>
     ${onRetry && html`<button type="button" onClick=${() => onRetry()}>Try again</button>`}
   </div>`;
 
+// What is asked again by itself needs no advice.
+export const whyNot = (problem) => (problem.passes ? "does not answer" : problem.message);
+
 // Which services did not tell what `answers` has of the others.
 export const Away = ({ answers }) =>
   answers
     .filter(({ problem }) => problem)
-    .map(({ service, problem }) => html`<p class="bad" key=${service}><b>${service}</b>: ${problem.message}</p>`);
+    .map(({ service, problem }) => html`<p class="bad" key=${service}><b>${service}</b>: ${whyNot(problem)}</p>`);
 
 // What is known stays in sight while it is loaded anew.
 export function Loaded({ from, empty, isEmpty = (data) => data.items?.length === 0, rows, children }) {

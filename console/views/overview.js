@@ -7,7 +7,7 @@ import { count, duration, factName, plural, time } from "../lib/format.js";
 import { OrderLink, Panel, Pill, Time } from "../parts/bits.js";
 import { useFacts, useResource, useThrottled } from "../parts/hooks.js";
 import { Bars, Shares } from "../parts/plots.js";
-import { Empty, Loaded, ProblemNote } from "../parts/states.js";
+import { Empty, Loaded, ProblemNote, whyNot } from "../parts/states.js";
 
 const NEWEST = 200;
 const MINUTES = 30;
@@ -78,13 +78,11 @@ export function Overview() {
     </header>
     ${counted.problem && html`<${ProblemNote} problem=${counted.problem} onRetry=${counted.reload} />`}
     <div class="tiles">
-      <${Tile} name="Orders a minute" value=${count(counted.data && rate(counted.data))} more="now" />
+      <${Tile} name="Orders a minute" value=${count(counted.data && rate(counted.data))} more=${counted.data && "now"} />
       <${Tile} name="Placed → decided" value=${duration(flow.delay(0.5))}
-        more=${`median; 95 % within ${duration(flow.delay(0.95))}`} />
-      <${Tile} name="Not decided yet" value=${bounded(counted.data?.undecided)}
-        more=${counted.data?.undecided ? html`<a href="/orders?status=placed">See which</a>` : "none"} />
-      <${Tile} name="Need a look" value=${bounded(counted.data?.attention)} bad=${counted.data?.attention > 0}
-        more=${counted.data?.attention ? html`<a href="/orders?attention=true">See which</a>` : "none"} />
+        more=${flow.delay(0.95) != null && `median; 95 % within ${duration(flow.delay(0.95))}`} />
+      <${Counted} name="Not decided yet" n=${counted.data?.undecided} see="/orders?status=placed" />
+      <${Counted} name="Need a look" n=${counted.data?.attention} see="/orders?attention=true" bad />
       <${Behind} from=${behind} />
     </div>
     <div class="panels">
@@ -138,6 +136,11 @@ function States({ states, first }) {
 
 const bounded = (n) => count(n) + (n >= MOST_WAITING ? "+" : "");
 
+// Of what is not known it is not said that there is none.
+const Counted = ({ name, n, see, bad }) =>
+  html`<${Tile} name=${name} value=${bounded(n)} bad=${bad && n > 0}
+    more=${n > 0 ? html`<a href=${see}>See which</a>` : n === 0 && "none"} />`;
+
 const Tile = ({ name, value, more, bad }) =>
   html`<div class=${`tile ${bad ? "bad" : ""}`}>
     <span>${name}</span><strong class="figure">${value}</strong>${more && html`<small>${more}</small>`}
@@ -168,7 +171,7 @@ const Backlog = ({ services }) =>
     ${services.map(
       ({ service, outbox, queues, problem }) => html`<li>
         <b>${service}</b>
-        ${problem && html`<span class="bad">${problem.message}</span>`}
+        ${problem && html`<span class="bad">${whyNot(problem)}</span>`}
         ${!outbox.problem && html`<span>outbox <span class="figure">${count(outbox.waiting)}</span></span>`}
         ${queues.map(
             (queue) => html`<span class=${queue.dead_letters ? "bad" : ""}>

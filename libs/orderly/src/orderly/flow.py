@@ -79,7 +79,8 @@ async def _unless_away(asked: Awaitable[Answer]) -> Answer | None:
 
 def rate(counts: JSON) -> int:
     """Orders of the last sixty seconds: the current minute, and a part of the last."""
-    *before, current = (minute["placed"] for minute in counts["minutes"])
+    placed: list[int] = [minute["placed"] for minute in counts["minutes"]]
+    *before, current = placed
     left = 1 - _time(counts["as_of"]).timestamp() % MINUTE_S / MINUTE_S
     return round(sum(before[-1:]) * left + current)
 
