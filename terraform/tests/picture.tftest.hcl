@@ -60,24 +60,21 @@ run "permissions" {
 
   assert {
     condition = toset(output.roles) == toset([
-      "modules/audit execution",
       "modules/audit scheduler",
-      "modules/audit task",
       "modules/network flow",
-      "modules/service execution",
       "modules/service infrastructure",
-      "modules/service task",
+      "modules/task_roles execution",
+      "modules/task_roles task",
     ])
     error_message = "There is another role."
   }
 
   assert {
     condition = toset(output.permissions) == toset([
-      "aws_iam_role_policy modules/audit execution",
       "aws_iam_role_policy modules/audit scheduler",
       "aws_iam_role_policy modules/network flow",
-      "aws_iam_role_policy modules/service execution",
       "aws_iam_role_policy modules/service task",
+      "aws_iam_role_policy modules/task_roles execution",
       "aws_iam_role_policy_attachment modules/service infrastructure",
     ])
     error_message = "Somebody got another permission."

@@ -1,76 +1,15 @@
 # The audit itself may do nothing in AWS; ECS may start it, and the scheduler may ask for
 # that, of this task and no other.
 
-data "aws_iam_policy_document" "tasks_trust" {
-  statement {
-    actions = ["sts:AssumeRole"]
+module "roles" {
+  source = "../task_roles"
 
-    principals {
-      type        = "Service"
-      identifiers = ["ecs-tasks.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [var.platform.account_id]
-    }
-  }
-}
-
-resource "aws_iam_role" "task" {
-  name                 = "${local.full_name}-task"
-  description          = "What the audit does: nothing in AWS."
-  assume_role_policy   = data.aws_iam_policy_document.tasks_trust.json
-  permissions_boundary = var.platform.permissions_boundary
-}
-
-data "aws_iam_policy_document" "execution" {
-  statement {
-    sid = "Log"
-    actions = [
-      "logs:CreateLogStream",
-      "logs:PutLogEvents",
-    ]
-    # The star is for the log's streams, one for each task.
-    resources = ["${aws_cloudwatch_log_group.main.arn}:*"]
-  }
-
-  statement {
-    sid = "FetchImage"
-    actions = [
-      "ecr:BatchCheckLayerAvailability",
-      "ecr:BatchGetImage",
-      "ecr:GetDownloadUrlForLayer",
-    ]
-    resources = [var.image.repository_arn]
-  }
-
-  statement {
-    sid     = "LogInToRegistry"
-    actions = ["ecr:GetAuthorizationToken"]
-    # This action knows no resource.
-    resources = ["*"]
-  }
-
-  statement {
-    sid       = "ReadSecrets"
-    actions   = ["secretsmanager:GetSecretValue"]
-    resources = [aws_secretsmanager_secret.client.arn]
-  }
-}
-
-resource "aws_iam_role" "execution" {
-  name                 = "${local.full_name}-execution"
-  description          = "What ECS does to start the audit."
-  assume_role_policy   = data.aws_iam_policy_document.tasks_trust.json
-  permissions_boundary = var.platform.permissions_boundary
-}
-
-resource "aws_iam_role_policy" "execution" {
-  name   = "execution"
-  role   = aws_iam_role.execution.id
-  policy = data.aws_iam_policy_document.execution.json
+  name           = local.full_name
+  what           = "the audit"
+  platform       = var.platform
+  log_group_arn  = aws_cloudwatch_log_group.main.arn
+  repository_arn = var.image.repository_arn
+  secret_arns    = [aws_secretsmanager_secret.client.arn]
 }
 
 data "aws_iam_policy_document" "scheduler_trust" {
@@ -119,7 +58,7 @@ data "aws_iam_policy_document" "scheduler" {
   statement {
     sid       = "HandOver"
     actions   = ["iam:PassRole"]
-    resources = [aws_iam_role.task.arn, aws_iam_role.execution.arn]
+    resources = [module.roles.task.arn, module.roles.execution.arn]
 
     condition {
       test     = "StringEquals"

@@ -10,17 +10,22 @@ output "security_group_id" {
 
 output "task_role_arn" {
   description = "What the service may do in AWS."
-  value       = aws_iam_role.task.arn
+  value       = module.roles.task.arn
 }
 
 output "task_role_name" {
   description = "For policies of others who want the service to do more."
-  value       = aws_iam_role.task.name
+  value       = module.roles.task.name
 }
 
 output "execution_role_arn" {
   description = "What ECS may do to start a task. Whoever deploys has to pass it on, and the task's."
-  value       = aws_iam_role.execution.arn
+  value       = module.roles.execution.arn
+}
+
+output "execution_may" {
+  description = "What ECS's role allows, by what it is for."
+  value       = module.roles.execution_may
 }
 
 output "infrastructure_role_arn" {

@@ -1,28 +1,14 @@
 # What the service may do, what ECS may do to start it, and what it may do to deploy it.
 
-data "aws_iam_policy_document" "tasks_trust" {
-  statement {
-    actions = ["sts:AssumeRole"]
+module "roles" {
+  source = "../task_roles"
 
-    principals {
-      type        = "Service"
-      identifiers = ["ecs-tasks.amazonaws.com"]
-    }
-
-    # Not on behalf of somebody else's tasks.
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [var.platform.account_id]
-    }
-
-    # The star is for the tasks, whose names ECS makes up.
-    condition {
-      test     = "ArnLike"
-      variable = "aws:SourceArn"
-      values   = ["arn:aws:ecs:${var.platform.region}:${var.platform.account_id}:*"]
-    }
-  }
+  name           = local.full_name
+  what           = var.service
+  platform       = var.platform
+  log_group_arn  = aws_cloudwatch_log_group.main.arn
+  repository_arn = var.image.repository_arn
+  secret_arns    = concat([var.platform.master_secret_arn], values(var.secrets))
 }
 
 data "aws_iam_policy_document" "task" {
@@ -81,65 +67,10 @@ data "aws_iam_policy_document" "task" {
   }
 }
 
-resource "aws_iam_role" "task" {
-  name                 = "${local.full_name}-task"
-  description          = "What ${var.service} does."
-  assume_role_policy   = data.aws_iam_policy_document.tasks_trust.json
-  permissions_boundary = var.platform.permissions_boundary
-}
-
 resource "aws_iam_role_policy" "task" {
   name   = "task"
-  role   = aws_iam_role.task.id
+  role   = module.roles.task.name
   policy = data.aws_iam_policy_document.task.json
-}
-
-data "aws_iam_policy_document" "execution" {
-  statement {
-    sid = "Log"
-    actions = [
-      "logs:CreateLogStream",
-      "logs:PutLogEvents",
-    ]
-    # The star is for the log's streams, one for each task.
-    resources = ["${aws_cloudwatch_log_group.main.arn}:*"]
-  }
-
-  statement {
-    sid = "FetchImage"
-    actions = [
-      "ecr:BatchCheckLayerAvailability",
-      "ecr:BatchGetImage",
-      "ecr:GetDownloadUrlForLayer",
-    ]
-    resources = [var.image.repository_arn]
-  }
-
-  statement {
-    sid     = "LogInToRegistry"
-    actions = ["ecr:GetAuthorizationToken"]
-    # This action knows no resource.
-    resources = ["*"]
-  }
-
-  statement {
-    sid       = "ReadSecrets"
-    actions   = ["secretsmanager:GetSecretValue"]
-    resources = concat([var.platform.master_secret_arn], values(var.secrets))
-  }
-}
-
-resource "aws_iam_role" "execution" {
-  name                 = "${local.full_name}-execution"
-  description          = "What ECS does to start ${var.service}."
-  assume_role_policy   = data.aws_iam_policy_document.tasks_trust.json
-  permissions_boundary = var.platform.permissions_boundary
-}
-
-resource "aws_iam_role_policy" "execution" {
-  name   = "execution"
-  role   = aws_iam_role.execution.id
-  policy = data.aws_iam_policy_document.execution.json
 }
 
 data "aws_iam_policy_document" "infrastructure_trust" {

@@ -101,7 +101,7 @@ resource "aws_ecs_service" "main" {
 
   depends_on = [
     aws_iam_role_policy.task,
-    aws_iam_role_policy.execution,
+    module.roles,
     aws_iam_role_policy_attachment.infrastructure,
     # A target group has to belong to a balancer before a service may use it.
     aws_lb_listener_rule.main,

@@ -65,8 +65,8 @@ resource "aws_ecs_task_definition" "main" {
   network_mode             = "awsvpc"
   cpu                      = var.size.cpu
   memory                   = var.size.memory
-  task_role_arn            = aws_iam_role.task.arn
-  execution_role_arn       = aws_iam_role.execution.arn
+  task_role_arn            = module.roles.task.arn
+  execution_role_arn       = module.roles.execution.arn
 
   runtime_platform {
     operating_system_family = "LINUX"

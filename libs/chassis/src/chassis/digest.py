@@ -19,6 +19,7 @@ from sqlalchemy import (
     Row,
     Select,
     Subquery,
+    bindparam,
     cast,
     func,
     literal,
@@ -123,7 +124,8 @@ class Digest:
     async def find_orders(
         self, tx: Tx, window: Window, *, bucket: int
     ) -> list[OrderFigures]:
-        query = self._per_order(_between(bucket, bucket))
+        low, high = _ids(bucket, bucket)
+        query = self._per_order(lambda order_id: order_id.between(low, high))
         page = window.of(select(query), query.c.order_id)
         return self._orders(await tx.execute(page))
 
@@ -137,14 +139,8 @@ class Digest:
         ]
 
     async def _sum_up(self, tx: Tx, first: int) -> list[Bucket]:
-        rows = self._rows(_between(first, first + AT_ONCE - 1))
-        byte = func.get_byte(func.uuid_send(rows.c.order_id), 0)
-        sums = [_sum(rows.c[name]).label(name) for name in (ORDERS, *self.names)]
-        mixed = [
-            _mixed(rows.c[name], rows.c.order_id).label(f"{name} mixed")
-            for name in self.names
-        ]
-        query = select(byte.label("byte"), *sums, *mixed).group_by(byte).order_by(byte)
+        low, high = _ids(first, first + AT_ONCE - 1)
+        found = await tx.execute(self._sums, {"low": low, "high": high})
         return [
             Bucket(
                 first_byte=row["byte"],
@@ -152,8 +148,20 @@ class Digest:
                 figures={name: row[name] for name in self.names},
                 mixed={name: row[f"{name} mixed"] for name in self.names},
             )
-            for row in (await tx.execute(query)).mappings()
+            for row in found.mappings()
         ]
+
+    @cached_property
+    def _sums(self) -> Query:
+        """Built once: that takes longer than to run it."""
+        rows = self._rows(lambda id_: id_.between(bindparam("low"), bindparam("high")))
+        byte = func.get_byte(func.uuid_send(rows.c.order_id), 0)
+        sums = [_sum(rows.c[name]).label(name) for name in (ORDERS, *self.names)]
+        mixed = [
+            _mixed(rows.c[name], rows.c.order_id).label(f"{name} mixed")
+            for name in self.names
+        ]
+        return select(byte.label("byte"), *sums, *mixed).group_by(byte).order_by(byte)
 
     def _rows(self, among: Among) -> Subquery:
         names = (ORDERS, *self.names)
@@ -174,10 +182,9 @@ class Digest:
         ]
 
 
-def _between(first: int, last: int) -> Among:
-    """Ids that begin with one of these bytes."""
-    low, high = UUID(int=first << 120), UUID(int=(last + 1 << 120) - 1)
-    return lambda order_id: order_id.between(low, high)
+def _ids(first: int, last: int) -> tuple[UUID, UUID]:
+    """The least and the greatest id that begin with one of these bytes."""
+    return UUID(int=first << 120), UUID(int=(last + 1 << 120) - 1)
 
 
 def _sum(figure: ColumnElement[int]) -> ColumnElement[int]:
