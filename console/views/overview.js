@@ -61,16 +61,12 @@ function useFlow(orders) {
 }
 
 export function Overview() {
-  const latest = useResource(newest, [], { every: 10 });
+  const latest = useResource(newest, [], { every: 60 }); // what follows is heard
   const counted = useResource(counts, [], { every: 5 });
   const attention = useResource(troubled, [counted.data?.attention]);
   const [flow, stream] = useFlow(latest.data?.items);
   const behind = useResource(backlog, [], { every: 3 });
-  const reload = useThrottled(() => {
-    latest.reload();
-    counted.reload();
-  }, 2000);
-  useFacts(reload);
+  useFacts(useThrottled(counted.reload, 2000));
   return html`
     <header class="view">
       <h1>Overview</h1>
