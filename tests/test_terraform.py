@@ -1,6 +1,7 @@
 """What Terraform builds is what the services ask for."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,17 @@ def test_a_services_topic_and_queues_are_found_by_its_name(service: Any):
 
     assert service.announces.name == f"orderly-{service.name}"
     assert owned == {queue.name for queue in service.hears}
+
+
+def test_each_image_that_terraform_runs_is_built_and_has_a_recipe():
+    workflow = (CLONE / ".github" / "workflows" / "images.yml").read_text()
+    (listed,) = re.findall(r"^ +image: \[(.+?)\]", workflow, re.MULTILINE)
+    recipes = (CLONE / "services" / "Dockerfile").read_text()
+    names = {service.name for service in SERVICES} | {"orderly"}
+
+    assert set(listed.split(", ")) == names
+    assert 'command     = "orderly"' in (TERRAFORM / "images.tf").read_text()
+    assert names <= set(re.findall(r"^FROM \w+ AS (\w+)$", recipes, re.MULTILINE))
 
 
 def test_the_alarms_of_the_audit_know_its_verdicts():
