@@ -17,7 +17,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from typing_extensions import override
 
-COLLECTED_WITHIN_S = 30
+COLLECTED_WITHIN_S = 60
 
 
 @dataclass(frozen=True)

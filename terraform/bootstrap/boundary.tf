@@ -48,6 +48,28 @@ data "aws_iam_policy_document" "boundary" {
     ]
   }
 
+  # Where the audit is asked for, its schedule starts its task, as the task's own roles.
+  statement {
+    sid     = "Schedule"
+    actions = ["ecs:RunTask", "ecs:TagResource"]
+    resources = [
+      for what in ["task-definition/${var.name}-*", "task/${var.name}-*"] :
+      "arn:${data.aws_partition.current.partition}:ecs:${var.region}:${local.account}:${what}"
+    ]
+  }
+
+  statement {
+    sid       = "HandRolesToTasks"
+    actions   = ["iam:PassRole"]
+    resources = [local.roles]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["ecs-tasks.amazonaws.com"]
+    }
+  }
+
   # No resource: these are the ones whose ARNs are made up at run time, or have none. They
   # read images, write logs, metrics and traces, turn the balancer, and use keys whose own
   # policies say for whom.

@@ -141,6 +141,7 @@ data "aws_iam_policy_document" "resources" {
       "logs:*",
       "rds:*",
       "s3:*",
+      "scheduler:*",
       "secretsmanager:*",
       "sns:*",
       "sqs:*",
@@ -218,6 +219,7 @@ data "aws_iam_policy_document" "roles" {
         "ecs-tasks.amazonaws.com",
         "ecs.amazonaws.com",
         "monitoring.rds.amazonaws.com",
+        "scheduler.amazonaws.com",
         "vpc-flow-logs.amazonaws.com",
       ]
     }

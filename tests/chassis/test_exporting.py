@@ -1,6 +1,8 @@
 import json
 import subprocess
 import sys
+from threading import Event
+from time import monotonic
 
 import pytest
 import requests
@@ -8,6 +10,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
+from chassis import exporting
 from chassis.exporting import Signed, _session
 from tests.collector import collecting
 
@@ -65,3 +68,16 @@ def test_x_ray_gets_requests_signed_for_its_region(monkeypatch):
 )
 def test_nobody_but_x_ray_gets_a_signature(endpoint: str | None, signed: bool):  # noqa: FBT001 - a row of the table
     assert isinstance(_session(endpoint).auth, Signed) is signed
+
+
+def test_all_who_cannot_send_the_rest_are_waited_for_together(monkeypatch):
+    class Stuck:
+        shutdown = Event().wait
+
+    monkeypatch.setattr(exporting, "FINISHES_WITHIN_S", 0.2)
+    monkeypatch.setattr(exporting, "_providers", [Stuck() for _ in range(100)])
+    began = monotonic()
+
+    exporting.finish()
+
+    assert monotonic() - began < 10  # not 100 times 0.2

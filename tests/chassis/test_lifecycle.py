@@ -22,6 +22,8 @@ from orderly.stack.postgres import Postgres
 from sample.main import QUEUE, SERVICE, TOPOLOGY, Settings
 from sample.schema import heard, notes
 
+STARTS_WITHIN_S = 60
+
 
 @dataclass
 class Sample:
@@ -43,7 +45,7 @@ class Sample:
         async def check() -> bool:
             return self.logged(event)
 
-        await eventually(check, within_s=30)
+        await eventually(check, within_s=STARTS_WITHIN_S)
 
     async def ready(self, status: int = 200) -> None:
         async def check() -> bool:
@@ -51,10 +53,10 @@ class Sample:
                 return (await self.http.get("/readyz")).status_code == status
             return False
 
-        await eventually(check, within_s=30)
+        await eventually(check, within_s=STARTS_WITHIN_S)
 
-    async def left(self) -> int:
-        return await asyncio.wait_for(self.process.wait(), 20)
+    async def left(self, within_s: float = 20) -> int:
+        return await asyncio.wait_for(self.process.wait(), within_s)
 
 
 @pytest.fixture
@@ -305,7 +307,7 @@ async def test_a_taken_port_ends_the_process(url, environment):
         taken.bind(("127.0.0.1", int(environment["SAMPLE_PORT"])))
         taken.listen()
         async with running(url, environment) as sample:
-            assert await sample.left() != 0
+            assert await sample.left(STARTS_WITHIN_S) != 0
     assert "address already in use" in json.dumps(sample.logs)
 
 
@@ -313,7 +315,7 @@ async def test_a_taken_port_ends_the_process(url, environment):
 async def test_a_part_that_dies_takes_the_process_with_it(url, environment):
     crashing = {**environment, "SAMPLE_CRASH": "true"}
     async with running(url, crashing) as sample:
-        assert await sample.left() == 1
+        assert await sample.left(STARTS_WITHIN_S) == 1
 
     (died,) = [entry for entry in sample.logs if entry["message"] == "Died"]
     assert "a part that dies" in json.dumps(died["exception"])

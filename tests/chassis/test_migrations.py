@@ -56,7 +56,7 @@ async def finished(process: Process) -> None:
 
 async def until_said(process: Process, words: str) -> None:
     assert process.stdout
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while words not in (line := (await process.stdout.readline()).decode()):
             assert line, f"it has ended without saying: {words}"
 
@@ -110,7 +110,7 @@ async def test_migrations_wait_for_a_database_that_starts_late():
 
         await server.start()
 
-        await asyncio.wait_for(finished(upgrading), 20)
+        await asyncio.wait_for(finished(upgrading), 60)
 
 
 async def test_migrations_do_not_wait_for_a_password_to_become_right(empty):

@@ -65,3 +65,29 @@ async def test_a_commit_counts_as_use(database):
     await database.transact(outbox.publish, [an_announcement()])
 
     assert database.idle_s() < idle_s
+
+
+async def test_what_waits_is_counted_without_reading_what_is_out(tx):
+    await tx.execute(
+        sa.text(
+            "INSERT INTO outbox (id, type, subject, data, position)"
+            " SELECT gen_random_uuid(), 't', 's', '{}', n"
+            " FROM generate_series(1, 5000) AS n"
+        )
+    )
+    await tx.execute(sa.update(outbox.relay_cursor).values(published=4990))
+    await outbox.publish(tx, [an_announcement()])
+    await tx.execute(sa.text("ANALYZE outbox"))
+    before = await read_one_by_one(tx)
+
+    backlog = await outbox.count_waiting(tx)
+
+    assert backlog.waiting == 11
+    assert await read_one_by_one(tx) - before < 100
+
+
+async def read_one_by_one(tx) -> int:
+    """Rows of the log that this transaction has read by no index."""
+    query = "SELECT sum(seq_tup_read) FROM pg_stat_xact_user_tables"
+    outboxes = " WHERE starts_with(relname, 'outbox_')"
+    return int((await tx.execute(sa.text(query + outboxes))).scalar_one())

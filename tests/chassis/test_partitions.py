@@ -87,7 +87,7 @@ async def test_partitions_are_made_while_the_table_is_read_and_written(database)
     async with database.begin() as busy:
         await run(busy, "INSERT INTO papers VALUES (now()::date)")
 
-        await asyncio.wait_for(database.transact(make_coming, DAILY), 5)
+        await asyncio.wait_for(database.transact(make_coming, DAILY), 15)
 
 
 @pytest.mark.usefixtures("papers")

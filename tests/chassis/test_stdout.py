@@ -59,7 +59,7 @@ async def test_a_reader_that_stands_still_holds_nobody_up_and_learns_what_it_mis
     for number in range(10_000):
         lines.write(f"{number:0100}\n")
 
-    assert monotonic() - began < 5
+    assert monotonic() - began < 60
     told = ""
     while sum(accounted(told)) < 10_000:
         told += os.read(reads, 65536).decode()
@@ -83,30 +83,29 @@ async def test_a_disk_that_is_full_for_a_while_ends_no_log(pipe):
     async def is_taken() -> bool:
         return lines.waiting == 0
 
-    for text in ("a line\n", "another\n"):
+    for text in ("a line\n", "another\n", "a third\n"):
         lines.write(text)
         await eventually(is_taken)
     os.dup2(writes, file)
     lines.write("after\n")
 
-    assert sum(accounted(read_until(reads, b"after\n").decode())) == 3
+    assert sum(accounted(read_until(reads, b"after\n").decode())) == 4
 
 
-async def test_when_the_reader_is_gone_nothing_waits_for_it(pipe):
-    reads, writes = pipe
-    lines = Lines(writes, "lost {}\n".format)
+async def test_when_the_reader_is_gone_nothing_waits_for_it():
+    reads, writes = os.pipe()
     os.close(reads)
-    try:
-        lines.write("a line\n")
+    lines = Lines(writes, "lost {}\n".format)
+    lines.write("a line\n")
 
-        async def is_closed() -> bool:
-            return lines.closed
+    async def is_closed() -> bool:
+        return lines.closed
 
-        await eventually(is_closed)
-        lines.write("another\n")
-        assert lines.waiting == 0
-    finally:
-        os.dup2(writes, reads)  # for the fixture to close
+    await eventually(is_closed)
+    lines.write("another\n")
+    os.close(writes)
+
+    assert lines.waiting == 0
 
 
 def test_a_service_outlives_who_reads_its_log():
@@ -121,6 +120,6 @@ def test_a_service_outlives_who_reads_its_log():
         assert process.stdout
         process.stdout.close()
         process.stdout = None
-        _, said = process.communicate("go\n", timeout=30)
+        _, said = process.communicate("go\n", timeout=90)
 
         assert (process.returncode, said) == (0, "alive\n")

@@ -129,8 +129,8 @@ async def test_who_leaves_holds_nobody(database):
 
     waiters.close()
 
-    await asyncio.wait_for(waits, 1)
-    await asyncio.wait_for(waiters.wait("another", LONG_S), 1)
+    await asyncio.wait_for(waits, 10)
+    await asyncio.wait_for(waiters.wait("another", LONG_S), 10)
 
 
 async def test_who_goes_is_forgotten(database):

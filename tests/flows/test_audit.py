@@ -38,8 +38,10 @@ async def damage(
     database = await asyncpg.connect(url)
     try:
         assert not (await database.execute(wrong)).endswith(" 0")
-        yield
-        await database.execute(right)
+        try:
+            yield
+        finally:
+            await database.execute(right)
     finally:
         await database.close()
 

@@ -12,7 +12,8 @@ from tests.flows.shop import Shop, an_order
 
 pytestmark = pytest.mark.xdist_group("stack")  # there is one: one worker
 
-BACK_WITHIN_S = 5
+# Not the minute that a pool may wait; a crowded machine needs some of these seconds.
+BACK_WITHIN_S = 20
 
 
 async def is_served(shop: Shop, path: str) -> bool:
@@ -38,6 +39,6 @@ async def test_services_are_back_within_seconds_of_their_database(
 
         await eventually(served, within_s=deadline - monotonic(), every_s=0.05)
     placed = await shop.place(an_order((sku, 1)), key=uuid4().hex)
-    assert placed.status_code == 201, placed.text
+    assert placed.status_code in {201, 202}, placed.text
     for order in (placed, spilled):
         assert (await shop.decided(order.json()["id"]))["status"] == "confirmed"

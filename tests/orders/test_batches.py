@@ -18,7 +18,7 @@ from orders.domain.batches import RowStatus
 from orders.schema import batch_rows, batch_uploads, orders
 from orders.store import batches as store
 from tests.orders.factories import a_body
-from tests.orders.test_api import post, problem
+from tests.orders.storefront import post, problem
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 

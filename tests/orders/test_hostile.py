@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from orders.schema import orders
 from tests.orders.factories import a_body
-from tests.orders.test_api import post
+from tests.orders.storefront import post
 
 BODY = json.dumps(a_body())
 

@@ -25,7 +25,7 @@ from orders.store.asked import AskedOrder
 from tests.chassis.faults import refuse, with_faults
 from tests.orders.conftest import EVERYTHING
 from tests.orders.factories import a_body, an_order, on_the_wire, prepaid
-from tests.orders.test_api import post, problem
+from tests.orders.storefront import post, problem
 
 SPILL_AFTER_S = 0.3
 # A call that was given up may still take a message, and hide it for this long.
@@ -43,10 +43,13 @@ async def queue(aws: Aws) -> Aws:
 
 @asynccontextmanager
 async def a_shop(
-    database: Database, aws: Aws, issuer: TokenIssuer
+    database: Database,
+    aws: Aws,
+    issuer: TokenIssuer,
+    spill_after_s: float = SPILL_AFTER_S,
 ) -> AsyncIterator[httpx.AsyncClient]:
     async with serving(
-        SERVICE, database, aws, [issuer.trusted], spill_after_s=SPILL_AFTER_S
+        SERVICE, database, aws, [issuer.trusted], spill_after_s=spill_after_s
     ) as client:
         client.headers.update(issuer.headers(*EVERYTHING))
         yield client
@@ -159,10 +162,13 @@ async def test_a_spilled_order_is_what_it_would_have_been(shop, database, queue)
     assert answer.headers["location"] == spilled.headers["location"]
 
 
-async def test_while_the_database_is_silent_nobody_waits_for_it_twice(shop, database):
-    async with silent(database):
+async def test_while_the_database_is_silent_nobody_waits_for_it_twice(
+    database, queue, issuer
+):
+    long_s = 3  # to a queue that is busy, too
+    async with a_shop(database, queue, issuer, long_s) as shop, silent(database):
         await post(shop, a_body())
-        async with asyncio.timeout(SPILL_AFTER_S):
+        async with asyncio.timeout(long_s):
             answer = await post(shop, a_body())
 
     assert answer.status_code == 202

@@ -26,7 +26,7 @@ from orderly.stack.postgres import Postgres
 from orders.schema import orders
 from tests.orders.conftest import EVERYTHING
 from tests.orders.factories import a_body
-from tests.orders.test_api import post
+from tests.orders.storefront import post
 from tests.orders.test_intake import drained
 
 pytestmark = [

@@ -1,12 +1,9 @@
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders.domain.cancellations import CancellationStatus
 from orders.domain.facts import (
     CancellationRefused,
     Cancelled,
@@ -17,13 +14,11 @@ from orders.domain.facts import (
     Returned,
     Shipped,
 )
-from orders.domain.lines import Units
-from orders.domain.orders import Attention, Order, Status
+from orders.domain.orders import Attention, Status
 from orders.domain.settling import settle
-from orders.domain.snapshots import Contradiction, ReservedLine, Snapshot
+from orders.domain.snapshots import Contradiction, ReservedLine
 from tests.orders.factories import (
     LATER,
-    NOW,
     a_line,
     a_receipt,
     a_shipment,
@@ -31,14 +26,9 @@ from tests.orders.factories import (
     an_answer,
     an_order,
     asking,
-    authorising,
     units,
 )
-
-
-def settled(order: Order, snapshot: Snapshot) -> tuple[Order, Mapping[int, Fact]]:
-    done = settle(order, snapshot, LATER)
-    return done.order, done.facts
+from tests.orders.settled import settled
 
 
 def test_enough_stock_confirms_an_order():
@@ -76,31 +66,6 @@ def test_short_units_are_cancelled_and_the_others_confirmed():
         (0, 2),
         (3, 2),
     ]
-
-
-def test_an_order_cancelled_before_it_was_decided_is_confirmed_first():
-    order, cancellation = asking(an_order())
-    answer = an_answer(cancellation, {1: 2})
-
-    done = settle(
-        order,
-        a_snapshot(units(2, released=2), answers=(answer,)),
-        LATER,
-        cancellations=[cancellation],
-    )
-
-    assert done.order.status is Status.CANCELLED
-    confirmed, cancelled = done.facts.values()
-    assert isinstance(confirmed, Confirmed)
-    assert confirmed.lines == (DecidedLine(line=1, confirmed=2, short=0),)
-    assert cancelled == Cancelled(
-        order_id=order.id,
-        cancellation_id=cancellation.id,
-        lines=(Units(line=1, quantity=2),),
-        complete=True,
-        cancelled_at=LATER,
-    )
-    assert list(done.facts) == [3, 4]
 
 
 def test_an_older_snapshot_changes_nothing():
@@ -198,195 +163,12 @@ def test_a_snapshot_that_jumps_tells_every_fact_in_order():
     assert done.order.status is Status.SHIPPED
 
 
-def test_each_shipment_is_a_fact_with_its_cost():
-    order, _ = settled(an_order(), a_snapshot(units(2, reserved=2)))
-    shipment = a_shipment({1: 1})
-
-    order, facts = settled(
-        order,
-        a_snapshot(units(2, reserved=1, shipped=1), version=2, shipments=(shipment,)),
-    )
-
-    assert order.status is Status.PARTIALLY_SHIPPED
-    assert facts == {
-        3: Shipped(
-            order_id=order.id,
-            shipment_id=shipment.shipment_id,
-            carrier="DHL",
-            tracking="JD014600",
-            lines=shipment.lines,
-            shipped_at=NOW,
-        )
-    }
-
-
-def test_what_was_told_of_a_list_is_not_told_again():
-    first, second = a_shipment({1: 1}), a_shipment({1: 1})
-    snapshot = a_snapshot(units(2, reserved=1, shipped=1), shipments=(first,))
-    order, _ = settled(an_order(), snapshot)
-
-    order, facts = settled(
-        order,
-        a_snapshot(units(2, shipped=2), version=2, shipments=(first, second)),
-    )
-
-    (fact,) = facts.values()
-    assert isinstance(fact, Shipped)
-    assert fact.shipment_id == second.shipment_id
-
-
-def test_receipts_of_a_return_add_up():
-    order, _ = settled(an_order(), a_snapshot(units(2, shipped=2)))
-    order, authorised = authorising(order, {1: 2})
-    parts = [a_receipt({1: 1}, return_id=authorised.id) for _ in range(2)]
-
-    done = settle(
-        order,
-        a_snapshot(units(2, shipped=2, returned=2), version=2, receipts=tuple(parts)),
-        LATER,
-        returns=[authorised],
-    )
-
-    (received,) = done.returns
-    assert (received.received_at, received.lines[0].received) == (NOW, 2)
-    assert [type(fact) for fact in done.facts.values()] == [Returned, Returned]
-
-
-def test_goods_that_come_unannounced_are_a_return_too():
-    order, _ = settled(an_order(), a_snapshot(units(2, shipped=2)))
-    receipt = a_receipt({1: 1})
-
-    done = settle(
-        order,
-        a_snapshot(units(2, shipped=2, returned=1), version=2, receipts=(receipt,)),
-        LATER,
-    )
-
-    (received,) = done.returns
-    assert (received.id, received.authorised_at) == (receipt.return_id, None)
-    assert (received.lines[0].quantity, received.lines[0].received) == (0, 1)
-
-
-def test_what_was_short_does_not_make_a_cancellation_incomplete():
-    order, cancellation = asking(an_order(a_line(quantity=3)))
-    answer = an_answer(cancellation, {1: 1})
-
-    done = settle(
-        order,
-        a_snapshot(units(3, released=1), answers=(answer,)),
-        LATER,
-        cancellations=[cancellation],
-    )
-
-    assert done.cancellations[0].status is CancellationStatus.COMPLETED
-
-
-def test_what_had_shipped_makes_a_cancellation_incomplete():
-    order, _ = settled(an_order(), a_snapshot(units(2, reserved=2)))
-    order, cancellation = asking(order)
-    answer = an_answer(cancellation, {1: 1})
-
-    done = settle(
-        order,
-        a_snapshot(units(2, shipped=1, released=1), version=2, answers=(answer,)),
-        LATER,
-        cancellations=[cancellation],
-    )
-
-    (partly,) = done.cancellations
-    assert partly.status is CancellationStatus.PARTLY_COMPLETED
-    assert [line.cancelled for line in partly.lines] == [1]
-    (cancelled,) = [f for f in done.facts.values() if isinstance(f, Cancelled)]
-    assert not cancelled.complete
-
-
-def test_short_units_excuse_one_cancellation_and_not_the_next():
-    placed = an_order(a_line(1, quantity=3), a_line(2, quantity=2))
-    order, first = asking(placed, {1: 1, 2: 1})
-    order, second = asking(order, {1: 2, 2: 1}, [first])
-    answers = (an_answer(first, {2: 1}), an_answer(second, {2: 1}))
-
-    done = settle(
-        order,
-        a_snapshot(units(3, shipped=1), units(2, released=2), answers=answers),
-        LATER,
-        cancellations=[first, second],
-    )
-
-    assert [c.status for c in done.cancellations] == [
-        CancellationStatus.COMPLETED,
-        CancellationStatus.PARTLY_COMPLETED,
-    ]
-
-
-def test_several_cancellations_may_be_open_and_are_answered_each():
-    order, _ = settled(an_order(a_line(quantity=3)), a_snapshot(units(3, reserved=3)))
-    order, first = asking(order, {1: 1})
-    order, second = asking(order, {1: 1}, [first])
-
-    done = settle(
-        order,
-        a_snapshot(
-            units(3, reserved=2, released=1),
-            version=2,
-            answers=(an_answer(second, {1: 1}),),
-        ),
-        LATER,
-        cancellations=[first, second],
-    )
-
-    assert [c.id for c in done.cancellations] == [second.id]
-    assert done.order.status is Status.CONFIRMED
-
-
-def test_an_answer_that_decides_the_last_cancellation_ends_the_attention():
-    order, _ = settled(an_order(), a_snapshot(units(2, reserved=2)))
-    order, first = asking(order, {1: 1})
-    order, second = asking(order, {1: 1}, [first])
-    order = replace(order, overdue=Attention.CANCELLATION_OPEN)
-    answers = (an_answer(first, {1: 1}), an_answer(second, {1: 1}))
-
-    one = settle(
-        order,
-        a_snapshot(units(2, reserved=1, released=1), version=2, answers=answers[:1]),
-        LATER,
-        cancellations=[first, second],
-    )
-    both = settle(
-        order,
-        a_snapshot(units(2, released=2), version=2, answers=answers),
-        LATER,
-        cancellations=[first, second],
-    )
-
-    assert one.order.attention is Attention.CANCELLATION_OPEN
-    assert both.order.attention is None
-
-
 def test_a_decision_ends_the_attention():
     order = an_order(overdue=Attention.UNDECIDED, rescue_at=LATER)
 
     order, _ = settled(order, a_snapshot(units(2, reserved=2)))
 
     assert (order.attention, order.rescue_at) == (None, None)
-
-
-def test_an_answer_to_nobody_is_not_believed():
-    _, cancellation = asking(an_order())
-    answer = an_answer(cancellation, {1: 2})
-    snapshot = a_snapshot(units(2, released=2), answers=(answer,))
-
-    with pytest.raises(Contradiction):
-        settle(an_order(), snapshot, LATER)
-
-
-def test_more_than_was_asked_for_cannot_be_released():
-    order, cancellation = asking(an_order(), {1: 1})
-    answer = an_answer(cancellation, {1: 2})
-    snapshot = a_snapshot(units(2, released=2), answers=(answer,))
-
-    with pytest.raises(Contradiction):
-        settle(order, snapshot, LATER, cancellations=[cancellation])
 
 
 @pytest.mark.parametrize(
@@ -405,28 +187,6 @@ def test_more_than_was_asked_for_cannot_be_released():
 def test_figures_that_do_not_add_up_are_not_taken_over(snapshot):
     with pytest.raises(Contradiction):
         settle(an_order(), snapshot, LATER)
-
-
-def test_a_list_that_has_become_shorter_is_not_believed():
-    parts = (a_shipment({1: 1}), a_shipment({1: 1}))
-    order, _ = settled(an_order(), a_snapshot(units(2, shipped=2), shipments=parts))
-
-    with pytest.raises(Contradiction):
-        settled(order, a_snapshot(units(2, shipped=2), version=2))
-
-
-def test_a_cancellation_that_overtook_its_order_waits_for_it():
-    placed = an_order(a_line(1), a_line(2))
-    order, cancellation = asking(placed, {1: 1})
-    tombstone = a_snapshot(
-        units(1, released=1), answers=(an_answer(cancellation, {1: 1}),)
-    )
-
-    waiting = settle(order, tombstone, LATER, cancellations=[cancellation])
-
-    assert (waiting.order.status, waiting.facts) == (Status.PLACED, {})
-    assert waiting.cancellations == ()
-    assert waiting.order.answers_announced == 0
 
 
 @st.composite

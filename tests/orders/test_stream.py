@@ -27,7 +27,7 @@ from orders.main import SERVICE
 from orders.store.facts import Fact
 from tests.orders.conftest import EVERYTHING
 from tests.orders.factories import an_order
-from tests.orders.test_api import problem
+from tests.orders.storefront import problem
 from tests.served import Served, served
 
 STREAM = "/v1/orders/stream"

@@ -133,8 +133,23 @@ run "a_deployment_gives_no_role_more_than_the_boundary" {
       for statement in data.aws_iam_policy_document.boundary.statement : alltrue([
         for action in statement.actions : !startswith(action, "iam:") && !startswith(action, "sts:") && action != "*"
       ])
+      if statement.sid != "HandRolesToTasks"
     ])
     error_message = "The boundary lets a role change what roles may do."
+  }
+  assert {
+    condition = alltrue([
+      for statement in data.aws_iam_policy_document.boundary.statement :
+      statement.actions == toset(["iam:PassRole"]) && one(one(statement.condition).values) == "ecs-tasks.amazonaws.com" && statement.resources == toset(["arn:aws:iam::123456789012:role/orderly-*"])
+      if statement.sid == "HandRolesToTasks"
+    ])
+    error_message = "The boundary lets a role be handed to others than the stack's tasks."
+  }
+  assert {
+    condition = length(setsubtract(["ecs:RunTask", "ecs:TagResource", "iam:PassRole"], flatten([
+      for statement in data.aws_iam_policy_document.boundary.statement : tolist(statement.actions)
+    ]))) == 0
+    error_message = "The boundary keeps the schedule from starting the audit."
   }
 }
 

@@ -6,6 +6,7 @@ bounded memory: while nobody takes it, what is told is lost, and nothing else.
 
 import re
 from threading import Thread
+from time import monotonic
 from typing import Any, Protocol
 
 import requests
@@ -60,8 +61,9 @@ def finish() -> None:
     threads = [Thread(target=p.shutdown, daemon=True) for p in _providers]
     for thread in threads:
         thread.start()
+    until = monotonic() + FINISHES_WITHIN_S
     for thread in threads:
-        thread.join(FINISHES_WITHIN_S)
+        thread.join(max(0, until - monotonic()))
     _providers.clear()
 
 

@@ -55,14 +55,18 @@ class Lines:
 
     def _carry(self) -> None:
         while (lines := self._next()) is not None:
+            dropped = self._dropped
+            told = [*lines, self._report(dropped)] if dropped else lines
             try:
-                self._write("".join(lines).encode(errors="backslashreplace"))
+                self._write("".join(told).encode(errors="backslashreplace"))
             except BrokenPipeError:
                 # Nobody will ever read them, and there is nowhere to say so.
                 self.closed = True
                 return
             except OSError:  # a full disk, say: it may pass
                 self._dropped += len(lines)
+            else:
+                self._dropped -= dropped
 
     def _next(self) -> list[str] | None:
         """What waits now, or the first line to come; None at the end."""
@@ -77,9 +81,6 @@ class Lines:
             self._waiting.put(None)  # found again, once these are written
             if not lines:
                 return None
-        if dropped := self._dropped:
-            self._dropped -= dropped
-            lines.append(self._report(dropped))
         return lines
 
     def _write(self, content: bytes) -> None:

@@ -1,0 +1,45 @@
+"""Placing orders as a storefront does, and reading what it is answered."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+from sqlalchemy import func, select
+
+from chassis.database import Database
+from orders.handlers.reservations import settle_orders
+from orders.schema import orders
+from tests.orders.factories import arrived, reservation_changed, units
+
+
+async def post(
+    client: httpx.AsyncClient,
+    body: dict[str, Any],
+    *,
+    key: str | None = None,
+    **headers: str,
+) -> httpx.Response:
+    key = key or uuid4().hex
+    return await client.post(
+        "/v1/orders", json=body, headers={"Idempotency-Key": key, **headers}
+    )
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    assert answer.headers["content-type"] == "application/problem+json"
+    return answer.status_code, answer.json()["code"]
+
+
+def pointers(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 422, answer.text
+    return [fault["pointer"] for fault in answer.json()["errors"]]
+
+
+async def stored(database: Database) -> int:
+    async with database.begin() as tx:
+        return (await tx.execute(select(func.count()).select_from(orders))).scalar_one()
+
+
+async def have_settled(database: Database, order_id: str, reserved: int) -> None:
+    snapshot = reservation_changed(UUID(order_id), units(2, reserved=reserved))
+    await database.transact(settle_orders, arrived(snapshot))
