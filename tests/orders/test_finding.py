@@ -10,8 +10,9 @@ from sqlalchemy import update
 from orders.domain.orders import Attention
 from orders.schema import orders
 from orders.store import counts
-from tests.orders.test_api import have_settled, problem
-from tests.orders.test_api_after_placing import listed, place
+from tests.orders.after_placing import place
+from tests.orders.storefront import have_settled, problem
+from tests.orders.test_api_lists import listed
 
 
 async def counted(client: httpx.AsyncClient, **asked: Any) -> dict[str, Any]:
