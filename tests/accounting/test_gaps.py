@@ -9,12 +9,17 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select, update
 
-from accounting.commands.gaps import Patience, ask_for_missing, put_refused_aside
+from accounting.commands.gaps import (
+    Patience,
+    ask_for_missing,
+    put_refused_aside,
+)
 from accounting.handlers import orders
 from accounting.handlers.orders import post_orders
 from accounting.main import asker, clerk
 from accounting.schema import gaps, order_cursors, parked_facts
-from accounting.store.parking import count_waiting, note_gaps
+from accounting.store.parking import count_waiting, find_refused, note_gaps
+from chassis import aside
 from chassis.consumer import Consumer
 from chassis.database import Database, Tx
 from chassis.events import to_wire
@@ -25,6 +30,7 @@ from chassis.topology import Queue, Topic, Topology, provision
 from contracts.accounting import FactsMissing
 from contracts.topology import ACCOUNTING_FROM_ORDERS
 from tests.accounting.factories import an_order, confirmed, facts_of, shipped, story
+from tests.chassis.faults import with_faults
 
 AGE = timedelta(seconds=60)
 AT_ONCE = Patience(asks_after=timedelta(0))
@@ -223,7 +229,7 @@ async def test_a_redriven_fact_is_put_aside_again_or_entered(
     await hear(letter.body)  # nothing is any better
     (again,) = await dead_letters(aws, queue)
     await hear(on_the_wire(two))
-    await hear(letter.body.replace('"sequence": 2', '"sequence": 3'))
+    await hear(letter.body.replace('"sequence":2', '"sequence":3'))
 
     assert again.body == letter.body
     async with database.begin() as tx:
@@ -247,3 +253,41 @@ async def test_a_refused_fact_is_put_aside_as_soon_as_it_is_refused(
 
     await eventually(is_put_aside, within_s=timer.every_s / 3)
     coming_round.cancel()
+
+
+async def test_nobody_waits_for_a_refused_fact_that_was_entered_after_all(
+    database, hear, monkeypatch
+):
+    placed = an_order()
+    one, two, three = facts_of(
+        placed.order_id, placed, confirmed(placed), shipped(placed, {1: 1})
+    )
+    await hear(on_the_wire(replace(three, sequence=2)))
+    await hear(on_the_wire(one))
+    dlq = ACCOUNTING_FROM_ORDERS.name
+    async with database.begin() as tx:
+        (fact,) = await find_refused(tx, 1)
+        await aside.note(tx, dlq, [fact.raw], aside.tell_nobody)
+    # A newer version, which knows what to do.
+    monkeypatch.setattr("accounting.handlers.orders.read_fact", lambda _: None)
+
+    await hear(on_the_wire(replace(two, sequence=3)))
+
+    async with database.begin() as tx:
+        assert (await tx.execute(select(aside.asides))).all() == []
+
+
+async def test_a_letter_that_is_redriven_at_once_is_handled(database, aws, queue, hear):
+    placed = an_order()
+    first, second = map(on_the_wire, story(placed, shipped(placed, {1: 1})))
+    await hear(second)
+    await hear(first)
+
+    async def redrive_at_once(_, MessageBody, **__):  # noqa: N803
+        await hear(MessageBody)
+
+    at_once = with_faults(aws, sqs={"send_message": redrive_at_once})
+    await put_refused_aside(database, at_once, queue)
+
+    (again,) = await dead_letters(aws, queue)  # it was handled, and refused as before
+    assert "is placed, not confirmed" in again.attributes["error"]

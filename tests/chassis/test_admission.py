@@ -11,10 +11,14 @@ from fastapi import APIRouter, Request
 from chassis import admission, web
 from chassis.admission import FEWEST, FEWEST_IN_A_RUSH, Gate, stepping_aside
 from chassis.connections import Connection
+from chassis.door import Origins
 from chassis.testing import eventually
 
 ORDER = b"POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
 LOOK = b"GET /v1/orders HTTP/1.1\r\nHost: x\r\n\r\n"
+
+SHOP = "https://shop.test"
+NOWHERE = Origins()
 
 router = APIRouter()
 held = asyncio.Event()
@@ -98,7 +102,7 @@ def test_a_rush_is_let_in():
     gate = crowded(Gate(), long=False)
 
     assert not gate.is_full()
-    assert gate.turn_away(ORDER) is None
+    assert gate.turn_away(ORDER, NOWHERE) is None
 
 
 def test_a_rush_has_an_end():
@@ -135,7 +139,7 @@ def test_looking_is_turned_away_before_placing():
 def test_who_is_turned_away_is_told_when_to_come_again():
     gate = crowded(Gate())
 
-    answers = [gate.turn_away(ORDER) for _ in range(3)]
+    answers = [gate.turn_away(ORDER, NOWHERE) for _ in range(3)]
 
     for answer in answers:
         assert answer
@@ -165,7 +169,7 @@ def test_who_is_turned_away_is_told_when_to_come_again():
     ],
 )
 def test_what_is_not_plainly_one_request_is_left_to_the_parser(data):
-    assert crowded(Gate()).turn_away(data) is None
+    assert crowded(Gate()).turn_away(data, NOWHERE) is None
 
 
 async def test_at_the_door_a_connection_stays_for_the_next_request(server, gate):
@@ -250,3 +254,62 @@ async def test_bodies_are_bounded_together_before_they_are_read(
     assert b" 503 " in await ask(server, first[:-2])
     assert b" 200 " in await ask(server, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
     writer.close()
+
+
+def from_shop(data: bytes, origin: str = SHOP) -> bytes:
+    return data.replace(b"Host: x", b"Host: x\r\nOrigin: " + origin.encode())
+
+
+@pytest.fixture
+def pages(monkeypatch) -> None:
+    monkeypatch.setattr(Connection, "origins", Origins([SHOP]))
+
+
+@pytest.mark.usefixtures("pages")
+@pytest.mark.parametrize("parts", [1, 2])
+async def test_a_page_reads_why_it_was_turned_away(server, gate, parts):
+    crowded(gate)
+    order = from_shop(ORDER)
+    middle = len(order) - 2
+
+    whole = [order] if parts == 1 else [order[:middle], order[middle:]]
+    answer = (await ask(server, *whole)).lower()
+
+    assert answer.startswith(b"http/1.1 503")
+    assert b"access-control-allow-origin: https://shop.test" in answer
+    assert b"access-control-expose-headers: location, etag, retry-after" in answer
+    assert b"vary: origin" in answer
+    assert b"x-content-type-options: nosniff" in answer
+
+
+@pytest.mark.usefixtures("pages")
+async def test_a_page_of_others_reads_nothing(server, gate):
+    crowded(gate)
+
+    answer = await ask(server, from_shop(ORDER, "https://shop.test.evil.test"))
+
+    assert answer.startswith(b"HTTP/1.1 503")
+    assert b"access-control" not in answer.lower()
+
+
+def test_any_page_is_welcome_where_any_may_come():
+    assert Origins(["*"]).welcome(b"https://any.test") == "*"
+    assert Origins(["*"]).welcome(None) == ""
+
+
+async def test_a_page_may_ask_whether_it_may_ask(server, gate):
+    crowded(gate)
+
+    preflight = b"OPTIONS /v1/orders HTTP/1.1\r\nHost: x\r\n\r\n"
+    answer = await ask(server, preflight)
+
+    assert not answer.startswith(b"HTTP/1.1 503")
+
+
+def test_what_a_request_leaves_behind_takes_no_place(gate):
+    ticket = gate.admit({"path": "/hold", "method": "POST", "headers": []})
+    ticket.begin()
+    with ticket.handed_on(), stepping_aside():
+        ticket.end()
+
+    assert gate.inside == 0

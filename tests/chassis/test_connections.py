@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Annotated
 
 import pytest
@@ -14,6 +14,7 @@ from fastapi.responses import Response, StreamingResponse
 from chassis import connections, web
 from chassis.bodies import RequestBody, reads
 from chassis.connections import Connection
+from chassis.door import Origins
 from chassis.testing import eventually
 
 MIB = 1024 * 1024
@@ -394,3 +395,52 @@ async def test_when_all_are_busy_there_is_no_room(server, monkeypatch):
 
     assert status_of(answer) == 503
     assert b"Retry-After" in answer
+
+
+async def test_where_files_are_few_there_are_fewer(server, monkeypatch):
+    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 4)
+    monkeypatch.setattr(Connection, "share", 0.25)
+    async with connected(server):
+        answer = await answer_to(server, [])
+
+    assert status_of(answer) == 503
+
+
+async def test_a_page_reads_that_there_is_no_room_for_its_request(server, monkeypatch):
+    monkeypatch.setattr(Connection, "origins", Origins(["https://shop.test"]))
+
+    answer = await answer_to(
+        server, [b"GET / HTTP/1.1\r\nOrigin: https://shop.test\r\nx: " + MIB * b"x"]
+    )
+
+    assert status_of(answer) == 431
+    assert b"Access-Control-Allow-Origin: https://shop.test\r\n" in answer
+
+
+async def test_those_for_whom_there_is_no_room_are_few(server, monkeypatch):
+    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 0)
+    monkeypatch.setattr(connections, "MOST_REFUSED", 2)
+    monkeypatch.setattr(connections, "LEFTOVER_WITHIN_S", 60)
+    async with AsyncExitStack() as stack:
+        for _ in range(5):
+            reader, _ = await stack.enter_async_context(connected(server))
+            assert status_of(await reader.read()) == 503
+
+        async def are_two() -> bool:
+            return len(server.server_state.connections) == 2
+
+        await eventually(are_two)
+
+
+async def test_those_who_were_refused_take_no_room(server, monkeypatch):
+    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 1)
+    monkeypatch.setattr(connections, "LEFTOVER_WITHIN_S", 60)
+    async with connected(server) as (_, silent), connected(server) as (refused, _):
+        assert status_of(await refused.read()) == 503
+        silent.transport.abort()
+
+        async def is_room() -> bool:
+            answer = await answer_to(server, [WHOLE.replace(b"Host: x", CLOSE)])
+            return answer.startswith(b"HTTP/1.1 200")
+
+        await eventually(is_room)

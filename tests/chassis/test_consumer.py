@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 import structlog
+from botocore.exceptions import ClientError
 
 from chassis import consumer as consumer_module
 from chassis.aside import Aside
@@ -364,6 +365,26 @@ async def test_dead_letters_that_cannot_be_sent_stay_on_the_queue(
         assert len(await dead_letters(aws, queue, 1)) == 1
 
 
+async def test_a_letter_that_is_never_taken_holds_up_nobody(database, aws, queue):
+    async def take_no_poison(real: Any, MessageBody: str, **rest: Any) -> Any:  # noqa: N803
+        if "poison" in MessageBody:
+            error = {"Error": {"Code": "InvalidParameterValue", "Message": "no"}}
+            raise ClientError(error, "SendMessage")
+        return await real(MessageBody=MessageBody, **rest)
+
+    for body in (a_message("poison", "a"), a_message("b"), "[8]"):
+        await aws.send(queue.name, body, {})
+    faulty = with_faults(aws, sqs={"send_message": take_no_poison})
+
+    messages = [m for _ in range(3) for m in await aws.receive(queue.name, wait_s=1)]
+    await Consumer(database, faulty, queue, events)._handle(messages)  # noqa: SLF001
+
+    assert await count(database) == 2
+    assert [m.body for m in await aws.receive(queue.dead_letters)] == ["[8]"]
+    (left,) = await aws.receive(queue.name, wait_s=queue.visibility_timeout_s + 2)
+    assert "poison" in left.body
+
+
 async def test_long_work_keeps_its_messages_hidden(database, aws, topic, queue):
     handling, finish = asyncio.Event(), asyncio.Event()
     router = Router()
@@ -497,6 +518,13 @@ def told_by(database, aws, queue) -> tuple[Consumer, list[Aside]]:
     return Consumer(database, aws, queue, events, tell=tell), told
 
 
+async def is_told(told: list[Aside], *what: str) -> None:
+    async def all_of_it() -> bool:
+        return ["waits" if aside.waits else "over" for aside in told] == [*what]
+
+    await eventually(all_of_it)
+
+
 async def test_what_is_put_aside_is_told_and_that_it_was_handled_after_all(
     database, aws, queue
 ):
@@ -505,19 +533,64 @@ async def test_what_is_put_aside_is_told_and_that_it_was_handled_after_all(
     async with consuming(consumer):
         (letter,) = await dead_letters(aws, queue, 1)
         mended = letter.body.replace("poison", "mended")
-        await aws.send(queue.name, mended, letter.attributes)
-
-        async def both_told() -> bool:
-            return len(told) == 2
-
-        await eventually(both_told)
+        await aws.send(queue.name, mended, {})  # however it comes back
+        await is_told(told, "waits", "over")
 
     (event,) = json.loads(letter.body)
     assert {(aside.subject, aside.queue) for aside in told} == {
         (event["subject"], queue.name)
     }
-    assert [aside.waits for aside in told] == [True, False]
     assert told[0].at < told[1].at
+
+
+async def test_nobody_waits_for_an_event_that_was_handled_after_a_crash(
+    database, aws, queue, monkeypatch
+):
+    """It was noted that it waits, and its letter was never sent."""
+    consumer, told = told_by(database, aws, queue)
+    await aws.send(queue.name, a_message("poison"), {})
+    (message,) = await aws.receive(queue.name, wait_s=1)
+    dying = with_faults(aws, sqs={"send_message": refuse})
+    monkeypatch.setattr(consumer, "_aws", dying)
+    with pytest.raises(ConnectionRefusedError):
+        await consumer._handle([message])  # noqa: SLF001
+    await is_told(told, "waits")
+
+    monkeypatch.setattr(consumer, "_aws", aws)
+    mended = replace(message, body=message.body.replace("poison", "mended"))
+    await consumer._handle([mended])  # noqa: SLF001
+
+    await is_told(told, "waits", "over")
+
+
+async def test_a_letter_of_what_was_handled_meanwhile_is_over_when_it_is_redriven(
+    database, aws, queue
+):
+    consumer, told = told_by(database, aws, queue)
+    await aws.send(queue.name, a_message("poison"), {})
+    async with consuming(consumer):
+        (letter,) = await dead_letters(aws, queue, 1)
+        mended = letter.body.replace("poison", "mended")
+        await aws.send(queue.name, mended, {})
+        await is_told(told, "waits", "over")
+
+        await aws.send(queue.name, mended, letter.attributes)
+
+        async def all_gone() -> bool:
+            return await none_left(aws, queue.name)
+
+        await eventually(all_gone)
+    await is_told(told, "waits", "over")
+
+
+async def test_what_cannot_be_told_is_put_aside_all_the_same(database, aws, queue):
+    async def tell(_: Tx, __: Sequence[Aside]) -> None:
+        raise ValueError
+
+    await aws.send(queue.name, a_message("poison", "poison"), {})
+
+    async with consuming(Consumer(database, aws, queue, events, tell=tell)):
+        assert len(await dead_letters(aws, queue, 2)) == 2
 
 
 async def test_what_does_not_say_which_event_it_is_is_not_told(database, aws, queue):

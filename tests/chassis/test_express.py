@@ -3,7 +3,8 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
@@ -34,6 +35,10 @@ async def mix(
 ) -> Response:
     if body.name == "none":
         raise NoSuchColour("There is none.")
+    if body.name == "tea":
+        raise HTTPException(418, "short and stout")
+    if body.name == "white hole":
+        raise RequestValidationError([{"loc": ("query", "hue"), "msg": "no"}])
     if body.name == "black hole":
         raise RuntimeError("nothing comes out")
     return web.respond(request, Mixed(name=body.name, key=key), status=201)
@@ -94,6 +99,8 @@ async def test_both_ways_say_which_route_it_was(express):
     [
         ({"json": {"name": "none"}}, 409, "no_such_colour"),
         ({"json": {"name": "black hole"}}, 500, "internal_error"),
+        ({"json": {"name": "tea"}}, 418, "i'm_a_teapot"),
+        ({"json": {"name": "white hole"}}, 422, "invalid"),
         ({"json": {"name": 1}}, 422, "invalid"),
         ({"json": {"name": "red"}, "headers": {}}, 400, "idempotency_key_missing"),
         ({"json": {"name": "red"}, "path": "/colours?hue=1"}, 422, "invalid"),
@@ -119,3 +126,55 @@ def test_openapi_shows_the_route_whichever_way_it_is_served():
 def test_an_endpoint_with_parameters_cannot_be_served_past_the_framework():
     with pytest.raises(ValueError, match="has parameters"):
         an_app(express=[get_colour]).build_middleware_stack()
+
+
+def blocking() -> str:
+    return "red"
+
+
+async def yielding() -> AsyncIterator[str]:
+    yield "red"
+
+
+async def plain() -> str:
+    return "red"
+
+
+async def twice(_: Annotated[str, Depends(plain)]) -> str:
+    return "red"
+
+
+async def of_a_blocking(_: Annotated[str, Depends(blocking)]) -> Response:
+    return Response()
+
+
+async def of_a_yielding(_: Annotated[str, Depends(yielding)]) -> Response:
+    return Response()
+
+
+async def of_one_twice(
+    _: Annotated[str, Depends(plain)], __: Annotated[str, Depends(twice)]
+) -> Response:
+    return Response()
+
+
+async def of_no_response() -> str:
+    return "red"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "why"),
+    [
+        (of_a_blocking, "blocking .* is not awaited"),
+        (of_a_yielding, "yielding .* is not awaited"),
+        (of_one_twice, "plain .* is needed twice"),
+        (of_no_response, "has to return a Response"),
+    ],
+)
+def test_what_would_be_served_otherwise_than_by_the_framework_is_not(endpoint, why):
+    other = APIRouter()
+    other.post("/other")(endpoint)
+    app = web.create_app("o", description="", routers=[other], express=[endpoint])
+
+    with pytest.raises(ValueError, match=why):
+        app.build_middleware_stack()

@@ -18,6 +18,7 @@ from chassis.lifecycle import Runtime
 from chassis.queues import Aws
 from chassis.testing import TokenIssuer, eventually
 from chassis.topology import provision
+from orderly.stack.ports import free_port
 from orderly.stack.postgres import Postgres
 from sample.main import QUEUE, SERVICE, TOPOLOGY, Settings
 from sample.schema import heard, notes
@@ -66,12 +67,6 @@ async def queues(aws: Aws) -> None:
     await aws.sqs.purge_queue(QueueUrl=await aws.queue_url(QUEUE.name))
 
 
-def free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
-
-
 @pytest.fixture
 def environment(
     aws_environment: Mapping[str, str], issuer: TokenIssuer
@@ -81,7 +76,7 @@ def environment(
         "PYTHONPATH": ":".join(sys.path),
         "PYTHONUNBUFFERED": "1",
         "ORDERLY_ISSUERS": json.dumps([issuer.trusted.model_dump()]),
-        "SAMPLE_PORT": free_port(),
+        "SAMPLE_PORT": str(free_port()),
         "SAMPLE_DATABASE_CONNECT_TIMEOUT_S": "2",
     }
 
@@ -329,7 +324,7 @@ async def test_roles_split_requests_from_events(url, stored, environment, issuer
         await api.has_logged("Events published")
         assert await count(stored, heard) == 0
 
-        other_port = {"SAMPLE_PORT": free_port(), "SAMPLE_ROLES": "consumer"}
+        other_port = {"SAMPLE_PORT": str(free_port()), "SAMPLE_ROLES": "consumer"}
         async with running(url, environment | other_port):
             await eventually(has(stored, heard, 1), within_s=30)
 

@@ -1,12 +1,14 @@
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
 
-from chassis.database import Database
+from chassis.aside import Aside
+from chassis.database import Database, Tx
 from chassis.outbox import outbox, refusals, relay_cursor
 from chassis.queues import MESSAGE_BYTES, Aws
 from chassis.relay import CALL_BYTES, STEP_EVENTS, NotPublished, Relay
@@ -352,6 +354,44 @@ async def test_an_event_that_sns_finds_fault_with_is_put_aside_out_of_its_bundle
     assert texts == {"before", "after"}
     assert await put_aside(database) == [("faulty", "InvalidParameter: no")]
     assert await published(database) == 3
+
+
+async def test_whose_event_is_never_published_is_told(database, aws, topic):
+    told: list[Aside] = []
+
+    async def tell(_: Tx, asides: Sequence[Aside]) -> None:
+        told.extend(asides)
+
+    await database.transact(take, ["faulty"])
+    faulty = with_faults(
+        aws, sns={"publish_batch": refusing("faulty", "InvalidParameter")}
+    )
+    relay = Relay(
+        database, faulty, topic=topic.name, source="orderly/sample", tell=tell
+    )
+    await relay.drain()
+
+    (aside,) = told
+    assert (aside.queue, aside.waits) == (topic.name, True)
+    assert aside.type == "sample.note_taken.v1"
+
+
+@pytest.mark.usefixtures("queue")
+async def test_what_cannot_be_told_holds_up_no_event(database, aws, topic):
+    async def tell(_: Tx, __: Sequence[Aside]) -> None:
+        raise ValueError
+
+    await database.transact(take, ["faulty", "after"])
+    faulty = with_faults(
+        aws, sns={"publish_batch": refusing("faulty", "InvalidParameter")}
+    )
+    relay = Relay(
+        database, faulty, topic=topic.name, source="orderly/sample", tell=tell
+    )
+    await relay.drain()
+
+    assert await published(database) == 2
+    assert await put_aside(database) == [("faulty", "InvalidParameter: no")]
 
 
 async def test_what_can_be_put_right_at_sns_puts_no_event_aside(database, aws, topic):

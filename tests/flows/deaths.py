@@ -54,8 +54,9 @@ WRITES: Mapping[str, Sequence[str]] = {
 # What changes something too, and why nobody can wait for it here.
 SELDOM: Mapping[str, str] = {
     "accounting.commands.gaps._ask": "a fact has to be missing for a minute",
-    "accounting.commands.gaps._note_put_aside": "a parked fact has to be refused",
+    "accounting.commands.gaps._await_redrive": "a parked fact has to be refused",
     "accounting.commands.periods._close": "no queue may hold anything",
+    "accounting.store.parking.note_put_aside": "a parked fact has to be refused",
     "chassis.idempotency.forget_old": "once a day",
     "chassis.migrations.make_partitions": "once a day, and when it starts",
     "chassis.partitions.drop_old": "once a day, and when it starts",

@@ -53,7 +53,7 @@ async def shop(
     service: Served, issuer: TokenIssuer
 ) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(
-        base_url=service.url, timeout=10, trust_env=False
+        base_url=service.url, timeout=30, trust_env=False
     ) as client:
         client.headers.update(issuer.headers(*EVERYTHING))
         yield client
@@ -73,7 +73,7 @@ class Listening:
     async def next(self) -> dict[str, Any]:
         """The next event; heartbeats are passed over."""
         event: dict[str, Any] = {}
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             async for line in self._lines:
                 name, _, value = line.partition(": ")
                 if name:
@@ -154,7 +154,7 @@ async def test_a_customer_does_not_hear_what_goods_cost(shop, database, aws, all
 async def test_silence_is_broken_by_a_heartbeat(shop, monkeypatch):
     monkeypatch.setattr(stream, "HEARTBEAT_S", 0.1)
 
-    async with listening(shop) as quiet, asyncio.timeout(5):
+    async with listening(shop) as quiet, asyncio.timeout(30):
         lines = quiet.answer.aiter_lines()
         beats = [await anext(lines) for _ in range(4)]
 
@@ -170,7 +170,7 @@ async def test_a_heartbeat_tells_the_place_so_that_nobody_starts_far_back(
     monkeypatch.setattr(stream, "HEARTBEAT_S", 0.1)
 
     customer = {**allowed(customer="c-1"), "Last-Event-ID": "0"}
-    async with listening(shop, **customer) as quiet, asyncio.timeout(5):
+    async with listening(shop, **customer) as quiet, asyncio.timeout(30):
         async for line in quiet.answer.aiter_lines():
             if line == f"id: {passed}":
                 break
@@ -179,7 +179,7 @@ async def test_a_heartbeat_tells_the_place_so_that_nobody_starts_far_back(
 
 
 async def test_leaving_ends_the_stream(shop, feed):
-    async with listening(shop) as stream, asyncio.timeout(5):
+    async with listening(shop) as stream, asyncio.timeout(30):
         feed.close()
         with pytest.raises(AssertionError, match="ended"):
             await stream.next()
@@ -206,7 +206,7 @@ async def test_a_database_that_goes_away_while_one_catches_up_ends_the_stream(
 
 async def test_a_token_that_expires_ends_the_stream(shop, issuer):
     soon = issuer.headers("orders.read", exp=int(time.time()) + 1)
-    async with listening(shop, **soon) as stream, asyncio.timeout(10):
+    async with listening(shop, **soon) as stream, asyncio.timeout(30):
         with pytest.raises(AssertionError, match="ended"):
             await stream.next()
 

@@ -122,7 +122,8 @@ async def test_one_letter_is_redriven_and_the_others_stay(operator, aws, queue):
 async def test_all_are_redriven_and_handled(operator, database, aws, queue):
     await put_aside(aws, queue, *"abcdefghijklmno")
 
-    assert await redrive(operator) == {"redriven": 15, "not_found": [], "more": False}
+    done = await redrive(operator)
+    assert done == {"redriven": 15, "not_found": [], "kept": [], "more": False}
 
     async with consuming(Consumer(database, aws, queue, events)):
         await eventually(has_heard(database, 15))
@@ -139,6 +140,7 @@ async def test_a_letter_that_is_redriven_twice_is_not_found_the_second_time(
     assert await redrive(operator, letter["id"]) == {
         "redriven": 0,
         "not_found": [letter["id"]],
+        "kept": [],
         "more": False,
     }
 
@@ -184,6 +186,45 @@ async def test_a_letter_that_could_not_be_deleted_has_its_effect_once(
 
         await eventually(all_gone)
     assert await count(database) == 1
+
+
+@pytest.mark.parametrize("times", [1, 9])
+async def test_who_redrives_is_told_which_letters_are_kept(database, aws, queue, times):
+    """SQS does not delete one, once or again and again; it was sent before."""
+    await put_aside(aws, queue, *"ab")
+    refusals = iter(range(times))
+
+    async def delete_but_one(real, Entries, **rest):  # noqa: N803
+        if next(refusals, None) is None:
+            return await real(Entries=Entries, **rest)
+        kept, *others = Entries
+        answer = await real(Entries=others, **rest) if others else {}
+        return {**answer, "Failed": [{"Id": kept["Id"], "Code": "InternalError"}]}
+
+    forgetful = with_faults(aws, sqs={"delete_message_batch": delete_but_one})
+    done = await dead_letters.redrive(forgetful, [queue], None)
+    again = await dead_letters.redrive(aws, [queue], None)
+
+    assert len(done.ids) == 2
+    assert done.kept == again.ids
+    assert len(done.kept) == (times > 1)
+    async with consuming(Consumer(database, aws, queue, events)):
+
+        async def all_gone():
+            return await aws.depth(queue.name) == 0
+
+        await eventually(all_gone)
+    assert await count(database) == 2
+
+
+async def test_what_is_looked_through_is_not_held(aws, queue):
+    await put_aside(aws, queue, *"abc")
+
+    async with dead_letters._taking(aws, queue, within_s=5) as taken:  # noqa: SLF001
+        async for _ in taken:
+            pass
+
+    assert {message.body for message in taken.in_hand.values()} == {""}
 
 
 async def test_a_queue_that_is_away_is_503(operator, aws, queue):

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import uuid4
 
@@ -5,12 +6,14 @@ import pytest
 import sqlalchemy as sa
 
 from chassis import replays
-from chassis.outbox import outbox
+from chassis.aside import Aside
+from chassis.database import Tx
+from chassis.outbox import outbox, refusals
 from chassis.relay import Relay
 from chassis.replays import Replayer
 from sample.main import take
 from tests.chassis.faults import first_time, refuse, with_faults
-from tests.chassis.test_relay import received
+from tests.chassis.test_relay import received, refusing
 
 ALWAYS = "2020-01-01T00:00:00Z"
 
@@ -188,3 +191,24 @@ async def test_a_replay_that_nobody_asked_for_is_404(operator):
     answer = await operator.get(f"replay/{uuid4()}")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "replay_not_found")
+
+
+async def test_what_sns_once_refused_is_out_once_it_has_taken_it(
+    operator, database, aws, topic
+):
+    told: list[Aside] = []
+
+    async def tell(_: Tx, asides: Sequence[Aside]) -> None:
+        told.extend(asides)
+
+    how = {"topic": topic.name, "source": "orderly/sample", "tell": tell}
+    fault = refusing("faulty", "InvalidParameter")
+    await database.transact(take, ["faulty"])
+    await Relay(database, with_faults(aws, sns={"publish_batch": fault}), **how).drain()
+    await asked(operator, **{"from": ALWAYS})
+
+    await Replayer(database, aws, **how).work()
+
+    assert [aside.waits for aside in told] == [True, False]
+    async with database.begin() as tx:
+        assert (await tx.execute(sa.select(refusals))).all() == []

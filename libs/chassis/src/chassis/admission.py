@@ -6,7 +6,6 @@ crowded is no rush: whoever comes then is told so at once, which costs next to n
 so that those inside are answered as fast as ever, however many are outside.
 """
 
-import json
 import re
 import time
 from collections.abc import Iterator
@@ -17,9 +16,10 @@ from itertools import cycle
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from chassis import headers, metrics
+from chassis import door, headers, metrics
 from chassis.batching import TooManyWaiting
-from chassis.errors import MEDIA_TYPE, problem, render
+from chassis.door import Origins
+from chassis.errors import render
 
 WAITS_S = 0.2  # inside, about, while it is crowded
 RUSH_S = 2.5  # so long it may be crowded: more than it takes to spill
@@ -48,10 +48,13 @@ def too_many(retry_after_s: int) -> TooManyWaiting:
     )
 
 
-async def turned_away(scope: Scope, receive: Receive, send: Send) -> None:
+async def turned_away(
+    origins: Origins, scope: Scope, receive: Receive, send: Send
+) -> None:
     """ASGI: for who was not let in, and did not come in one piece."""
-    answer = render(Request(scope), too_many(next(_SECONDS)))
-    answer.headers.update(headers.PRIVATE)
+    answer = render(Request(scope), next(_REASONS))
+    welcome = origins.welcome_among(scope["headers"])
+    answer.headers.update({**headers.PRIVATE, **door.said_to(welcome)})
     await answer(scope, receive, send)
 
 
@@ -62,15 +65,18 @@ class Ticket:
         self._gate = gate
         self._body_bytes = body_bytes
         self._counts = False
+        self._is_over = False
         gate.reading += body_bytes
 
     def begin(self) -> None:
         """All of it has come: who sends slowly takes nobody's place."""
-        if not self._counts:
+        # What a request leaves behind may come back from waiting after its end.
+        if not (self._counts or self._is_over):
             self._counts = True
             self._gate.enter()
 
     def end(self) -> None:
+        self._is_over = True
         self.step_aside()
         self._gate.reading -= self._body_bytes
         self._body_bytes = 0
@@ -133,7 +139,8 @@ class Gate:
     def admit(self, scope: Scope) -> Ticket | None:
         """By its head alone: the body is not read, nor asked who it is from."""
         body_bytes = _declared(scope)
-        if _ALWAYS.match(scope["path"]):
+        # A page that may not even ask would never see why.
+        if _ALWAYS.match(scope["path"]) or scope["method"] == "OPTIONS":
             return Ticket(self, body_bytes)
         too_much = body_bytes and self.reading + body_bytes > MOST_BODY_BYTES
         if too_much or self.is_full(can_wait=scope["method"] == "GET"):
@@ -153,7 +160,7 @@ class Gate:
             self._strict_until = now + CALM_S
         return full
 
-    def turn_away(self, data: bytes) -> bytes | None:
+    def turn_away(self, data: bytes, origins: Origins) -> bytes | None:
         """The answer to a request that came whole, if it has to be turned away.
 
         Without parsing it: of ten that come, nine may have to go.
@@ -163,7 +170,7 @@ class Gate:
         if not self.is_full(can_wait=data.startswith(b"GET")):
             return None
         metrics.SHED.add(1)
-        return next(_ANSWERS)
+        return door.refusal(next(_REASONS), origins.welcome_in(data), closes=False)
 
     @property
     def _few(self) -> int:
@@ -203,19 +210,4 @@ def _can_be_turned_away(data: bytes) -> bool:
 _ODD = (b"transfer-encoding", b"\nexpect", b"\nupgrade", b"\nconnection: close", b"\n ")
 
 
-def _answer(retry_after_s: int) -> bytes:
-    why = too_many(retry_after_s)
-    body = json.dumps(problem(why, instance="")).encode()
-    fields = {
-        **headers.PRIVATE,
-        **why.headers,
-        "Content-Type": MEDIA_TYPE,
-        "Content-Length": str(len(body)),
-    }
-    lines = [f"{name}: {value}" for name, value in fields.items()]
-    head = "\r\n".join(["HTTP/1.1 503 Service Unavailable", *lines, "", ""])
-    return head.encode() + body
-
-
-_SECONDS = cycle(COME_AGAIN_S)
-_ANSWERS = cycle([_answer(seconds) for seconds in COME_AGAIN_S])
+_REASONS = cycle([too_many(seconds) for seconds in COME_AGAIN_S])

@@ -1,7 +1,9 @@
 """What was put aside, for whoever has to tell of it: which event, and if it still is.
 
-Every dead letter says when it was first seen, and so does the message that it becomes
-when it is redriven: that is how its handling is noticed.
+That an event waits is noted before its letter is sent, and the note is taken back by
+whatever handles the event in the end: its message that came again after a crash, its
+letter that was redriven, a replay. So nobody waits for what is done, or unseen. What
+the relay cannot publish waits in the same way, in the name of its topic.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -11,12 +13,41 @@ from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import (
+    Column,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from chassis.database import Tx
-from chassis.queues import Message
+from chassis import outbox
+from chassis.database import Tx, columns_of, insert_many, run
+from chassis.events import Announcement
 
 MOST_LETTERS = 200
+
+metadata = MetaData()
+
+asides = Table(
+    "asides",
+    metadata,
+    Column("event_id", Uuid, nullable=False),
+    Column("queue", Text, nullable=False),
+    PrimaryKeyConstraint("event_id", "queue"),
+)
+
+_NOTE = insert_many(asides, "event_id", "queue").on_conflict_do_nothing()
+_TAKE_BACK = text(
+    "DELETE FROM asides WHERE queue = :queue AND event_id = ANY(:ids)"
+    " RETURNING event_id"
+).bindparams(bindparam("ids", type_=ARRAY(Uuid)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +69,13 @@ async def tell_nobody(_: Tx, __: Sequence[Aside]) -> None:
     """For services whose events concern nothing that people look at."""
 
 
-def was_aside(message: Message) -> bool:
-    return "first_seen" in message.attributes
+def announcing(news: Callable[[Sequence[Aside]], Sequence[Announcement]]) -> Tell:
+    """For services that have to tell others."""
+
+    async def tell(tx: Tx, asides: Sequence[Aside]) -> None:
+        await outbox.publish(tx, news(asides))
+
+    return tell
 
 
 def named(events: Iterable[Any]) -> list[Mapping[str, str]]:
@@ -47,25 +83,52 @@ def named(events: Iterable[Any]) -> list[Mapping[str, str]]:
     return [event for event in events if _is_named(event)]
 
 
-async def told(
-    tx: Tx, queue: str, events: Iterable[Mapping[str, str]], *, waits: bool
-) -> list[Aside]:
-    """What there is to tell of these events.
-
-    By the database's clock, which is the same for all who handle and put aside.
-    """
-    at: datetime = (await tx.execute(select(func.clock_timestamp()))).scalar_one()
-    return [
+async def note(
+    tx: Tx, queue: str, events: Sequence[Mapping[str, str]], tell: Tell
+) -> None:
+    """These wait among the dead letters of a queue, or soon will."""
+    at = await _now(tx)
+    told = [
         Aside(
             event_id=UUID(event["id"]),
             type=event["type"],
             subject=event["subject"],
             queue=queue,
-            waits=waits,
+            waits=True,
             at=at,
         )
         for event in events
     ]
+    rows = [{"event_id": one.event_id, "queue": queue} for one in told]
+    await tx.execute(_NOTE, columns_of(rows, ("event_id", "queue")))
+    await tell(tx, told)
+
+
+async def take_back(
+    tx: Tx, queue: str, done: Mapping[UUID, tuple[str, str]], tell: Tell
+) -> None:
+    """These, by id with type and subject, are handled: none of them waits now."""
+    found = await run(tx, _TAKE_BACK, {"queue": queue, "ids": list(done)})
+    if waited := found.scalars().all():
+        at = await _now(tx)
+        told = [
+            Aside(
+                event_id=id_,
+                type=done[id_][0],
+                subject=done[id_][1],
+                queue=queue,
+                waits=False,
+                at=at,
+            )
+            for id_ in waited
+        ]
+        await tell(tx, told)
+
+
+async def _now(tx: Tx) -> datetime:
+    """By the database's clock, the same for all who handle and put aside."""
+    now: datetime = (await tx.execute(select(func.clock_timestamp()))).scalar_one()
+    return now
 
 
 def _is_named(event: Any) -> bool:
@@ -84,7 +147,7 @@ def _is_plain(word: object) -> bool:
     )
 
 
-def is_uuid(text: str) -> bool:
+def is_uuid(word: str) -> bool:
     with suppress(ValueError):
-        return bool(UUID(text))
+        return bool(UUID(word))
     return False

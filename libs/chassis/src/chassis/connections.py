@@ -5,10 +5,9 @@ request is bounded. Applications never see any of it: they are called when a hea
 complete.
 """
 
-import json
 import time
 from asyncio import Task, TimerHandle, Transport
-from collections.abc import Iterator
+from collections.abc import Collection
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -16,14 +15,14 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from starlette.types import Scope
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
     HttpToolsProtocol,
     RequestResponseCycle,
 )
 
-from chassis import headers, metrics
+from chassis import door, metrics
 from chassis.admission import Gate, Ticket, turned_away
-from chassis.errors import MEDIA_TYPE, Malformed, Refused, Unavailable, problem
+from chassis.door import Origins
+from chassis.errors import Malformed, Refused, Unavailable
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
@@ -36,6 +35,7 @@ TAKEN_WITHIN_S = 20.0  # by a client that does not read its answer
 MAX_HEAD_BYTES = 64 * 1024  # as much as the balancer lets through
 MAX_FRAMING_PER_BYTE = 8  # of chunked bodies: one of single bytes has 5
 MOST_CONNECTIONS = 4000
+MOST_REFUSED = 2000  # that are read on, so that they get to read why
 MOST_IN_LINE = 16  # requests of a connection, behind the one that is worked on
 
 
@@ -67,6 +67,9 @@ class Connection(HttpToolsProtocol):
     """Uvicorn's, with an end to its patience and a gate before the application."""
 
     gate: ClassVar[Gate] = Gate()
+    origins: ClassVar[Origins] = Origins()
+    share: ClassVar[float] = 1.0  # of the most there may be, where files are few
+    refused: ClassVar[dict["Connection", None]] = {}  # the first one first
     idle_since: float | None = None
     _expects = "head"  # then "body", and "nothing" while the request is worked on
     _since = 0.0
@@ -76,12 +79,17 @@ class Connection(HttpToolsProtocol):
     _look: TimerHandle | None = None
     _give_up: TimerHandle | None = None
 
+    @classmethod
+    def of(cls, origins: Collection[str], share: float) -> type["Connection"]:
+        """Those of a service: whose pages ask, and how many connections it may have."""
+        return type(cls.__name__, (cls,), {"origins": Origins(origins), "share": share})
+
     @override  # as uvicorn does, which is only ever given a transport of this kind
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._tickets: dict[RequestResponseCycle, Ticket] = {}
         self._expect("head")
-        if len(self.connections) > MOST_CONNECTIONS:
+        if len(self.connections) - len(self.refused) > MOST_CONNECTIONS * self.share:
             self._make_room()
 
     @override
@@ -89,6 +97,7 @@ class Connection(HttpToolsProtocol):
         for timer in (self._look, self._give_up):
             if timer:
                 timer.cancel()
+        self.refused.pop(self, None)
         super().connection_lost(exc)
         self._unset_keepalive_if_required()  # uvicorn forgets it when all went wrong
         self._tell_nobody_listens()
@@ -110,7 +119,7 @@ class Connection(HttpToolsProtocol):
         at_rest = self.idle_since is not None or (
             self._expects == "head" and not self._came
         )
-        answer = self.gate.turn_away(data) if at_rest else None
+        answer = self.gate.turn_away(data, self.origins) if at_rest else None
         if answer is None:
             return False
         self.transport.write(answer)
@@ -132,7 +141,8 @@ class Connection(HttpToolsProtocol):
     ) -> None:
         ticket = self.gate.admit(cast("Scope", cycle.scope))
         if ticket is None:
-            super()._start_asgi_task(cycle, cast("ASGI3Application", turned_away))
+            turns_away = partial(turned_away, self.origins)
+            super()._start_asgi_task(cycle, cast("ASGI3Application", turns_away))
             return
         if not cycle.more_body:  # it waited behind another on its connection
             ticket.begin()
@@ -266,12 +276,18 @@ class Connection(HttpToolsProtocol):
         self._refused = True
         metrics.CONNECTIONS_REFUSED.add(1, {"code": why.code})
         if not self._is_answering():
-            self.transport.write(b"".join(_rendered(why)))
+            welcome = self.origins.welcome_among(self.headers or ())
+            self.transport.write(door.refusal(why, welcome, closes=True))
         self._tell_nobody_listens()
         # Closed at once, what is still coming would have the answer thrown away.
         self.flow.resume_reading()
         self.transport.write_eof()
         self._give_up_in(LEFTOVER_WITHIN_S)
+        self.refused[self] = None
+        if (
+            len(self.refused) > MOST_REFUSED * self.share
+        ):  # or no file is left for the next
+            next(iter(self.refused)).transport.abort()
 
     def _tell_nobody_listens(self) -> None:
         """Nor to whom another stands in line behind: uvicorn tells the last alone."""
@@ -307,19 +323,3 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
         else:
             self._give_up_in(TAKEN_WITHIN_S)
-
-
-def _rendered(why: Refused) -> Iterator[bytes]:
-    body = json.dumps(problem(why, instance="")).encode()
-    yield STATUS_LINE[why.status]
-    fields = {
-        **headers.PRIVATE,
-        "Content-Type": MEDIA_TYPE,
-        "Content-Length": str(len(body)),
-        "Connection": "close",
-        **why.headers,
-    }
-    for name, value in fields.items():
-        yield f"{name}: {value}\r\n".encode()
-    yield b"\r\n"
-    yield body

@@ -5,8 +5,6 @@ after the commit. While the database is away nothing is received.
 """
 
 import asyncio
-import json
-import re
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,15 +12,16 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import structlog
+from botocore.exceptions import ClientError
 from sqlalchemy import text
 
 from chassis import aside, inbox, metrics, tracing
-from chassis.aside import was_aside
 from chassis.backoff import Backoff
 from chassis.batching import in_halves
 from chassis.database import Database, Tx
 from chassis.events import Envelope, Event, Router, Unreadable
 from chassis.failpoints import reach
+from chassis.letters import DeadLetter, put_aside
 from chassis.queues import BATCH_ENTRIES, Aws, Message, NotSent
 from chassis.topology import Queue
 
@@ -38,9 +37,6 @@ HANDS_BACK_WITHIN_S = 1.0
 LOOKS_FOR_DATABASE_AFTER_S = 2.0  # at most: it is to be heard soon after it is back
 
 KILLS = "It came again and again, and never was handled: it may kill its process."
-_NEVER: Mapping[str, str] = {}
-
-_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
@@ -52,13 +48,11 @@ class Delivered:
 
 
 @dataclass(frozen=True)
-class DeadLetter:
-    """What cannot be handled as it was sent, and why."""
+class Dead:
+    """What has to be put aside, and the message that it came in."""
 
-    raw: Any
-    reason: str
+    letter: DeadLetter
     message: Message
-    stack: str = ""
 
 
 class Consumer:
@@ -119,7 +113,7 @@ class Consumer:
                 count=len(messages),
                 error=repr(error.__cause__ or error),
             )
-            await self._hand_back(messages)
+            await self._hand_back(self._still_in_hand(messages))
             return False
         return True
 
@@ -165,42 +159,67 @@ class Consumer:
         return messages
 
     async def _handle(self, messages: Sequence[Message]) -> None:
-        """Commit what can be handled, put aside what cannot, then delete."""
+        """Commit what can be handled and delete it, then put aside what cannot."""
         self._note_age(messages)
         readable, dead = self._sort(messages)
         for start in range(0, len(readable), MAX_EVENTS):
             at_hand = readable[start : start + MAX_EVENTS]
             outcomes = await in_halves(at_hand, self._commit, _give_up)
-            dead += [letter for letter in outcomes if letter]
+            dead += [one for one in outcomes if one]
+        have_dead = {one.message.receipt for one in dead}
+        await self._delete([m for m in messages if m.receipt not in have_dead])
         # Last, so that a database that goes away does not make them many.
-        if named := aside.named(letter.raw for letter in dead):
-            await self._database.transact(self._note, named, waits=True)
-        for letter in dead:
-            await self._put_aside(letter)
-        await self._delete(messages)
+        if dead:
+            await self._put_all_aside(dead)
 
-    def _sort(
-        self, messages: Sequence[Message]
-    ) -> tuple[list[Delivered], list[DeadLetter]]:
+    def _sort(self, messages: Sequence[Message]) -> tuple[list[Delivered], list[Dead]]:
         """What may be handled, and what is not even tried."""
         readable: list[Delivered] = []
-        dead: list[DeadLetter] = []
+        dead: list[Dead] = []
         for message in messages:
             for content in self._router.read(message.body):
                 if isinstance(content, Unreadable):
-                    dead.append(DeadLetter(content.raw, content.reason, message))
+                    dead.append(_dead(message, content.raw, content.reason))
                 elif message.received_count >= self._queue.max_receive_count:
                     # The next time SQS would put it aside, and tell nobody.
-                    dead.append(DeadLetter(content.raw, KILLS, message))
+                    dead.append(_dead(message, content.raw, KILLS))
                 else:
                     readable.append(Delivered(content, message))
         return readable, dead
 
-    async def _note(
-        self, tx: Tx, named: Sequence[Mapping[str, str]], *, waits: bool
-    ) -> None:
-        told = await aside.told(tx, self._queue.name, named, waits=waits)
-        await self._tell(tx, told)
+    async def _put_all_aside(self, dead: Sequence[Dead]) -> None:
+        """Those that can be; the others stay where they are, and in nobody's way."""
+        named = aside.named(one.letter.raw for one in dead)
+        if named:
+            await in_halves(named, self._note_all, self._leave_unnoted)
+        kept: set[str] = set()
+        for one in dead:
+            try:
+                await put_aside(self._aws, self._queue, one.letter)
+            except ClientError:
+                log.exception("Not put aside", queue=self._queue.name)
+                kept.add(one.message.receipt)
+        messages = {one.message.receipt: one.message for one in dead}
+        await self._delete([m for at, m in messages.items() if at not in kept])
+        for receipt in kept:
+            # It comes again when its time-out is over, and in the end SQS moves it.
+            self._in_hand.pop(receipt, None)
+
+    async def _note_all(self, named: Sequence[Mapping[str, str]]) -> Sequence[None]:
+        await self._database.transact(self._note, named)
+        return [None] * len(named)
+
+    async def _note(self, tx: Tx, named: Sequence[Mapping[str, str]]) -> None:
+        await aside.note(tx, self._queue.name, named, self._tell)
+
+    async def _leave_unnoted(self, event: Mapping[str, str], error: Exception) -> None:
+        """What breaks its handling may break this: better unseen there than nowhere."""
+        log.error(
+            "Not noted that an event is put aside",
+            queue=self._queue.name,
+            event_id=event["id"],
+            error=repr(error),
+        )
 
     def _note_age(self, messages: Sequence[Message]) -> None:
         sent = [message.sent_at for message in messages if message.sent_at]
@@ -229,23 +248,13 @@ class Consumer:
         return [None] * len(events)
 
     async def _apply(self, tx: Tx, delivered: Sequence[Delivered]) -> int:
-        fresh = await inbox.claim(tx, [item.event for item in delivered])
+        events = [item.event for item in delivered]
+        fresh = await inbox.claim(tx, events)
         await self._router.dispatch(tx, fresh)
-        again = aside.named(i.event.raw for i in delivered if was_aside(i.message))
-        if again:
-            await self._note(tx, again, waits=False)
-        reach("applied", (item.event.data.type for item in delivered))
+        done = {event.id: (event.data.type, event.subject) for event in events}
+        await aside.take_back(tx, self._queue.name, done, self._tell)
+        reach("applied", (event.data.type for event in events))
         return len(fresh)
-
-    async def _put_aside(self, letter: DeadLetter) -> None:
-        await put_aside(
-            self._aws,
-            self._queue,
-            letter.raw,
-            letter.reason,
-            stack=letter.stack,
-            before=letter.message.attributes,
-        )
 
     async def _delete(self, messages: Sequence[Message]) -> None:
         refused: list[NotSent] = []
@@ -258,6 +267,9 @@ class Consumer:
             log.warning(
                 "Messages not deleted", count=len(refused), reason=refused[0].reason
             )
+
+    def _still_in_hand(self, messages: Sequence[Message]) -> Sequence[Message]:
+        return [message for message in messages if message.receipt in self._in_hand]
 
     async def _hand_back(self, messages: Sequence[Message]) -> None:
         """Let others have them at once; if that fails, the time-out does it later."""
@@ -298,59 +310,21 @@ class Consumer:
                 return
 
 
-def times_aside(attributes: Mapping[str, str]) -> int:
-    """How often a message with these has been put aside."""
-    told = attributes.get("times", "")
-    return int(told) if told.isdecimal() else 0
-
-
-async def put_aside(  # noqa: PLR0913 - a dead letter's parts
-    aws: Aws,
-    queue: Queue,
-    raw: Any,
-    reason: str,
-    *,
-    stack: str = "",
-    before: Mapping[str, str] = _NEVER,
-) -> None:
-    """Send to the dead letters with what is needed to understand and redrive it.
-
-    `before`: what it carries from when it was put aside before, if it was.
-    """
-    now = datetime.now(UTC).isoformat()
-    attributes = {
-        "queue": queue.name,
-        "error": reason[:1000],
-        "stack": stack[-4000:],
-        "first_seen": before.get("first_seen", now),
-        "last_seen": now,
-        "times": str(times_aside(before) + 1),
-    }
-    await aws.send(
-        queue.dead_letters,
-        raw if isinstance(raw, str) else json.dumps([raw], ensure_ascii=False),
-        {
-            name: _NOT_IN_XML.sub("?", value)
-            for name, value in attributes.items()
-            if value
-        },
-    )
-    metrics.DEAD_LETTERS.add(1)
-    event = raw if isinstance(raw, dict) else {}
-    with tracing.continuing(tracing.accepted(event.get("traceparent"))):
-        log.error(
-            "Event put aside",
-            queue=queue.name,
-            error=reason,
-            event_id=event.get("id"),
-            subject=event.get("subject"),
-        )
-
-
-async def _give_up(item: Delivered, error: Exception) -> DeadLetter:
+async def _give_up(item: Delivered, error: Exception) -> Dead:
     stack = "".join(traceback.format_exception(error))
     reason = f"{type(error).__name__}: {error}"
-    return DeadLetter(item.event.raw, reason, item.message, stack)
+    return _dead(item.message, item.event.raw, reason, stack)
+
+
+def _dead(message: Message, raw: Any, reason: str, stack: str = "") -> Dead:
+    letter = DeadLetter(
+        raw=raw,
+        reason=reason,
+        stack=stack,
+        came_in=message.body,
+        before=message.attributes,
+    )
+    return Dead(letter, message)
 
 
 async def _probe(tx: Tx) -> None:

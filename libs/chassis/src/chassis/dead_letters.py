@@ -7,7 +7,7 @@ them back at once; who looks meanwhile waits for them.
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
@@ -16,8 +16,9 @@ import structlog
 from pydantic_core import from_json
 
 from chassis import metrics
-from chassis.consumer import in_tens, times_aside
+from chassis.consumer import in_tens
 from chassis.errors import Unavailable
+from chassis.letters import times_aside
 from chassis.queues import NO_ANSWER, Aws, Message
 from chassis.topology import Queue
 
@@ -26,6 +27,7 @@ log = structlog.get_logger(__name__)
 LOOKS_FOR_S = 5.0
 REDRIVES_FOR_S = 20.0
 REDRIVES_AT_MOST = 1000  # of each queue, at one request
+DELETES_TRIED = 2
 HIDDEN_FOR_S = 30  # longer than either, so that what is in hand stays there
 WAIT_S = 1
 
@@ -67,9 +69,14 @@ class Look:
 
 @dataclass(frozen=True)
 class Redriven:
-    """Which letters were put back; `more`: the bounds ended it, ask again."""
+    """Which letters were put back; `more`: the bounds ended it, ask again.
+
+    `kept`: those of them that are among the dead letters as well, since SQS did not
+    delete them.
+    """
 
     ids: frozenset[str]
+    kept: frozenset[str]
     more: bool
 
 
@@ -91,41 +98,48 @@ async def redrive(
     wanted = None if ids is None else frozenset(ids)
     done = await _of_each(queues, lambda queue: _redrive(aws, queue, wanted))
     redriven = frozenset[str]().union(*(one.ids for one in done))
-    return Redriven(redriven, any(one.more for one in done) and redriven != wanted)
+    return Redriven(
+        ids=redriven,
+        kept=frozenset[str]().union(*(one.kept for one in done)),
+        more=any(one.more for one in done) and redriven != wanted,
+    )
 
 
 async def _of_each(queues: Sequence[Queue], work: Any) -> list[Any]:
     try:
         return await asyncio.gather(*map(work, queues))
     except NO_ANSWER as error:
-        raise QueueUnavailable("SQS does not answer.") from error
+        raise QueueUnavailable(
+            "SQS does not answer. What was put back until now is; ask again."
+        ) from error
 
 
 async def _look(aws: Aws, queue: Queue, most: int) -> Look:
+    letters: list[Letter] = []
     async with _taking(aws, queue, within_s=LOOKS_FOR_S) as taken:
-        async for _ in taken:
-            if len(taken.in_hand) >= most:
+        async for ten in taken:
+            letters += (_letter(queue, message) for message in ten)
+            if len(letters) >= most:
                 break
-        messages = list(taken.in_hand.values())[:most]
         there = await aws.depth(queue.dead_letters)
-    more = there > len(messages)
-    return Look([_letter(queue, message) for message in messages], more)
+    return Look(letters[:most], more=there > len(letters[:most]))
 
 
 async def _redrive(aws: Aws, queue: Queue, wanted: Collection[str] | None) -> Redriven:
     began = datetime.now(UTC)
     redriven: set[str] = set()
+    kept: set[str] = set()
     async with _taking(aws, queue, within_s=REDRIVES_FOR_S) as taken:
         async for ten in taken:
             chosen = [m for m in ten if _is_meant(m, wanted, began)]
-            await _put_back(aws, queue, chosen)
+            kept |= await _put_back(aws, queue, chosen)
             redriven.update(message.id for message in chosen)
             taken.forget(chosen)
             if len(redriven) >= REDRIVES_AT_MOST or redriven == wanted:
                 break
     if redriven:
         log.info("Dead letters redriven", queue=queue.name, count=len(redriven))
-    return Redriven(frozenset(redriven), more=not taken.exhausted)
+    return Redriven(frozenset(redriven), frozenset(kept), more=not taken.exhausted)
 
 
 def _is_meant(
@@ -137,12 +151,20 @@ def _is_meant(
     return message.sent_at is None or message.sent_at <= began
 
 
-async def _put_back(aws: Aws, queue: Queue, messages: Sequence[Message]) -> None:
+async def _put_back(aws: Aws, queue: Queue, messages: Sequence[Message]) -> set[str]:
+    """Those that SQS did not delete, although they are sent: they are doubled."""
     if not messages:
-        return
+        return set()
     await asyncio.gather(*(_send_back(aws, queue, message) for message in messages))
     metrics.REDRIVEN.add(len(messages))
-    await aws.delete(queue.dead_letters, messages)
+    left = messages
+    for _ in range(DELETES_TRIED):
+        refused = await aws.delete(queue.dead_letters, left)
+        left = [left[one.index] for one in refused]
+        if not left:
+            return set()
+    log.warning("Dead letters redriven, and not deleted", count=len(left))
+    return {message.id for message in left}
 
 
 async def _send_back(aws: Aws, queue: Queue, message: Message) -> None:
@@ -166,7 +188,8 @@ class _Taken:
         seen: set[str] = set()
         while monotonic() < deadline:
             ten = await self.aws.receive(self.queue, wait_s=WAIT_S, hide_s=HIDDEN_FOR_S)
-            self.in_hand.update({message.id: message for message in ten})
+            # What they say is for who takes them now: they may be many, and large.
+            self.in_hand.update({one.id: replace(one, body="") for one in ten})
             fresh = [message for message in ten if message.id not in seen]
             seen.update(message.id for message in fresh)
             if fresh:

@@ -4,6 +4,7 @@ A script from another server could read whatever token somebody pastes in here.
 """
 
 from collections.abc import Callable
+from functools import cache
 from importlib import resources
 
 from fastapi import FastAPI, Request, Response
@@ -47,5 +48,11 @@ def add_to(app: FastAPI, service: str) -> None:
     style, script = "swagger-ui.css", "swagger-ui-bundle.js"
     serve("", "text/html", lambda: _PAGE.format(title=app.title))
     serve("/start.js", "text/javascript", lambda: _START)
-    serve(f"/{style}", "text/css", _SWAGGER.joinpath(style).read_text)
-    serve(f"/{script}", "text/javascript", _SWAGGER.joinpath(script).read_text)
+    serve(f"/{style}", "text/css", lambda: _part(style))
+    serve(f"/{script}", "text/javascript", lambda: _part(script))
+
+
+@cache
+def _part(name: str) -> str:
+    """Of Swagger UI, read when somebody first looks, as few tasks are ever asked."""
+    return _SWAGGER.joinpath(name).read_text()

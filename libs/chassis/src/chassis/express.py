@@ -2,19 +2,20 @@
 
 It is the same endpoint with the same dependencies, found here by its path and method
 alone; OpenAPI shows it as any other, and a test holds both ways to the same answers.
+What the framework would do that is not done here is refused when the service starts.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterable
-from typing import Any, TypeAlias
+import inspect
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from typing import Any, TypeAlias, get_type_hints
 
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext
 from fastapi.security import SecurityScopes
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
-
-from chassis import errors
-from chassis.errors import Refused
 
 Resolve: TypeAlias = Callable[[Request], Awaitable[Any]]
 
@@ -25,7 +26,7 @@ class Express:
     def __init__(self, app: ASGIApp, *, routes: Iterable[RouteContext]) -> None:
         self._app = app
         self._endpoints: dict[tuple[str, str], tuple[RouteContext, Resolve]] = {
-            (method, route.path_format or ""): (route, _resolver(route.dependant))
+            (method, route.path_format or ""): (route, _served(route.dependant))
             for route in routes
             for method in route.methods or ()
         }
@@ -39,8 +40,11 @@ class Express:
         request = Request(scope, receive, send)
         try:
             response: Response = await endpoint(request)
-        except Refused as error:
-            response = await errors.refused(request, error)
+        except Exception as error:
+            handle = _handler(scope, error)
+            if handle is None:
+                raise
+            response = await handle(request, error)
         await response(scope, receive, send)
 
     def _endpoint(self, scope: Scope) -> tuple[RouteContext, Resolve] | None:
@@ -50,11 +54,42 @@ class Express:
         return self._endpoints.get((scope["method"], scope["path"]))
 
 
+def _handler(scope: Scope, error: Exception) -> Callable[..., Awaitable[Any]] | None:
+    """What the app has for it, as the framework would find it."""
+    handlers = scope["app"].exception_handlers
+    of_status = error.status_code if isinstance(error, HTTPException) else None
+    known = (handlers.get(one) for one in (of_status, *type(error).__mro__))
+    return next(filter(None, known), None)
+
+
+def _served(endpoint: Dependant) -> Resolve:
+    resolve = _resolver(endpoint)
+    called = Counter(part.call for part in _all_of(endpoint))
+    for call, times in called.items():
+        if times > 1:
+            raise ValueError(f"{call} is needed twice: it would be called twice here")
+    if not _is_response(get_type_hints(endpoint.call).get("return")):
+        raise ValueError(f"{endpoint.call} has to return a Response to be served here")
+    return resolve
+
+
+def _all_of(needed: Dependant) -> Iterator[Dependant]:
+    yield needed
+    for part in needed.dependencies:
+        yield from _all_of(part)
+
+
+def _is_response(hint: object) -> bool:
+    return isinstance(hint, type) and issubclass(hint, Response)
+
+
 def _resolver(needed: Dependant) -> Resolve:
     """The call with what it needs; of parameters, only what a request itself is."""
     call = needed.call
     if call is None or _parameters(needed):
         raise ValueError(f"{call} has parameters: it cannot be served here")
+    if not (inspect.iscoroutinefunction(call) or _is_async(call)):
+        raise ValueError(f"{call} is not awaited: it cannot be served here")
     inner = [(part.name, _resolver(part)) for part in needed.dependencies]
     request_name = needed.request_param_name or needed.http_connection_param_name
     scopes_name = needed.security_scopes_param_name
@@ -73,6 +108,11 @@ def _resolver(needed: Dependant) -> Resolve:
         return await call(**given)
 
     return resolve
+
+
+def _is_async(call: Any) -> bool:
+    """An object that is called; what yields is not awaited either."""
+    return inspect.iscoroutinefunction(type(call).__call__)
 
 
 def _parameters(needed: Dependant) -> Collection[Any]:

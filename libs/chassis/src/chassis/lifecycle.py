@@ -57,7 +57,7 @@ SWEEP_S = 15
 UPKEEP_S = 24 * 3600
 LETS_GO_AFTER_S = 120
 BACKLOG = 2048
-FILES = 4500  # for connections, and for what the process itself has open
+FILES = 6500  # for connections, and for what the process itself has open
 
 S = TypeVar("S", bound=ServiceSettings)
 
@@ -168,6 +168,7 @@ class Service(Generic[S]):
             runtime.aws,
             topic=self.announces.name,
             source=self.source,
+            tell=self.tell,
         )
         timers = [*parts.timers, replayer.timer]
         if runtime.settings.measures:
@@ -217,7 +218,7 @@ def _database(service: Service[S], settings: S, url: SecretStr) -> Database:
     )
 
 
-def _make_room_for_files() -> None:
+def _share_of_files() -> float:
     """Have as many as connections need: who runs out of them can accept nobody."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
@@ -225,6 +226,7 @@ def _make_room_for_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     if most < FILES:
         log.warning("There are few files to be opened", most=most, wanted=FILES)
+    return most / FILES
 
 
 class _Server(uvicorn.Server):
@@ -250,13 +252,13 @@ class _Process(Generic[S]):
     async def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._leave.set)
-        _make_room_for_files()
         service, runtime = self.service, self.runtime
         self.relay = Relay(
             runtime.database,
             runtime.aws,
             topic=service.announces.name,
             source=service.source,
+            tell=service.tell,
         )
         self.consumers = self._consumers()
         self.parts = service.assemble(runtime)
@@ -382,7 +384,7 @@ class _Process(Generic[S]):
             log_config=None,
             access_log=False,  # ours knows the trace, and how long it took
             lifespan="off",
-            http=Connection,
+            http=Connection.of(settings.cors_origins, _share_of_files()),
             ws="none",
             server_header=False,
             proxy_headers=False,  # nobody here asks who the balancer spoke for

@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from chassis import idempotency, inbox, outbox, partitions, replays
+from chassis import aside, idempotency, inbox, outbox, partitions, replays
 from chassis.backoff import Backoff
 from chassis.database import Database, Tx, is_away, sqlstate
 from chassis.logins import Login
@@ -202,7 +202,13 @@ async def make_partitions(tx: Tx) -> None:
 
 def add_chassis_tables(metadata: sa.MetaData) -> None:
     """Put the chassis's tables beside a service's own, to compare with the database."""
-    ours = (outbox.metadata, inbox.metadata, idempotency.metadata, replays.metadata)
+    ours = (
+        outbox.metadata,
+        inbox.metadata,
+        aside.metadata,
+        idempotency.metadata,
+        replays.metadata,
+    )
     for tables in ours:
         for table in tables.tables.values():
             if table.key not in metadata:
@@ -343,6 +349,16 @@ def create_chassis_tables_3(op: Any) -> None:
         "replays",
         ["requested_at"],
         postgresql_where=sa.text("completed_at IS NULL"),
+    )
+
+
+def create_chassis_tables_4(op: Any) -> None:
+    """Which events wait among the dead letters, until they are handled after all."""
+    op.create_table(
+        "asides",
+        sa.Column("event_id", sa.Uuid, nullable=False),
+        sa.Column("queue", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("event_id", "queue"),
     )
 
 

@@ -15,12 +15,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
+from pydantic_core import from_json
 from sqlalchemy import Row, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from chassis import metrics, tracing
+from chassis import aside, metrics, tracing
+from chassis.aside import Tell, tell_nobody
 from chassis.backoff import Backoff
-from chassis.database import Database, Tx
+from chassis.database import Database, Tx, is_away
 from chassis.events import to_wire
 from chassis.outbox import AS_SENT, RELAY, outbox, refusals, relay_cursor
 from chassis.queues import BATCH_ENTRIES, Aws
@@ -192,12 +194,19 @@ async def publish_bundles(
 
 class Relay:
     def __init__(
-        self, database: Database, aws: Aws, *, topic: str, source: str
+        self,
+        database: Database,
+        aws: Aws,
+        *,
+        topic: str,
+        source: str,
+        tell: Tell = tell_nobody,
     ) -> None:
         self._database = database
         self._aws = aws
         self._topic = topic
         self._source = source
+        self._tell = tell
         self._me = uuid4()
         # Everything up to here is out; the cursor hears of it with the next step.
         self._reached = 0
@@ -280,11 +289,18 @@ class Relay:
     async def _put_aside(self, event: Carried, reason: str) -> None:
         """Leave it in the log, note that nobody got it, and let the rest go on."""
 
-        async def note(tx: Tx) -> None:
+        async def note(tx: Tx, tell: Tell) -> None:
             row = {"event_id": event.id, "time": event.time, "reason": reason}
             await tx.execute(insert(refusals).values(row).on_conflict_do_nothing())
+            await aside.note(tx, self._topic, [from_json(event.json)], tell)
 
-        await self._database.transact(note)
+        try:
+            await self._database.transact(note, self._tell)
+        except Exception as error:
+            if is_away(error):
+                raise
+            log.exception("Not told that an event is not published", event_id=event.id)
+            await self._database.transact(note, tell_nobody)
         metrics.RELAY_REFUSED.add(1)
         log.error(
             "Event is never published as it stands", event_id=event.id, reason=reason

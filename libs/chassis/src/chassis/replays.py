@@ -24,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    delete,
     func,
     insert,
     select,
@@ -33,9 +34,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from uuid_utils.compat import uuid7
 
-from chassis import metrics
+from chassis import aside, metrics
+from chassis.aside import Tell, tell_nobody
 from chassis.database import Database, Tx, announce
-from chassis.outbox import AS_SENT, RELAY, outbox, relay_cursor
+from chassis.outbox import AS_SENT, RELAY, outbox, refusals, relay_cursor
 from chassis.queues import Aws
 from chassis.relay import STEP_EVENTS, bundles, publish_bundles
 from chassis.timers import Timer
@@ -127,12 +129,19 @@ class Replayer:
     """Works off replays, one process and one step at a time."""
 
     def __init__(
-        self, database: Database, aws: Aws, *, topic: str, source: str
+        self,
+        database: Database,
+        aws: Aws,
+        *,
+        topic: str,
+        source: str,
+        tell: Tell = tell_nobody,
     ) -> None:
         self._database = database
         self._aws = aws
         self._topic = topic
         self._source = source
+        self._tell = tell
         self._me = uuid4()
         self.timer = Timer(
             name="replays", every_s=LOOK_EVERY_S, work=self.work, in_every_role=True
@@ -191,28 +200,40 @@ class Replayer:
             .returning(replays)
         )
 
-    async def _publish(self, events: Sequence[Row[Any]]) -> int:
-        published = 0
+    async def _publish(self, events: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
+        """Those of the events that SNS has taken."""
+        of_id = {row.id: row for row in events}
+        published: list[Row[Any]] = []
         ready = bundles(self._source, events)
         async for bundle, refusal in publish_bundles(self._aws, self._topic, ready):
             # What SNS never takes, the relay has put aside when it was new.
-            published += 0 if refusal else len(bundle.events)
-        metrics.REPLAYED.add(published)
+            if not refusal:
+                published += (of_id[event.id] for event in bundle.events)
+        metrics.REPLAYED.add(len(published))
         return published
 
-    async def _advance(self, tx: Tx, step: _Step, published: int) -> None:
+    async def _advance(
+        self, tx: Tx, step: _Step, published: Sequence[Row[Any]]
+    ) -> None:
         done = step.reaches >= step.last
         await tx.execute(
             update(replays)
             .where(replays.c.id == step.replay, replays.c.holder == self._me)
             .values(
                 reached=step.reaches,
-                published=replays.c.published + published,
+                published=replays.c.published + len(published),
                 completed_at=func.now() if done else None,
             )
         )
+        await self._forgive(tx, published)
         if done:
             log.info("Events announced again", replay_id=str(step.replay))
+
+    async def _forgive(self, tx: Tx, published: Sequence[Row[Any]]) -> None:
+        """What SNS once refused, and has taken now, is out like all the others."""
+        known = {row.id: (row.type, row.subject) for row in published}
+        await tx.execute(delete(refusals).where(refusals.c.event_id.in_(known)))
+        await aside.take_back(tx, self._topic, known, self._tell)
 
 
 async def _start(tx: Tx, replay: Row[Any]) -> int:

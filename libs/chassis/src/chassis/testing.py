@@ -36,7 +36,7 @@ PASSWORD = "only-for-tests"  # noqa: S105
 
 
 async def eventually(
-    check: Callable[[], Awaitable[bool]], *, within_s: float = 15, every_s: float = 0.05
+    check: Callable[[], Awaitable[bool]], *, within_s: float = 30, every_s: float = 0.05
 ) -> None:
     """Wait until the condition holds; fail when it does not in time."""
     deadline = time.monotonic() + within_s

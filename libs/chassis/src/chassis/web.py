@@ -21,6 +21,7 @@ from chassis import documentation, errors, ndjson, problems, tracing
 from chassis.access import AccessLog
 from chassis.bodies import JsonBody
 from chassis.database import Database
+from chassis.door import EXPOSED
 from chassis.errors import Refused
 from chassis.express import Express
 from chassis.headers import Careful
@@ -101,7 +102,7 @@ def create_app(
             allow_origins=list(cors_origins),
             allow_methods=["*"],
             allow_headers=["*"],
-            expose_headers=["Location", "ETag", "Retry-After", "Idempotent-Replayed"],
+            expose_headers=EXPOSED,
         )
     app.add_middleware(Careful)
     app.add_middleware(_Heads)

@@ -1,9 +1,12 @@
 """What services say alike of the dead letters that are about orders."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Self
 from uuid import UUID
 
-from chassis.events import Event
+from chassis.aside import Aside, is_uuid
+from chassis.events import Announcement, Event
 
 
 class DeadLetter(Event):
@@ -18,3 +21,26 @@ class DeadLetter(Event):
     queue: str
     waits: bool
     changed_at: datetime
+
+    @classmethod
+    def of(cls, asides: Iterable[Aside]) -> list[Announcement]:
+        """What there is to announce of these: nothing of what is about no order.
+
+        Nor of its own kind: the news of each would be put aside like the last.
+        """
+        return [
+            Announcement(cls._about(aside), aside.subject)
+            for aside in asides
+            if is_uuid(aside.subject) and aside.type != cls.type
+        ]
+
+    @classmethod
+    def _about(cls, aside: Aside) -> Self:
+        return cls(
+            order_id=UUID(aside.subject),
+            event_id=aside.event_id,
+            event_type=aside.type,
+            queue=aside.queue,
+            waits=aside.waits,
+            changed_at=aside.at,
+        )

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from accounting import api
 from accounting.api.pdf import Printer
-from accounting.commands import gaps, telling
+from accounting.commands import gaps
 from accounting.commands.documents import AT_ONCE, number_documents
 from accounting.commands.gaps import Patience
 from accounting.handlers import orders, stock
@@ -155,5 +155,5 @@ SERVICE = Service(
         topology.ACCOUNTING_FROM_INVENTORY: stock.router,
     },
     build=build,
-    tell=telling.tell,
+    tell=gaps.tell,
 )

@@ -1,10 +1,10 @@
 """Starts Inventory: its API, its consumer and its relay in one process."""
 
-from chassis import web
+from chassis import aside, web
 from chassis.lifecycle import Parts, Runtime, Service
 from contracts import topology
+from contracts.inventory import DeadLetterChanged
 from inventory import api
-from inventory.commands import telling
 from inventory.handlers import orders
 from inventory.settings import Settings
 from inventory.store.digest import DIGEST
@@ -30,5 +30,5 @@ SERVICE = Service(
     announces=topology.INVENTORY,
     hears={topology.INVENTORY_FROM_ORDERS: orders.router},
     build=build,
-    tell=telling.tell,
+    tell=aside.announcing(DeadLetterChanged.of),
 )

@@ -106,11 +106,15 @@ class RedriveBody(RequestBody):
 class RedrivenView(BaseModel):
     redriven: int
     not_found: list[str] = Field(description="redriven before, or never there")
+    kept: list[str] = Field(
+        description="redriven, and still shown, since SQS did not delete them;"
+        " their events have their effect once, however often they are redriven"
+    )
     more: bool = Field(description="it was more than one request does: ask again")
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"redriven": 2, "not_found": [], "more": False}]
+            "examples": [{"redriven": 2, "not_found": [], "kept": [], "more": False}]
         }
     )
 
@@ -144,6 +148,7 @@ async def redrive_dead_letters(
         RedrivenView(
             redriven=len(done.ids),
             not_found=_missing(body.ids or (), done.ids),
+            kept=sorted(done.kept),
             more=done.more,
         ),
     )

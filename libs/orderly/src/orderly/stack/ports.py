@@ -1,14 +1,18 @@
 """Which port each part listens on, and whether it can."""
 
+import secrets
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import astuple, dataclass, fields
 from typing import Self
 
 import psutil
 
 from orderly.errors import StackError
+
+# Below what systems give to outgoing connections: what is found free stays so for the
+# moment until a server listens there.
+_CHOICE = range(20_000, 32_768)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +27,10 @@ class Ports:
 
     @classmethod
     def free(cls) -> Self:
-        """Ports that nobody uses right now: held all at once, so that they differ."""
-        with ExitStack() as held:
-            probes = [held.enter_context(socket.socket()) for _ in PARTS]
-            for probe in probes:
-                probe.bind(("127.0.0.1", 0))
-            found = [probe.getsockname()[1] for probe in probes]
+        """Ports that nobody uses right now."""
+        found: set[int] = set()
+        while len(found) < len(PARTS):
+            found.add(free_port())
         return cls(**dict(zip(PARTS, found, strict=True)))
 
     @property
@@ -68,9 +70,9 @@ def _option(part: str) -> str:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while _is_taken(port := secrets.choice(_CHOICE)):
+        pass
+    return port
 
 
 def _is_taken(port: int) -> bool:

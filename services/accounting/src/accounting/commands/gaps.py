@@ -5,21 +5,24 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
+from botocore.exceptions import ClientError
 
-from accounting.commands import telling
 from accounting.store import parking
 from accounting.store.parking import Gap, Refused
-from chassis import aside, consumer, inbox, outbox
+from chassis import aside, inbox, outbox
 from chassis.database import Database, Tx
 from chassis.events import Announcement
+from chassis.letters import DeadLetter, put_aside
 from chassis.queues import Aws
 from chassis.topology import Queue
-from contracts.accounting import FactsMissing
+from contracts.accounting import DeadLetterChanged, FactsMissing
 
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 100
 BEHIND = 100  # messages: what is missing may be in one of them
+
+tell = aside.announcing(DeadLetterChanged.of)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,14 +61,19 @@ async def put_refused_aside(database: Database, aws: Aws, queue: Queue) -> int:
     """Make dead letters of refused facts, as if their messages had just come."""
     refused = await database.transact(parking.find_refused, AT_ONCE)
     for fact in refused:
-        # A crash in between costs a second letter, and never one.
-        await consumer.put_aside(aws, queue, fact.raw, fact.reason)
-        await database.transact(_note_put_aside, queue, fact)
+        # Who redrives a letter the moment it is there is to find it waited for.
+        await database.transact(_await_redrive, queue, fact)
+        try:
+            await put_aside(aws, queue, DeadLetter(raw=fact.raw, reason=fact.reason))
+        except ClientError:
+            # Tried again, and the others need not wait for it.
+            log.exception("Not put aside", order_id=str(fact.order_id))
+        else:
+            # A crash before this costs a second letter, and never one.
+            await database.transact(parking.note_put_aside, fact)
     return len(refused)
 
 
-async def _note_put_aside(tx: Tx, queue: Queue, fact: Refused) -> None:
-    await parking.note_put_aside(tx, fact)
-    await telling.tell(tx, await aside.told(tx, queue.name, [fact.raw], waits=True))
-    # When its letter is redriven, it is to be handled.
+async def _await_redrive(tx: Tx, queue: Queue, fact: Refused) -> None:
+    await aside.note(tx, queue.name, [fact.raw], tell)
     await inbox.release(tx, fact.event_id, fact.time)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from accounting.commands.announcing import refund_requested
+from accounting.commands.gaps import tell
 from accounting.domain.bookkeeping import Books
 from accounting.domain.documents import Document, Series
 from accounting.domain.lines import Inconsistent
@@ -14,10 +15,11 @@ from accounting.domain.orders import Order, in_turn
 from accounting.handlers.facts import read_fact
 from accounting.store import documents, journal, orders, parking, receivables, refunds
 from accounting.store.parking import Refusal
-from chassis import outbox
+from chassis import aside, outbox
 from chassis.database import Tx, announce
 from chassis.events import Envelope, Event, Router
 from contracts.orders import EVENTS, PaymentMethod
+from contracts.topology import ACCOUNTING_FROM_ORDERS
 
 router = Router()
 
@@ -110,13 +112,25 @@ async def _note_turns(
     waiting: Mapping[UUID, Collection[Envelope[Event]]],
 ) -> None:
     await orders.move_cursors(tx, turns.reached)
-    await parking.forget(
-        tx, {id_: turns.reached[id_] for id_ in waiting if id_ in turns.reached}
-    )
+    reached = {id_: turns.reached[id_] for id_ in waiting if id_ in turns.reached}
+    if reached:
+        await parking.forget(tx, reached)
+        entered = [fact for id_ in reached for fact in waiting[id_]]
+        await _take_back(tx, [e for e in entered if _is_reached(e, reached)])
     await parking.park(tx, [one for one in turns.early if one.id in turns.arrived])
     await parking.refuse(tx, turns.refusals)
     if turns.refusals:
         announce(tx, [REFUSED])
+
+
+def _is_reached(fact: Envelope[Event], reached: Mapping[UUID, int]) -> bool:
+    return (fact.sequence or 0) <= reached[_order_id(fact)]
+
+
+async def _take_back(tx: Tx, entered: Iterable[Envelope[Event]]) -> None:
+    """One that had been refused may lie among the dead letters: nobody waits for it."""
+    done = {fact.id: (fact.data.type, fact.subject) for fact in entered}
+    await aside.take_back(tx, ACCOUNTING_FROM_ORDERS.name, done, tell)
 
 
 async def _keep(tx: Tx, books: Books, after: Mapping[UUID, Order]) -> None:

@@ -99,9 +99,8 @@ def _parked(row: RowMapping) -> Envelope[Event]:
 
 async def forget(tx: Tx, reached: Mapping[UUID, int]) -> None:
     """Let go of the facts up to those that were applied."""
-    if reached:
-        rows = {"id": list(reached), "reached": list(reached.values())}
-        await tx.execute(_FORGET, rows)
+    rows = {"id": list(reached), "reached": list(reached.values())}
+    await tx.execute(_FORGET, rows)
 
 
 @dataclass(frozen=True)
