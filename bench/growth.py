@@ -89,12 +89,12 @@ async def main(sizes: list[int]) -> None:
     async with a_site() as site:
         await site.stock_up(SKUS)
         await scenarios.settle(site, 1, SKUS)
-        patterns = {name: await _patterns(site, name) for name in NAMES}
+        repeated = {name: await patterns(site, name) for name in NAMES}
         await scenarios.settle(site, 300, SKUS)
         filled = 0
         for size in [0, *sizes]:
             say(f"{size:,} orders")
-            await _fill(site, patterns, filled + 1, size)
+            await fill(site, repeated, filled + 1, size)
             filled = size
             found.append({"orders": size, **await _measure(site)})
             print(json.dumps(found[-1]), flush=True)
@@ -104,14 +104,14 @@ async def main(sizes: list[int]) -> None:
     file.write_text(json.dumps(told, indent=2) + "\n")
 
 
-async def _patterns(site: Site, name: str) -> list[Pattern]:
+async def patterns(site: Site, name: str) -> list[Pattern]:
     connection = site.admin[name]
     # Foreign keys and triggers were checked when the first was written.
     await connection.execute("SET session_replication_role = replica")
     return [await Pattern.of(connection, table) for table in TABLES[name]]
 
 
-async def _fill(
+async def fill(
     site: Site, patterns: dict[str, list[Pattern]], first: int, last: int
 ) -> None:
     for name, found in patterns.items():
