@@ -51,9 +51,10 @@ bugs: setup ## Put bugs in that others have had, and see that each is noticed (A
 	@$(BIN)/pytest tests/chaos/test_bugs.py -m chaos --capture=no $(ARGS)
 
 .PHONY: fuzz
-fuzz: setup ## Send a service what its OpenAPI allows and what not (SERVICE=orders SECONDS=1800)
-	@ORDERLY_FUZZ_SERVICE=$(SERVICE) ORDERLY_FUZZ_SECONDS=$(or $(SECONDS),1800) \
-		$(BIN)/pytest tests/contracts/test_fuzzing.py $(ARGS)
+fuzz: setup ## Send services what their OpenAPI allows and what not (CASES=30000 or SECONDS=600 each, SERVICE=orders)
+	@ORDERLY_FUZZ_SERVICE=$(SERVICE) ORDERLY_FUZZ_SECONDS=$(SECONDS) \
+		ORDERLY_FUZZ_CASES=$(or $(CASES),$(if $(SECONDS),,30000)) \
+		$(BIN)/pytest tests/contracts/test_fuzzing.py --capture=no $(ARGS)
 
 .PHONY: bench
 bench: setup ## Measure what an order costs, beside its peers, in 10 minutes (QUICK=1: 3)

@@ -111,13 +111,13 @@ async def main(sizes: list[int], services: list[str]) -> None:
     async with a_site() as site:
         await site.stock_up(SKUS)
         await scenarios.settle(site, 1, SKUS)
-        patterns = {name: await _patterns(site, name) for name in services}
+        repeated = {name: await patterns(site, name) for name in services}
         await scenarios.settle(site, 300, SKUS)
         filled = 0
         for size in [0, *sizes]:
             say(f"{size:,} orders")
             await _see_whether_it_fits(site, services, filled, size)
-            await _fill(site, patterns, filled + 1, size)
+            await fill(site, repeated, filled + 1, size)
             filled = size
             say("  settling")
             found.append({"orders": size, **await _measure(site)})
@@ -133,7 +133,7 @@ async def main(sizes: list[int], services: list[str]) -> None:
     file.write_text(json.dumps(told, indent=2) + "\n")
 
 
-async def _patterns(site: Site, name: str) -> list[Pattern]:
+async def patterns(site: Site, name: str) -> list[Pattern]:
     connection = site.admin[name]
     # Foreign keys and triggers were checked when the first was written.
     await connection.execute(_IN_A_HURRY)
@@ -159,7 +159,7 @@ async def _bytes(site: Site, name: str) -> int:
     return await site.ask(name, "SELECT pg_database_size(current_database())")
 
 
-async def _fill(
+async def fill(
     site: Site, patterns: dict[str, list[Pattern]], first: int, last: int
 ) -> None:
     for name, found in patterns.items():

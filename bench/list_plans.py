@@ -61,6 +61,8 @@ LISTS: Mapping[str, Wanted] = {
     "channel=wholesale": Wanted(channel=Channel.WHOLESALE),
     "customer_id=c-42": Wanted(customers=("c-42",)),
     "reference=cart-4711": Wanted(reference="cart-4711"),
+    "number=W-1004711": Wanted(number="W-1004711"),
+    "attention=true (none)": Wanted(attention=True),
     "sku=HOT (every tenth order)": Wanted(sku="HOT"),
     "sku=SKU-4711": Wanted(sku="SKU-4711"),
     "placed_from, placed_to (a day)": Wanted(

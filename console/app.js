@@ -1,9 +1,12 @@
 // The frame around every view: who is here, where one can go, and what is to be heard.
 
 import { html, render, useEffect, useReducer, useRef, useState } from "./vendor/preact-htm.js";
+import { areOn, turn } from "./lib/shortcuts.js";
 import { go, here, onNavigate } from "./lib/router.js";
 import { claims, end, onChange, session, begin, takeFromAddress } from "./lib/session.js";
 import { finishSignIn, leave } from "./lib/sign-in.js";
+import { saySorry } from "./parts/bits.js";
+import { Boundary } from "./parts/boundary.js";
 import { Books } from "./views/books.js";
 import { Operations } from "./views/operations.js";
 import { Order } from "./views/order.js";
@@ -70,7 +73,9 @@ function Frame({ token }) {
       </div>
     </header>
     <${Notices} />
-    <main id="content" tabindex="-1">${viewOf(place)}</main>
+    <main id="content" tabindex="-1">
+      <${Boundary} at=${location.pathname + location.search}>${viewOf(place)}<//>
+    </main>
     ${asking && html`<${Shortcuts} onClose=${() => ask(false)} />`}
   `;
 }
@@ -95,6 +100,7 @@ function useShortcuts(more) {
   useEffect(() => {
     const onKey = (event) => {
       if (event.metaKey || event.ctrlKey || event.altKey || isTyping(event)) return;
+      if (!areOn()) return;
       if (document.querySelector("dialog[open]")) return;
       const place = Object.entries(PLACES).find(([, { key }]) => key === event.key);
       if (place) return go(`/${place[0]}`);
@@ -114,6 +120,10 @@ function Shortcuts({ onClose }) {
   useEffect(() => dialog.current.showModal(), []);
   return html`<dialog ref=${dialog} aria-labelledby="dialog-title" onClose=${onClose}>
     <h2 id="dialog-title">Keyboard shortcuts</h2>
+    <label class="switch">
+      <input type="checkbox" checked=${areOn()} onChange=${({ target }) => turn(target.checked)} />
+      Single keys do what is written here
+    </label>
     <dl class="keys">
       ${Object.values(PLACES).map(({ name, key }) => html`<div><dt><kbd>${key}</kbd></dt><dd>${name}</dd></div>`)}
       <div><dt><kbd>/</kbd></dt><dd>Find</dd></div>
@@ -174,16 +184,17 @@ function Notices() {
 }
 
 async function start() {
-  takeFromAddress();
-  addEventListener("hashchange", takeFromAddress);
+  addEventListener("unhandledrejection", ({ reason }) => saySorry(reason));
+  addEventListener("hashchange", () => takeFromAddress().catch(saySorry));
   let problem;
   try {
+    await takeFromAddress();
     const tokens = await finishSignIn();
     if (tokens) begin(tokens);
   } catch (error) {
     problem = error;
   }
-  render(html`<${App} problem=${problem} />`, document.body);
+  render(html`<${Boundary}><${App} problem=${problem} /><//>`, document.body);
 }
 
 start();

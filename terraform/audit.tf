@@ -5,7 +5,7 @@ module "audit" {
   count  = var.audit == null ? 0 : 1
 
   platform = local.platform
-  image    = { uri = var.audit.image, repository_arn = var.audit.repository_arn }
+  image    = local.images[local.command]
   url      = module.edge.url
   client = {
     id        = module.identity.audit_client.id

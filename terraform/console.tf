@@ -9,11 +9,14 @@ locals {
     html = "text/html; charset=utf-8"
     js   = "text/javascript; charset=utf-8"
     svg  = "image/svg+xml"
+    txt  = "text/plain; charset=utf-8"
   }
 
+  # All but what is written for people, and what is written below. Of a kind that is not
+  # above, the plan says so.
   console_files = [
     for file in fileset(local.console_folder, "**") : file
-    if contains(keys(local.content_types), reverse(split(".", file))[0])
+    if !contains(["README.md", "config.json"], basename(file))
   ]
 
   # Not the file of the repository, which has people paste a token.

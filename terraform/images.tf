@@ -1,18 +1,26 @@
-# The services' images. What is deployed is a digest; a tag only finds it, and never
-# moves.
+# The services' images, and that of the command, which audits. What is deployed is a
+# digest; a tag only finds it, and never moves.
 
 locals {
-  # What an image is made of: it is built again when, and only when, one of these changes.
+  command     = "orderly"
+  image_names = setunion(local.services, [local.command])
+
+  # What an image is made of beside what all are made of.
+  own_sources = merge(
+    { for service in local.services : service => ["services/${service}/**"] },
+    { (local.command) = ["libs/orderly/**", "services/*/pyproject.toml", "services/*/src/**"] },
+  )
+
+  # It is built again when, and only when, one of these changes.
   sources = {
-    for service in local.services : service => flatten([
-      for pattern in [
+    for name in local.image_names : name => flatten([
+      for pattern in concat([
         "pyproject.toml",
         "uv.lock",
         "libs/chassis/**",
         "libs/contracts/**",
         "services/Dockerfile",
-        "services/${service}/**",
-        ] : [
+        ], local.own_sources[name]) : [
         for file in fileset("${path.module}/..", pattern) : file
         if !strcontains(file, "__pycache__") && !strcontains(file, ".egg-info")
       ]
@@ -20,26 +28,26 @@ locals {
   }
 
   image_tags = {
-    for service in local.services : service => (
+    for name in local.image_names : name => (
       var.build_images
       ? substr(sha256(join("\n", concat(
         [var.cpu_architecture],
-        [for file in local.sources[service] : "${file} ${filesha256("${path.module}/../${file}")}"],
+        [for file in local.sources[name] : "${file} ${filesha256("${path.module}/../${file}")}"],
       ))), 0, 16)
       : var.image_tag
     )
   }
 
   images = {
-    for service, repository in aws_ecr_repository.service : service => {
-      uri            = "${repository.repository_url}@${data.aws_ecr_image.service[service].image_digest}"
+    for name, repository in aws_ecr_repository.service : name => {
+      uri            = "${repository.repository_url}@${data.aws_ecr_image.service[name].image_digest}"
       repository_arn = repository.arn
     }
   }
 }
 
 resource "aws_ecr_repository" "service" {
-  for_each = local.services
+  for_each = local.image_names
 
   name                 = "${local.name}/${each.key}"
   image_tag_mutability = "IMMUTABLE"
@@ -90,7 +98,7 @@ resource "aws_ecr_lifecycle_policy" "service" {
 # Before the first deployment there is no image to run, and services that cannot start
 # would not be ready to wait for one: so the first apply makes them.
 resource "terraform_data" "image" {
-  for_each = var.build_images ? local.services : []
+  for_each = var.build_images ? local.image_names : []
 
   triggers_replace = local.image_tags[each.key]
 

@@ -31,6 +31,7 @@ module "observability" {
       database = values(module.database.alarm_names)
       edge     = values(module.edge.alarm_names)
     },
+    { for audit in module.audit : "audit" => values(audit.alarm_names) },
   )
 }
 

@@ -19,12 +19,12 @@ output "console_bucket" {
 }
 
 output "repositories" {
-  description = "Where images are pushed, by service."
+  description = "Where images are pushed, by service; and the command's."
   value       = { for service, repository in aws_ecr_repository.service : service => repository.repository_url }
 }
 
 output "images" {
-  description = "What runs, by service and digest."
+  description = "What runs, by its digest."
   value       = { for service, image in local.images : service => image.uri }
 }
 

@@ -617,23 +617,14 @@ variable "permissions_boundary" {
 variable "audit" {
   description = <<-EOT
     Have `orderly audit` run by itself, and tell the alarms' topic when it does not end well; null for never. It needs a way out (egress is public or nat).
-    image: the image of the `orderly` command by its digest: docker build -f services/Dockerfile --target orderly .
-    repository_arn: the ECR repository it is in.
     schedule: when, as EventBridge Scheduler has it.
     silent_hours: an alarm after so many without an audit that went well; more than the schedule lets pass.
   EOT
   type = object({
-    image          = string
-    repository_arn = string
-    schedule       = optional(string, "rate(1 day)")
-    silent_hours   = optional(number, 26)
+    schedule     = optional(string, "rate(1 day)")
+    silent_hours = optional(number, 26)
   })
   default = null
-
-  validation {
-    condition     = var.audit == null || can(regex("@sha256:[0-9a-f]{64}$", var.audit.image))
-    error_message = "audit.image is named by its digest: tags may move."
-  }
 
   validation {
     condition     = var.audit == null || can(regex("^(rate|cron|at)\\(.+\\)$", var.audit.schedule))

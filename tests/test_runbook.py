@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 TERRAFORM = ROOT / "terraform"
 HEADINGS = re.findall(
@@ -17,7 +19,7 @@ FILLED_IN = {
 FULL_NAME = "${local.full_name}"
 OWNERS = {"audit": "audit"}  # by the module's folder; the others are services'
 NOUNS = {"service": "(orders|inventory|accounting)", "queue": "[a-z-]+"}
-SYSTEM = "(orders|inventory|accounting|database|edge|intake)"
+SYSTEM = "(orders|inventory|accounting|database|edge|audit|intake)"
 
 
 def alarms() -> set[str]:
@@ -67,6 +69,26 @@ def test_every_alarm_has_one_heading():
     }
 
     assert {alarm: seen for alarm, seen in found.items() if len(seen) != 1} == {}
+
+
+def parts() -> dict[str, str]:
+    """What is written of each alarm."""
+    text = (ROOT / "docs" / "runbook.md").read_text()
+    _, *found = re.split(r"^## ", text, flags=re.MULTILINE)
+    return {
+        head.strip("`"): body
+        for head, _, body in (part.partition("\n") for part in found)
+        if head.startswith("`")
+    }
+
+
+@pytest.mark.parametrize("alarm", parts())
+def test_of_each_alarm_it_is_said_what_it_means_what_to_do_and_what_was_seen(alarm):
+    words = re.findall(r"^\*\*(.+?)\*\*:", parts()[alarm], re.MULTILINE)
+
+    assert words[0] == "Means"
+    assert {"Do", "Look", "Look and do"} & set(words)
+    assert words[-1] in ("Seen", "Not seen")
 
 
 def test_no_heading_is_there_twice():

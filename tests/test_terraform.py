@@ -1,6 +1,7 @@
 """What Terraform builds is what the services ask for."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,14 @@ CHARTED = {
 }
 ALARMED = {
     (alarm["service"], alarm["metric"]) for alarm in OWN_METRICS["alarms"].values()
+}
+
+
+STATS = {
+    "counter": {"Sum"},
+    "gauge": {"Maximum"},
+    "standing": {"Maximum"},
+    "histogram": {"p95"},
 }
 
 
@@ -69,6 +78,17 @@ def test_a_services_topic_and_queues_are_found_by_its_name(service: Any):
     assert owned == {queue.name for queue in service.hears}
 
 
+def test_each_image_that_terraform_runs_is_built_and_has_a_recipe():
+    workflow = (CLONE / ".github" / "workflows" / "images.yml").read_text()
+    (listed,) = re.findall(r"^ +image: \[(.+?)\]", workflow, re.MULTILINE)
+    recipes = (CLONE / "services" / "Dockerfile").read_text()
+    names = {service.name for service in SERVICES} | {"orderly"}
+
+    assert set(listed.split(", ")) == names
+    assert 'command     = "orderly"' in (TERRAFORM / "images.tf").read_text()
+    assert names <= set(re.findall(r"^FROM \w+ AS (\w+)$", recipes, re.MULTILINE))
+
+
 def test_the_alarms_of_the_audit_know_its_verdicts():
     alarms = (TERRAFORM / "modules" / "audit" / "alarms.tf").read_text()
     sound = Report(orders=1, checks=1, outcomes=(), broken=())
@@ -98,8 +118,14 @@ def test_counters_are_summed_and_gauges_are_not():
     for watcher in (*OWN_METRICS["charts"], *OWN_METRICS["alarms"].values()):
         for name in watcher.get("metrics", [watcher.get("metric")]):
             kind = metrics.REGISTRY[name].kind
-            stats = {"counter": {"Sum"}, "gauge": {"Maximum"}, "histogram": {"p95"}}
+            stats = STATS
             assert watcher["stat"] in stats[kind], name
+
+
+def test_an_alarm_on_a_figure_is_on_one_that_is_told_all_the_time():
+    """Another one would be silent when nothing happens, and its alarm go off."""
+    for alarm in OWN_METRICS["alarms"].values():
+        assert metrics.REGISTRY[alarm["metric"]].kind in ("counter", "standing")
 
 
 def test_terraform_looks_for_them_where_they_are():

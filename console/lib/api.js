@@ -15,6 +15,11 @@ export class Problem extends Error {
     Object.assign(this, { status, title, code, retryAfter, errors: errors ?? [] });
   }
 
+  // Who answered was not Orderly, which gives each of its problems a code.
+  get isFromElsewhere() {
+    return !this.code && this.status > 0;
+  }
+
   get passes() {
     return PASSING.has(this.status);
   }
@@ -27,8 +32,14 @@ export class Problem extends Error {
 
 async function problemOf(answer) {
   const retryAfter = Number(answer.headers.get("Retry-After")) || null;
-  const told = await answer.json().catch(() => ({}));
-  return new Problem({ title: answer.statusText, ...told, status: answer.status }, retryAfter);
+  const told = await answer.json().catch(() => null);
+  if (told?.code) return new Problem({ ...told, status: answer.status }, retryAfter);
+  return new Problem({ status: answer.status, detail: elsewhere(answer) }, retryAfter);
+}
+
+function elsewhere({ status, headers }) {
+  const id = headers.get("X-Amz-Cf-Id");
+  return `What is before Orderly answered ${status}${id ? `, to the request ${id}` : ""}.`;
 }
 
 const silence = () =>

@@ -1,7 +1,7 @@
 // Whose token is used. It lives as long as the tab does and is told to nobody but the
 // API, which is at our own origin.
 
-import { refresh } from "./sign-in.js";
+import { refresh, way } from "./sign-in.js";
 
 const KEPT = "orderly.session";
 const REFRESH_BEFORE_S = 60;
@@ -50,10 +50,11 @@ export async function accessToken() {
   return fresh.access_token;
 }
 
-// `orderly up` links to /#token=…: taken, and gone from the address bar and history.
-export function takeFromAddress() {
+// `orderly up` links to /#token=…: gone from the address bar and history, and taken where
+// tokens are pasted anyway. Elsewhere a link could sign people in as who sent it.
+export async function takeFromAddress() {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (!token) return;
   history.replaceState(null, "", location.pathname + location.search);
-  begin({ access_token: token });
+  if ((await way()).by === "token") begin({ access_token: token });
 }

@@ -3,9 +3,18 @@
 const UNDER_WAY = "orderly.sign-in";
 let settings;
 
+async function load() {
+  const answer = await fetch("/config.json");
+  if (!answer.ok) throw new Error(`How to sign in cannot be read: config.json answered ${answer.status}.`);
+  return answer.json();
+}
+
 // {"by": "token"}, or {"by": "code", "origin", "client_id", "scopes"}
 export async function way() {
-  settings ??= (await fetch("/config.json")).json();
+  settings ??= load().catch((error) => {
+    settings = null; // asked again the next time
+    throw error;
+  });
   return (await settings).sign_in;
 }
 

@@ -31,12 +31,14 @@ async function* eventsOf(body, heard) {
   }
 }
 
+const isOurs = (answer) => answer.json().then(({ code }) => Boolean(code), () => false);
+
 async function connect(lastId, signal) {
   const headers = { Authorization: `Bearer ${await accessToken()}` };
   if (lastId) headers["Last-Event-ID"] = lastId;
   const answer = await fetch("/v1/orders/stream", { headers, signal });
   if (answer.status === 401) end("The token is refused, or has run out.");
-  if (answer.status === 403) throw new Forbidden();
+  if (answer.status === 403 && (await isOurs(answer))) throw new Forbidden();
   if (!answer.ok) throw new Error(`The stream answered ${answer.status}.`);
   return answer.body;
 }

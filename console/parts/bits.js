@@ -16,7 +16,7 @@ export const Time = ({ at }) =>
 export const Pill = ({ of }) => html`<span class=${`pill ${of}`}>${format.words(of)}</span>`;
 
 export const OrderLink = ({ id, number }) =>
-  html`<a href=${`/orders/${id}`} class=${number ? "" : "id"}>${number ?? id.slice(0, 8)}</a>`;
+  html`<a href=${`/orders/${id}`} class=${number ? "order" : "id"}>${number ?? id.slice(0, 8)}</a>`;
 
 // In the query: a SKU may hold a dot, and what has one in its path is a file.
 export const Sku = ({ sku }) => html`<a href=${`/stock?product=${encodeURIComponent(sku)}`}>${sku}</a>`;
@@ -25,10 +25,29 @@ export const say = (text) => dispatchEvent(new CustomEvent("orderly:say", { deta
 
 export const saySorry = (problem) => say(problem.message);
 
+async function copyText(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  // Browsers have it on trusted origins only, as over HTTPS or at localhost.
+  const before = document.activeElement;
+  const field = document.createElement("textarea");
+  field.value = text;
+  field.className = "unseen";
+  document.body.append(field);
+  field.select();
+  const copied = document.execCommand("copy");
+  field.remove();
+  before?.focus();
+  if (!copied) throw new Error("The browser does not let this be copied: select it, and copy it yourself.");
+}
+
 export function CopyId({ id, what }) {
   const [copied, setCopied] = useState(false);
   const copy = async () => {
-    await navigator.clipboard.writeText(id);
+    try {
+      await copyText(id);
+    } catch (error) {
+      return saySorry(error);
+    }
     setCopied(true);
     say(`${what} copied.`);
     setTimeout(() => setCopied(false), 2000);

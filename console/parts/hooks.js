@@ -4,7 +4,8 @@ import { useEffect, useReducer, useRef, useState } from "../vendor/preact-htm.js
 import { get, newKey, post } from "../lib/api.js";
 import { listen } from "../lib/live.js";
 
-// Loads again when `deps` change, when told, and every so many seconds while it is seen.
+// Loads again when `deps` change, when told, and every so many seconds: all that while it
+// is seen, and once when it is seen again.
 // What is told while it loads waits for that: however often, something is always shown.
 export function useResource(load, deps, { every } = {}) {
   const [state, set] = useState({ loading: true });
@@ -12,9 +13,14 @@ export function useResource(load, deps, { every } = {}) {
   const loading = useRef(false);
   const told = useRef(false); // while it was loading
   const reload = () => {
-    if (loading.current) told.current = true;
+    if (loading.current || document.hidden) told.current = true;
     else again();
   };
+  useEffect(() => {
+    const onSeen = () => document.hidden || reload();
+    document.addEventListener("visibilitychange", onSeen);
+    return () => document.removeEventListener("visibilitychange", onSeen);
+  }, []);
   useEffect(() => {
     const leaving = new AbortController();
     let timer;
@@ -24,7 +30,7 @@ export function useResource(load, deps, { every } = {}) {
       if (leaving.signal.aborted) return;
       loading.current = false;
       set((old) => ({ data: old.data, ...change, loading: false }));
-      if (told.current) again();
+      if (told.current && !document.hidden) again();
       else if (every) timer = setInterval(() => !document.hidden && again(), every * 1000);
     };
     set((old) => ({ ...old, loading: true }));

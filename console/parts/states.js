@@ -11,6 +11,15 @@ const HELP = {
   503: "A service is away or busy: this is tried again by itself.",
 };
 
+const HELP_ELSEWHERE = {
+  403: "A firewall takes this for an attack, or your network may not come in: your token is not the reason. Ask who runs Orderly, with the time and what is named above.",
+  502: HELP[502],
+  503: HELP[503],
+  504: HELP[502],
+};
+
+const helpFor = ({ isFromElsewhere, status }) => (isFromElsewhere ? HELP_ELSEWHERE : HELP)[status];
+
 export const Skeleton = ({ rows = 4 }) =>
   html`<div class="skeleton" role="status">
     <span class="unseen">Loading…</span>
@@ -24,15 +33,18 @@ export const ProblemNote = ({ problem, onRetry }) =>
     <p><strong>${problem.message}</strong></p>
     ${problem.errors?.length > 0 &&
     html`<ul>${problem.errors.map((one) => html`<li><code>${one.pointer}</code> ${one.detail}</li>`)}</ul>`}
-    ${HELP[problem.status] && html`<p>${HELP[problem.status]}</p>`}
+    ${helpFor(problem) && html`<p>${helpFor(problem)}</p>`}
     ${onRetry && html`<button type="button" onClick=${() => onRetry()}>Try again</button>`}
   </div>`;
+
+// What is asked again by itself needs no advice.
+export const whyNot = (problem) => (problem.passes ? "does not answer" : problem.message);
 
 // Which services did not tell what `answers` has of the others.
 export const Away = ({ answers }) =>
   answers
     .filter(({ problem }) => problem)
-    .map(({ service, problem }) => html`<p class="bad" key=${service}><b>${service}</b>: ${problem.message}</p>`);
+    .map(({ service, problem }) => html`<p class="bad" key=${service}><b>${service}</b>: ${whyNot(problem)}</p>`);
 
 // What is known stays in sight while it is loaded anew.
 export function Loaded({ from, empty, isEmpty = (data) => data.items?.length === 0, rows, children }) {

@@ -28,9 +28,10 @@ const cell = (column, row) =>
 
 const classOf = ({ number, wide }) => [number && "number", wide && "wide"].filter(Boolean).join(" ");
 
+// Always there, though perhaps not to be seen: what comes later than its neighbours is put
+// before them, where a view has no element of its own around it.
 export const Pager = ({ pages }) =>
-  (pages.onBack || pages.onNext) &&
-  html`<nav class="pager" aria-label="Pages">
+  html`<nav class="pager" aria-label="Pages" hidden=${!(pages.onBack || pages.onNext)}>
     <button type="button" disabled=${!pages.onBack} onClick=${pages.onBack || null}>← Back</button>
     <span>Page ${pages.page}</span>
     <button type="button" disabled=${!pages.onNext} onClick=${pages.onNext || null}>Next →</button>

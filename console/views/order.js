@@ -14,6 +14,12 @@ import { Timeline } from "./order-timeline.js";
 const OPEN = ["pending", "reserved", "backordered"];
 const STATES = [...OPEN, "shipped", "cancelled", "returned"];
 
+const ATTENTION = {
+  event_stuck: html`An event about it could not be handled. <a href="/operations">Operations says why</a>, and redrives it once that is mended.`,
+  undecided: html`Inventory has not answered yet. It is asked again by itself; <a href="/operations">Operations shows what waits</a>.`,
+  cancellation_open: html`Inventory has not answered a cancellation yet. It is asked again by itself; <a href="/operations">Operations shows what waits</a>.`,
+};
+
 export function Order({ id }) {
   const order = useResource((told) => get(`/v1/orders/${encodeURIComponent(id)}`, {}, told), [id], { every: 15 });
   const [seen, setSeen] = useState(0); // what the panels load again by
@@ -40,6 +46,7 @@ function Found({ order, seen, onDone }) {
       }</h1>
       <${Actions} order=${order} seen=${seen} onDone=${onDone} />
     </header>
+    ${order.attention && html`<p class="attention">${ATTENTION[order.attention]}</p>`}
     <${Summary} order=${order} />
     <div class="panels">
       <${Panel} title="Lines" wide>

@@ -13,7 +13,9 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const any = (values) => ({ "": "any", ...Object.fromEntries(values.map((value) => [value, words(value)])) });
 const STATES = any(["placed", "confirmed", "partially_shipped", "shipped", "cancelled", "rejected"]);
 const CHANNELS = any(["web", "mobile", "wholesale"]);
-const BY = { reference: "reference", customer_id: "customer", sku: "SKU" };
+const NUMBER = /^[wmb]-\d{1,18}$/i;
+const BY = { number: "number", reference: "reference", customer_id: "customer", sku: "SKU" };
+const LOOKED_AT = { "": "any", true: "need a look" };
 
 const columns = [
   { name: "Order", head: true, of: (order) => html`<${OrderLink} ...${order} />` },
@@ -43,10 +45,13 @@ function dayAfter(day) {
   return date.toISOString();
 }
 
-const paramsOf = ({ status, channel, by, find, from, to }) => ({
+const byOf = ({ by }) => (BY[by] ? by : "reference");
+
+const paramsOf = ({ status, channel, attention, find, from, to, ...query }) => ({
   status,
   channel,
-  [BY[by] ? by : "reference"]: find,
+  attention,
+  [byOf(query)]: find,
   placed_from: dayStart(from),
   placed_to: dayAfter(to),
 });
@@ -55,17 +60,29 @@ export function Orders({ query }) {
   const pages = usePages("/v1/orders", paramsOf(query), { every: 15 });
   const reload = useThrottled(pages.reload, 1000);
   useFacts(() => pages.page === 1 && reload());
-  const filtered = Object.values(query).some(Boolean);
   return html`
     <header class="view"><h1>Orders</h1></header>
     <${Filters} query=${query} />
-    <${Loaded} from=${pages} rows=${8} empty=${
-      filtered ? "No order is like that. Take a filter away." : "No orders yet."
-    }>
+    <${Loaded} from=${pages} rows=${8} empty=${html`<${None} query=${query} />`}>
       ${(page) => html`<${Table} caption="Orders, newest first" columns=${columns} rows=${page.items} />`}
     <//>
     <${Pager} pages=${pages} />
   `;
+}
+
+function None({ query }) {
+  const { find, by, ...others } = query;
+  if (Object.values(others).some(Boolean)) return "No order is like that. Take a filter away.";
+  if (!find) return "No orders yet.";
+  const rest = Object.keys(BY).filter((one) => one !== byOf(query) && (one !== "number" || NUMBER.test(find)));
+  return html`No order has the ${BY[byOf(query)]} “${find}”. Find it as
+    ${rest.map((one, i) => html`${i ? " or " : " "}<a href=${`/orders?${new URLSearchParams({ find, by: one })}`}>${BY[one]}</a>`)}.`;
+}
+
+// What is asked for by a number is that, whatever was chosen.
+function asked(text, by) {
+  if (NUMBER.test(text)) return { find: text.toUpperCase(), by: "number" };
+  return { find: text, by: by === "number" ? "reference" : by };
 }
 
 function Filters({ query }) {
@@ -74,15 +91,17 @@ function Filters({ query }) {
     const form = new FormData(event.target);
     const text = form.get("find").trim();
     if (UUID.test(text)) go(`/orders/${text.toLowerCase()}`);
-    else setQuery({ find: text, by: form.get("by") });
+    else setQuery(asked(text, form.get("by")));
   };
   const set = (event) => setQuery({ [event.target.name]: event.target.value });
+  const setBy = ({ target }) => setQuery(asked(query.find ?? "", target.value));
   return html`<form class="filters" role="search" onSubmit=${find}>
-    <${SearchField} label="Find" name="find" text=${query.find} placeholder="text, or an order’s id" />
-    <${Select} label="by" name="by" options=${BY} value=${query.by ?? "reference"} onChange=${set} />
+    <${SearchField} label="Find" name="find" text=${query.find} placeholder="number, id, or text" />
+    <${Select} label="by" name="by" options=${BY} value=${byOf(query)} onChange=${setBy} />
     <button type="submit">Find</button>
     <${Select} label="State" name="status" options=${STATES} value=${query.status ?? ""} onChange=${set} />
     <${Select} label="Channel" name="channel" options=${CHANNELS} value=${query.channel ?? ""} onChange=${set} />
+    <${Select} label="Attention" name="attention" options=${LOOKED_AT} value=${query.attention ?? ""} onChange=${set} />
     <${Field} label="From" type="date" name="from" value=${query.from ?? ""} onChange=${set} />
     <${Field} label="To" type="date" name="to" value=${query.to ?? ""} onChange=${set} />
   </form>`;

@@ -7,10 +7,13 @@ import { count, duration, factName, plural, time } from "../lib/format.js";
 import { OrderLink, Panel, Pill, Time } from "../parts/bits.js";
 import { useFacts, useResource, useThrottled } from "../parts/hooks.js";
 import { Bars, Shares } from "../parts/plots.js";
-import { Empty, Loaded, ProblemNote } from "../parts/states.js";
+import { Empty, Loaded, ProblemNote, whyNot } from "../parts/states.js";
 
 const NEWEST = 200;
 const MINUTES = 30;
+const MINUTE_MS = 60_000;
+const SHOWN = 10; // of the orders that need a look
+const MOST_WAITING = 10_000; // what the service counts to
 const STATES = ["placed", "confirmed", "partially_shipped", "shipped", "cancelled", "rejected"];
 const STREAM = {
   live: "live",
@@ -20,7 +23,8 @@ const STREAM = {
 };
 
 const newest = (told) => get("/v1/orders", { limit: NEWEST }, told);
-const undecided = (told) => get("/v1/orders", { status: "placed", limit: NEWEST }, told);
+const counts = (told) => get("/v1/orders/counts", { minutes: MINUTES }, told);
+const troubled = (told) => get("/v1/orders", { attention: true, limit: SHOWN }, told);
 
 async function backlog(told) {
   const [queues, outboxes] = await Promise.all([
@@ -57,40 +61,44 @@ function useFlow(orders) {
 }
 
 export function Overview() {
-  const latest = useResource(newest, [], { every: 10 });
-  const waiting = useResource(undecided, [], { every: 5 });
+  const latest = useResource(newest, [], { every: 60 }); // what follows is heard
+  const counted = useResource(counts, [], { every: 5 });
+  const attention = useResource(troubled, [counted.data?.attention]);
   const [flow, stream] = useFlow(latest.data?.items);
   const behind = useResource(backlog, [], { every: 3 });
-  const reload = useThrottled(() => {
-    latest.reload();
-    waiting.reload();
-  }, 2000);
-  useFacts(reload);
+  useFacts(useThrottled(counted.reload, 2000));
   return html`
     <header class="view">
       <h1>Overview</h1>
       <p class=${`stream ${stream}`} role="status"><span class="dot"></span>Stream: ${STREAM[stream]}</p>
     </header>
-    ${latest.problem && html`<${ProblemNote} problem=${latest.problem} onRetry=${latest.reload} />`}
+    ${counted.problem && html`<${ProblemNote} problem=${counted.problem} onRetry=${counted.reload} />`}
     <div class="tiles">
-      <${Tile} name="Orders a minute" value=${count(flow.rate())} more="now" />
+      <${Tile} name="Orders a minute" value=${count(counted.data && rate(counted.data))} more=${counted.data && "now"} />
       <${Tile} name="Placed → decided" value=${duration(flow.delay(0.5))}
-        more=${`median; 95 % within ${duration(flow.delay(0.95))}`} />
-      <${Tile} name="Not decided yet" value=${bounded(waiting.data)}
-        more=${waiting.data?.items.length ? html`<a href="/orders?status=placed">See which</a>` : "none"} />
+        more=${flow.delay(0.95) != null && `median; 95 % within ${duration(flow.delay(0.95))}`} />
+      <${Counted} name="Not decided yet" n=${counted.data?.undecided} see="/orders?status=placed" />
+      <${Counted} name="Need a look" n=${counted.data?.attention} see="/orders?attention=true" bad />
       <${Behind} from=${behind} />
     </div>
     <div class="panels">
       <div class="column">
         <${Panel} title="Orders a minute">
-          <${Bars} title="Orders a minute, the last half hour" bars=${bars(flow)} />
+          <${Loaded} from=${{ ...counted, problem: null }} rows=${3}>
+            ${({ minutes }) => html`<${Bars} title=${`Orders a minute, the last ${minutes.length} minutes`} bars=${bars(minutes)} />`}
+          <//>
         <//>
         <${Panel} title="Queues and outboxes" aside=${html`<a href="/operations">Operations</a>`}>
           <${Loaded} from=${behind}>${(data) => html`<${Backlog} ...${data} />`}<//>
         <//>
       </div>
       <div class="column">
-        <${Panel} title=${`States of the newest ${NEWEST}`}><${States} from=${latest} /><//>
+        <${Panel} title=${`Orders of the last ${counted.data?.minutes.length ?? MINUTES} minutes`}>
+          <${Loaded} from=${{ ...counted, problem: null }} rows=${2}>
+            ${({ states }) => html`<${States} states=${states} first=${!latest.data?.items.length} />`}
+          <//>
+          <${Attention} orders=${attention.data?.items ?? []} />
+        <//>
         <${Panel} title="What happens">
           ${flow.facts.length
             ? html`<ol class="ticker">${flow.facts.map((fact) => html`<${Fact} key=${fact.id} fact=${fact} />`)}</ol>`
@@ -101,28 +109,33 @@ export function Overview() {
   `;
 }
 
-const bars = (flow) =>
-  flow.perMinute(MINUTES).map(({ at, n }) => ({
-    label: time(new Date(at).toISOString()).replace(/:\d\d(?=\D*$)/, ""),
-    value: n,
-    text: plural(n, "order"),
+// Of the last sixty seconds, as if the minute before had been even.
+function rate({ as_of, minutes }) {
+  const [before, current] = [0, 0, ...minutes.map(({ placed }) => placed)].slice(-2);
+  const gone = (Date.parse(as_of) % MINUTE_MS) / MINUTE_MS;
+  return Math.round(before * (1 - gone) + current);
+}
+
+const bars = (minutes) =>
+  minutes.map(({ minute, placed }) => ({
+    label: time(minute).replace(/:\d\d(?=\D*$)/, ""),
+    value: placed,
+    text: plural(placed, "order"),
   }));
 
-const States = ({ from }) =>
-  html`<${Loaded} from=${from} empty=${html`No orders yet. <code>orderly up</code> printed a first one to copy.`}>
-    ${(page) => html`<${Shares} shares=${shares(page.items)} label="States of the newest orders" />
-      <${Attention} orders=${page.items} />`}
-  <//>`;
+function States({ states, first }) {
+  const shares = STATES.map((name) => ({ name, n: states[name] ?? 0 })).filter(({ n }) => n);
+  if (shares.length) return html`<${Shares} shares=${shares} label="Where the newest orders stand" />`;
+  if (first) return html`<${Empty}>No orders yet. <code>orderly up</code> printed a first one to copy.<//>`;
+  return html`<${Empty}>None was placed. <a href="/orders">The orders before</a><//>`;
+}
 
-const bounded = (page) => {
-  if (!page) return "–";
-  return count(page.items.length) + (page.next_cursor ? "+" : "");
-};
+const bounded = (n) => count(n) + (n >= MOST_WAITING ? "+" : "");
 
-const shares = (orders) =>
-  STATES.map((name) => ({ name, n: orders.filter((order) => order.status === name).length })).filter(
-    ({ n }) => n,
-  );
+// Of what is not known it is not said that there is none.
+const Counted = ({ name, n, see, bad }) =>
+  html`<${Tile} name=${name} value=${bounded(n)} bad=${bad && n > 0}
+    more=${n > 0 ? html`<a href=${see}>See which</a>` : n === 0 && "none"} />`;
 
 const Tile = ({ name, value, more, bad }) =>
   html`<div class=${`tile ${bad ? "bad" : ""}`}>
@@ -131,7 +144,7 @@ const Tile = ({ name, value, more, bad }) =>
 
 function Behind({ from: { data, problem } }) {
   if (!data) {
-    const more = problem && (problem.status === 403 ? "needs the scope ops" : problem.message);
+    const more = problem && (problem.code === "missing_scope" ? "needs the scope ops" : problem.message);
     return html`<${Tile} name="Waiting in queues" value="–" more=${more} />`;
   }
   const sum = (name) => data.queues.reduce((all, queue) => all + (queue[name] ?? 0), 0);
@@ -154,7 +167,7 @@ const Backlog = ({ services }) =>
     ${services.map(
       ({ service, outbox, queues, problem }) => html`<li>
         <b>${service}</b>
-        ${problem && html`<span class="bad">${problem.message}</span>`}
+        ${problem && html`<span class="bad">${whyNot(problem)}</span>`}
         ${!outbox.problem && html`<span>outbox <span class="figure">${count(outbox.waiting)}</span></span>`}
         ${queues.map(
             (queue) => html`<span class=${queue.dead_letters ? "bad" : ""}>
@@ -166,17 +179,15 @@ const Backlog = ({ services }) =>
     )}
   </ul>`;
 
-function Attention({ orders }) {
-  const found = orders.filter((order) => order.attention);
-  if (!found.length) return null;
-  return html`<h3>Need a look</h3>
+const Attention = ({ orders }) =>
+  orders.length > 0 &&
+  html`<h3>Need a look</h3>
     <ul class="plain">
-      ${found.slice(0, 10).map(
+      ${orders.map(
         (order) =>
-          html`<li><${OrderLink} ...${order} /> <${Pill} of=${order.attention} /> <${Time} at=${order.placed_at} /></li>`,
+          html`<li key=${order.id}><${OrderLink} ...${order} /> <${Pill} of=${order.attention} /> <${Time} at=${order.placed_at} /></li>`,
       )}
     </ul>`;
-}
 
 const Fact = ({ fact }) =>
   html`<li><${Time} at=${fact.at} /> <${OrderLink} id=${fact.order} number=${fact.number} /> ${factName(fact.type)}</li>`;

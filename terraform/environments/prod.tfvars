@@ -59,3 +59,6 @@ deployment = {
 
 flow_logs          = true
 log_retention_days = 90
+
+# Whether the three services agree, asked every day.
+audit = {}

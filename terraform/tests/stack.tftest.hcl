@@ -19,7 +19,7 @@ run "images_are_found_by_a_tag_and_run_by_a_digest" {
       one(repository.image_scanning_configuration).scan_on_push &&
       one(repository.encryption_configuration).encryption_type == "AES256" &&
       repository.force_delete
-    ]) && toset(keys(aws_ecr_repository.service)) == local.services
+    ]) && toset(keys(aws_ecr_repository.service)) == setunion(local.services, ["orderly"])
     error_message = "Tags do not move, images are looked through and encrypted, and gone with the rest."
   }
 
@@ -27,7 +27,7 @@ run "images_are_found_by_a_tag_and_run_by_a_digest" {
     condition = alltrue([
       for policy in aws_ecr_lifecycle_policy.service :
       [for rule in jsondecode(policy.policy).rules : rule.selection.tagStatus] == ["untagged", "tagged"]
-    ]) && length(aws_ecr_lifecycle_policy.service) == 3
+    ]) && length(aws_ecr_lifecycle_policy.service) == 4
     error_message = "Repositories do not grow for ever."
   }
 
@@ -64,8 +64,15 @@ run "the_first_apply_builds_the_images" {
   command = plan
 
   assert {
-    condition     = toset(keys(terraform_data.image)) == local.services
-    error_message = "Each service's image is built before it is looked for."
+    condition     = toset(keys(terraform_data.image)) == setunion(local.services, ["orderly"])
+    error_message = "Each image is built before it is looked for."
+  }
+
+  assert {
+    condition = alltrue([
+      for file in ["libs/orderly/src/orderly/audit.py", "services/orders/src/orders/main.py", "services/accounting/pyproject.toml"] : contains(local.sources["orderly"], file)
+    ]) && alltrue([for file in local.sources["orderly"] : !strcontains(file, "/migrations/")])
+    error_message = "The command's image is made of the command and the services, as the recipe has it."
   }
 
   assert {
@@ -76,7 +83,7 @@ run "the_first_apply_builds_the_images" {
       contains(local.sources[service], "services/${service}/pyproject.toml") &&
       contains(local.sources[service], "libs/chassis/src/chassis/lifecycle.py") &&
       contains(local.sources[service], "libs/contracts/src/contracts/topology.py")
-    ]) && length(distinct(values(local.image_tags))) == 3
+    ]) && length(distinct(values(local.image_tags))) == 4
     error_message = "An image is named by what it is made of."
   }
 
@@ -158,6 +165,26 @@ run "keys_of_others_are_not_behind_endpoints" {
   expect_failures = [var.additional_issuers]
 }
 
+run "the_audit_runs_by_digest_and_its_alarms_are_seen" {
+  command = plan
+
+  variables {
+    build_images = false
+    image_tag    = "1.2.3"
+    audit        = {}
+  }
+
+  assert {
+    condition     = data.aws_ecr_image.service["orderly"].image_tag == "1.2.3"
+    error_message = "What audits is the command of the same version as the services."
+  }
+
+  assert {
+    condition     = length(module.audit[0].alarm_names) == 2 && contains(keys(module.observability.system_alarms), "audit")
+    error_message = "Whoever looks whether everything is well sees what the audit says."
+  }
+}
+
 run "the_console_is_what_the_repository_has_and_people_sign_in_by_name" {
   command = plan
 
@@ -167,6 +194,11 @@ run "the_console_is_what_the_repository_has_and_people_sign_in_by_name" {
       object.key == file && object.cache_control == "no-cache" && object.bucket == module.edge.console_bucket.name
     ]) && aws_s3_object.console["index.html"].content_type == "text/html; charset=utf-8" && aws_s3_object.console["vendor/preact-htm.js"].content_type == "text/javascript; charset=utf-8"
     error_message = "Each file is what it says, and browsers ask whether it changed."
+  }
+
+  assert {
+    condition     = setsubtract(fileset("../console", "**"), keys(aws_s3_object.console)) == toset(["README.md", "config.json", "vendor/README.md"])
+    error_message = "All that the repository has is there, the licences of what others wrote included."
   }
 
   assert {

@@ -1,8 +1,9 @@
 """What the gateway reports, and how it proves that it is the gateway."""
 
+import asyncio
 import json
 import time
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select, text
@@ -13,10 +14,12 @@ from accounting.handlers.orders import post_orders
 from accounting.main import SERVICE
 from accounting.schema import orders
 from accounting.store import journal
+from accounting.store import orders as store
 from chassis.outbox import outbox
 from chassis.testing import serving
 from contracts.accounting import RefundSettled
 from tests.accounting.factories import AT, a_line, an_order, cancelled, confirmed, story
+from tests.locks import until_somebody_waits
 
 PATH = "/v1/accounting/gateway-events"
 SECRET, NEXT_SECRET = "only-for-tests", "its-successor"
@@ -182,6 +185,21 @@ async def test_an_event_id_says_one_thing(gateway, refund):
 async def test_a_refund_that_is_settled_twice_is_posted_once(gateway, database, refund):
     await report(gateway, settled(refund["id"]))
     await report(gateway, settled(refund["id"]))
+
+    assert (await balances(database))["1000"] == 3558 - 1487
+
+
+async def test_two_who_report_a_refund_at_once_settle_it_once(
+    gateway, database, refund
+):
+    async with database.begin() as holder:
+        await store.hold(holder, [UUID(refund["order_id"])])
+        reports = [
+            asyncio.create_task(report(gateway, settled(refund["id"])))
+            for _ in range(2)
+        ]
+        await until_somebody_waits(database)
+    await asyncio.gather(*reports)
 
     assert (await balances(database))["1000"] == 3558 - 1487
 

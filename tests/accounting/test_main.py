@@ -1,10 +1,13 @@
+from sqlalchemy import delete, update
+
 from accounting.commands.documents import number_documents
 from accounting.commands.gaps import Patience
 from accounting.handlers.orders import post_orders
 from accounting.main import SERVICE, watch
+from accounting.schema import refunds
 from accounting.settings import EXAMPLE_SELLER
 from contracts import topology
-from tests.accounting.factories import an_order, confirmed, story
+from tests.accounting.factories import a_line, an_order, confirmed, rejected, story
 
 
 def test_accounting_hears_every_queue_that_is_its_own():
@@ -21,4 +24,18 @@ async def test_it_is_watched_for_as_long_as_something_is_left_over(database):
     await database.transact(post_orders, [first])
     assert await watching.work()  # an invoice has no number
     await database.transact(number_documents, EXAMPLE_SELLER)
+    assert not await watching.work()
+
+
+async def test_a_refund_that_failed_is_looked_at_until_it_gets_through(database):
+    """Or what this process told of it last would be told for ever."""
+    placed = an_order(a_line())
+    watching = watch(database, Patience())
+    await database.transact(post_orders, story(placed, rejected(placed)))
+    async with database.begin() as tx:
+        await tx.execute(update(refunds).values(status="failed", failure="closed"))
+
+    assert await watching.work()
+    async with database.begin() as tx:
+        await tx.execute(delete(refunds))
     assert not await watching.work()

@@ -1,7 +1,7 @@
 """Closing a month: what stands in its way, and what holds afterwards."""
 
 import asyncio
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -249,6 +249,19 @@ async def test_a_posting_that_waited_for_the_closing_lands_after_it(database):
 async def hold_and_close(tx):
     await periods.hold_all(tx)
     await closed_by_hand(tx)
+
+
+async def test_what_is_kept_of_a_month_has_its_last_day_and_not_the_next(database):
+    last = datetime.combine(MARCH.last, AT.timetz())
+    for at in (last, last + timedelta(days=1)):
+        await post(database, *an_invoice(at))
+    async with database.begin() as tx:
+        before = await journal.balances(tx, MARCH.last)
+
+    await database.transact(hold_and_close)
+
+    async with database.begin() as tx:
+        assert await journal.balances(tx, MARCH.last) == before
 
 
 async def somebody_waits(tx):

@@ -1,7 +1,8 @@
 """Bugs that others have had, each put into a service by a name when it is started.
 
-Who checks is checked by them: each must be noticed. What a bug needs to show is said
-with it: the faults that bring it out.
+Who checks is checked by them: each must be noticed, by an invariant that it breaks and
+not by any other mishap. What a bug needs to show is said with it: the faults that bring
+it out.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ Spoil = Callable[[], None]
 @dataclass(frozen=True)
 class Bug:
     spoil: Spoil
+    breaks: Sequence[str]  # the invariants, any of which gives it away
     shown_by: Sequence[str] = ()
     services: Sequence[str] = ()  # that have it; none: all
     processes: int = 1  # of each service; some bugs need company
@@ -33,11 +35,16 @@ BUGS: dict[str, Bug] = {}
 
 
 def bug(
-    *shown_by: str, of: str = "", processes: int = 1, buyers: Sequence[str] = ()
+    *shown_by: str,
+    breaks: Sequence[str],
+    of: str = "",
+    processes: int = 1,
+    buyers: Sequence[str] = (),
 ) -> Callable[[Spoil], Spoil]:
     def named(spoil: Spoil) -> Spoil:
         name = spoil.__name__.replace("_", " ")
-        BUGS[name] = Bug(spoil, shown_by, (of,) if of else (), processes, buyers)
+        services = (of,) if of else ()
+        BUGS[name] = Bug(spoil, breaks, shown_by, services, processes, buyers)
         return spoil
 
     return named
@@ -57,7 +64,7 @@ def introduce(name: str, service: str) -> None:
 # --- messages ------------------------------------------------------------------------
 
 
-@bug("commits cut before they arrive", of="orders")
+@bug("commits cut before they arrive", breaks=["facts_without_gaps"], of="orders")
 def published_before_the_commit() -> None:
     outbox = _import("chassis.outbox")
     announce = _import("chassis.database").announce
@@ -73,7 +80,7 @@ def published_before_the_commit() -> None:
     outbox.publish = publish
 
 
-@bug("deliveries repeated")
+@bug("deliveries repeated", breaks=["events_are_heard"])
 def nothing_noted_in_the_inbox() -> None:
     inbox = _import("chassis.inbox")
 
@@ -83,7 +90,11 @@ def nothing_noted_in_the_inbox() -> None:
     inbox.claim = claim
 
 
-@bug("PostgreSQL killed", "backend killed")
+@bug(
+    "PostgreSQL killed",
+    "backend killed",
+    breaks=["events_are_heard", "acknowledged_exists"],
+)
 def message_deleted_before_the_commit() -> None:
     consumer = _import("chassis.consumer").Consumer
 
@@ -96,7 +107,11 @@ def message_deleted_before_the_commit() -> None:
     consumer._handle = handle
 
 
-@bug("PostgreSQL killed", "PostgreSQL restarted")
+@bug(
+    "PostgreSQL killed",
+    "PostgreSQL restarted",
+    breaks=["events_are_heard", "acknowledged_exists"],
+)
 def failure_of_a_handler_swallowed() -> None:
     consumer = _import("chassis.consumer").Consumer
 
@@ -111,7 +126,7 @@ def failure_of_a_handler_swallowed() -> None:
     consumer._handle = handle
 
 
-@bug("AWS refuses connections", "AWS answers 503")
+@bug("AWS refuses connections", "AWS answers 503", breaks=["events_are_heard"])
 def events_marked_before_they_are_published() -> None:
     relay = _import("chassis.relay").Relay
 
@@ -124,7 +139,7 @@ def events_marked_before_they_are_published() -> None:
     relay._publish = publish
 
 
-@bug("slow connections", processes=2)
+@bug("some connections slow", breaks=["events_are_heard"], processes=2)
 def last_number_taken_for_a_cursor() -> None:
     """What commits later with a lower number is behind it for ever."""
     relay = _import("chassis.relay")
@@ -137,7 +152,7 @@ def last_number_taken_for_a_cursor() -> None:
     relay._NUMBER = text(seen)
 
 
-@bug("entries fail alone")
+@bug("entries fail alone", breaks=["events_are_heard"])
 def failed_entries_overlooked() -> None:
     queues = _import("chassis.queues")
 
@@ -147,7 +162,9 @@ def failed_entries_overlooked() -> None:
 # --- transactions and keys -----------------------------------------------------------
 
 
-@bug("commits cut before they arrive")
+@bug(
+    "commits cut before they arrive", breaks=["acknowledged_exists", "events_are_heard"]
+)
 def failed_commit_taken_for_done() -> None:
     database = _import("chassis.database").Database
     is_away = _import("chassis.database").is_away
@@ -168,7 +185,11 @@ def failed_commit_taken_for_done() -> None:
     database.begin = begin
 
 
-@bug("commits cut before their answer", buyers=["received", "cancelled", "shipped"])
+@bug(
+    "commits cut before their answer",
+    breaks=["each_key_has_one_effect"],
+    buyers=["received", "cancelled", "shipped"],
+)
 def answers_not_remembered() -> None:
     idempotent = _import("chassis.idempotency").Idempotent
 
@@ -182,7 +203,12 @@ def answers_not_remembered() -> None:
     idempotent.answer = answer
 
 
-@bug("black hole", "process killed", of="orders")
+@bug(
+    "black hole",
+    "process killed",
+    breaks=["acknowledged_exists", "reads_never_go_back"],
+    of="orders",
+)
 def answered_before_the_commit() -> None:
     intake = _import("orders.commands.intake").Intake
     placed = _import("orders.commands.placing").Placed
@@ -198,7 +224,7 @@ def answered_before_the_commit() -> None:
     intake.take = take
 
 
-@bug("black hole", of="orders")
+@bug("black hole", breaks=["acknowledged_exists"], of="orders")
 def spilled_orders_lost() -> None:
     intake = _import("orders.commands.intake").Intake
     spilled = _import("orders.commands.intake").Spilled
@@ -209,14 +235,22 @@ def spilled_orders_lost() -> None:
     intake._spill = spill
 
 
-@bug(of="orders", buyers=["same_key_for_another", "twice_at_once"])
+@bug(
+    breaks=["one_key_one_order"],
+    of="orders",
+    buyers=["same_key_for_another", "twice_at_once"],
+)
 def key_not_looked_at() -> None:
     orders = _import("orders.domain.orders")
 
     orders.order_id = lambda *_: uuid4()
 
 
-@bug(of="orders", buyers=["same_payment_for_another"])
+@bug(
+    breaks=["a_payment_pays_one_order"],
+    of="orders",
+    buyers=["same_payment_for_another"],
+)
 def payment_used_for_several_orders() -> None:
     orders = _import("orders.store.orders")
 
@@ -230,7 +264,7 @@ def payment_used_for_several_orders() -> None:
     orders._order_row = row
 
 
-@bug(of="orders", processes=2, buyers=["watching"])
+@bug(breaks=["reads_never_go_back"], of="orders", processes=2, buyers=["watching"])
 def reads_from_a_stale_copy() -> None:
     orders = _import("orders.store.orders")
 
@@ -250,7 +284,16 @@ def reads_from_a_stale_copy() -> None:
 # --- orders and stock ----------------------------------------------------------------
 
 
-@bug("deliveries delayed and shuffled", of="orders", buyers=["cancelled", "shipped"])
+@bug(
+    "deliveries delayed and shuffled",
+    breaks=[
+        "only_poison_is_put_aside",
+        "audit: units shipped",
+        "audit: units reserved",
+    ],
+    of="orders",
+    buyers=["cancelled", "shipped"],
+)
 def older_snapshot_overwrites_newer() -> None:
     reservations = _import("orders.handlers.reservations")
 
@@ -262,7 +305,12 @@ def older_snapshot_overwrites_newer() -> None:
     reservations.settle = settle
 
 
-@bug("deliveries delayed and shuffled", of="inventory", buyers=["cancelled"])
+@bug(
+    "deliveries delayed and shuffled",
+    breaks=["only_poison_is_put_aside", "audit: units reserved"],
+    of="inventory",
+    buyers=["cancelled"],
+)
 def cancellation_that_overtakes_forgotten() -> None:
     reservations = _import("inventory.commands.reservations")
 
@@ -272,7 +320,7 @@ def cancellation_that_overtakes_forgotten() -> None:
     reservations._without_cancelled = as_it_came
 
 
-@bug(of="inventory", buyers=["cancelled"])
+@bug(breaks=["orders_and_holds_make_reserved"], of="inventory", buyers=["cancelled"])
 def stock_released_twice() -> None:
     cancelling = _import("inventory.commands.cancelling")
 
@@ -287,17 +335,22 @@ def stock_released_twice() -> None:
     cancelling.stock = Stock
 
 
-@bug(of="inventory", buyers=["hot", "once"])
+@bug(breaks=["the_last_unit_is_sold"], of="inventory", buyers=["hot", "once"])
 def sold_without_looking() -> None:
+    """All is promised, and what is there is taken for it."""
     pool = _import("inventory.domain.allocation")._Pool
 
     def grant(_: Any, __: Any, wanted: Sequence[int]) -> list[int]:
         return list(wanted)
 
+    def locations(self: Any, _: Any) -> Sequence[str]:
+        return list(self._rank)
+
     pool.grant = grant
+    pool._locations = locations
 
 
-@bug(of="inventory", buyers=["hot"])
+@bug(breaks=["the_last_unit_is_sold"], of="inventory", buyers=["hot"])
 def last_unit_never_sold() -> None:
     pool = _import("inventory.domain.allocation")._Pool
 
@@ -314,7 +367,7 @@ def last_unit_never_sold() -> None:
     pool.grant = grant
 
 
-@bug(of="inventory")
+@bug(breaks=["orders_and_holds_make_reserved"], of="inventory")
 def confirmed_and_nothing_kept() -> None:
     reservations = _import("inventory.commands.reservations")
 
@@ -328,7 +381,7 @@ def confirmed_and_nothing_kept() -> None:
     reservations.stock = Stock
 
 
-@bug(of="inventory")
+@bug(breaks=["movements_make_on_hand"], of="inventory")
 def moved_without_a_trace() -> None:
     """A unit appears on the shelf, and no movement tells where it is from."""
     stock = _import("inventory.store.stock")
@@ -353,7 +406,7 @@ def moved_without_a_trace() -> None:
 # --- money ---------------------------------------------------------------------------
 
 
-@bug(of="accounting")
+@bug(breaks=["each_is_invoiced_once"], of="accounting")
 def invoiced_twice() -> None:
     documents = _import("accounting.store.documents")
 
@@ -365,7 +418,7 @@ def invoiced_twice() -> None:
     documents.add = add
 
 
-@bug(of="accounting")
+@bug(breaks=["audit: amounts invoiced, posted"], of="accounting")
 def posted_at_twice_the_amount() -> None:
     """Both sides of it, so that the database's own check is content."""
     journal = _import("accounting.store.journal")
@@ -386,7 +439,7 @@ def _doubled(entry: Any) -> Any:
     return replace(entry, postings=tuple(postings))
 
 
-@bug(of="accounting", buyers=["cancelled", "shipped"])
+@bug(breaks=["each_is_invoiced_once"], of="accounting", buyers=["cancelled", "shipped"])
 def money_in_floats() -> None:
     """Each unit's share is rounded for itself, and they do not make the whole."""
     lines = _import("accounting.domain.lines")
@@ -398,7 +451,12 @@ def money_in_floats() -> None:
     lines.share = share
 
 
-@bug("deliveries delayed and shuffled", of="accounting")
+@bug(
+    "deliveries delayed and shuffled",
+    breaks=["only_poison_is_put_aside", "each_is_invoiced_once"],
+    of="accounting",
+    buyers=["cancelled", "shipped"],
+)
 def applied_in_the_order_of_arrival() -> None:
     """Facts are taken as they come; those that come early are not waited for."""
     orders = _import("accounting.handlers.orders")

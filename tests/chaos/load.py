@@ -110,9 +110,11 @@ class Market:
         order_id = await self._place(self._an_order())
         if not order_id or (await self.shop.decided(order_id))["status"] == "rejected":
             return
-        if not await self._ship(order_id):
+        shipped = await self._ship(order_id)
+        if not shipped:
             return
-        units = [{"line": 1, "quantity": 1}]
+        # Of what has left: others of its lines may have been sold out.
+        units = [{"line": shipped["lines"][0]["line"], "quantity": 1}]
         told: JSON | None = None
 
         async def is_authorised() -> bool:
@@ -163,9 +165,9 @@ class Market:
         answer = await self.shop.place(order, key=self._key())
         return answer.headers.get("location", "").rpartition("/")[2]
 
-    async def _ship(self, order_id: str) -> bool:
+    async def _ship(self, order_id: str) -> JSON | None:
         parcel = {"order_id": order_id, "carrier": "An Post", "tracking": "CE1"}
-        return bool(await self._said("POST", "/v1/inventory/shipments", parcel))
+        return await self._said("POST", "/v1/inventory/shipments", parcel)
 
     async def _said(self, method: str, path: str, body: JSON) -> JSON | None:
         """What is answered, unless it is a no: others may have been faster."""

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, TypeAlias
@@ -26,7 +27,18 @@ PAUSE_S = (0.2, 2.0)
 QUIET_EVERY_S = 15.0
 QUIET_S = 3.0
 BACK_WITHIN_S = 8.0
+MENDED_WITHIN_S = 30.0
 POISON = "no event"
+GIVES_UP_LOCKING_AFTER_S = 3.0
+BUSY_TABLES = (
+    ("orders", "orders"),
+    ("orders", "outbox"),
+    ("inventory", "stock"),
+    ("inventory", "inbox"),
+    ("accounting", "entries"),
+    ("accounting", "relay_cursor"),
+)
+AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 
 Fault: TypeAlias = Callable[["Nemesis"], Awaitable[str]]
 
@@ -166,17 +178,68 @@ async def _backend_killed(nemesis: Nemesis) -> str:
         return f"{len(pids[:1])} backend"
 
 
-async def _asked_server(nemesis: Nemesis, query: str) -> list[Any]:
-    """The first column; nothing, if there is no server just now."""
+async def _asked_server(nemesis: Nemesis, *queries: str) -> list[Any]:
+    """The first column of the last; nothing, if there is no server just now."""
     url = nemesis.system.servers.postgres.url()
     try:
         connection = await asyncpg.connect(url, timeout=5)
         try:
-            return [row[0] for row in await connection.fetch(query)]
+            answers = [await connection.fetch(query) for query in queries]
+            return [row[0] for row in answers[-1]]
         finally:
             connection.terminate()
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+    except AWAY:
         return []
+
+
+async def _read_only(nemesis: Nemesis) -> str:
+    """As the writer that one knew is after a failover."""
+
+    async def set_to(value: str) -> bool:
+        return bool(
+            await _asked_server(
+                nemesis,
+                f"ALTER SYSTEM SET default_transaction_read_only = {value}",
+                "SELECT pg_reload_conf()",
+            )
+        )
+
+    async with nemesis.alone_at_server():
+        try:
+            await set_to("on")
+            await _backends_terminated(nemesis)
+            await nemesis.last()
+        finally:
+            await eventually(partial(set_to, "off"), within_s=MENDED_WITHIN_S)
+    return "postgres"
+
+
+async def _table_locked(nemesis: Nemesis) -> str:
+    """By somebody who is at it for long: connections wait until none is left."""
+    service, table = nemesis.random.choice(BUSY_TABLES)
+    with contextlib.suppress(*AWAY):
+        somebody = await asyncpg.connect(nemesis.system.urls[service], timeout=5)
+        try:
+            async with asyncio.timeout(GIVES_UP_LOCKING_AFTER_S):
+                await somebody.execute(f"BEGIN; LOCK {table} IN ACCESS EXCLUSIVE MODE")
+            await nemesis.last()
+        finally:
+            somebody.terminate()
+    return table
+
+
+async def _names_unknown(nemesis: Nemesis) -> str:
+    """Whoever has to connect anew finds nobody."""
+    members = list(nemesis.system.members.values())
+    for member in members:
+        member.nameless.touch()
+    try:
+        nemesis.system.line.cut_all()
+        await nemesis.last()
+    finally:
+        for member in members:
+            member.nameless.unlink(missing_ok=True)
+    return "every process"
 
 
 @contextmanager
@@ -269,9 +332,13 @@ FAULTS: Mapping[str, Fault] = {
     "PostgreSQL killed": _server_signalled(signal.SIGKILL),
     "connections terminated": _backends_terminated,
     "backend killed": _backend_killed,
+    "PostgreSQL read-only": _read_only,
+    "table locked": _table_locked,
+    "names not found": _names_unknown,
     "commits cut before they arrive": _line(cut_before_commit=0.4),
     "commits cut before their answer": _line(cut_before_answer=0.4),
     "slow connections": _line(latency_s=0.2),
+    "some connections slow": _line(lagging_s=0.8),
     "bytes one by one": _line(dribbling=True),
     "black hole": _silent,
     "connections cut": _cut,

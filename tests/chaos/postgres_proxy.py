@@ -25,11 +25,15 @@ class Weather:
     cut_before_commit: float = 0  # shares of the commits that meet with it
     cut_before_answer: float = 0
     latency_s: float = 0
+    lagging_s: float = 0  # the latency of every other connection, by chance
     dribbling: bool = False
     passable: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.passable.set()
+
+    def delays_s(self, *, lags: bool) -> float:
+        return max(self.latency_s, self.lagging_s if lags else 0)
 
 
 class PostgresProxy:
@@ -79,9 +83,10 @@ class PostgresProxy:
         from_there, to_there = there
         assert isinstance(from_there, StreamReader)
         assert isinstance(to_there, StreamWriter)
+        lags = self._random.random() < 0.5
         ways = [
-            asyncio.create_task(self._pass(reader, to_there, COMMIT)),
-            asyncio.create_task(self._pass(from_there, writer, COMMITTED)),
+            asyncio.create_task(self._pass(reader, to_there, COMMIT, lags=lags)),
+            asyncio.create_task(self._pass(from_there, writer, COMMITTED, lags=lags)),
         ]
         try:
             # Who hangs up on one side hangs up on the other.
@@ -92,13 +97,13 @@ class PostgresProxy:
             await asyncio.gather(*ways, return_exceptions=True)
 
     async def _pass(
-        self, reader: StreamReader, writer: StreamWriter, at: bytes
+        self, reader: StreamReader, writer: StreamWriter, at: bytes, *, lags: bool
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(CHUNK):
                 await self.weather.passable.wait()
-                if self.weather.latency_s:
-                    await asyncio.sleep(self._random.random() * self.weather.latency_s)
+                if most_s := self.weather.delays_s(lags=lags):
+                    await asyncio.sleep(self._random.random() * most_s)
                 if at in data and self._cuts(at):
                     return
                 await self._write(writer, data)

@@ -36,7 +36,8 @@ def _verdict(result: Result, kept: str) -> Text:
     told = (
         f"seed {result.seed}: {result.orders:,} orders,"
         f" {sum(result.answers.values()):,} answers,"
-        f" {sum(result.faults.values())} faults, {result.restarts} restarts,"
+        f" {result.faults.total()} faults, {result.met.total():,} calls and commits"
+        f" that met one, {result.restarts} restarts,"
         f" {result.samples} snapshots, quiet after {result.settled_s} s:"
         f" {len(result.violations)} violations"
     )

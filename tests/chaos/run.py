@@ -5,7 +5,7 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,6 +28,7 @@ from tests.chaos.system import System
 from tests.flows.shop import Shop
 
 SETTLES_WITHIN_S = 60.0
+ENOUGH_WITHIN_S = 60.0  # of answers and faults, where everything is slow
 SAMPLED_EVERY_S = 1.0
 SAMPLED_WITHIN_S = 5.0
 TOLD_EVERY_S = 5.0
@@ -86,6 +87,7 @@ class Trial:
     nemesis: Nemesis
     databases: dict[str, Database]
     result: Result
+    # Of what stands still; what moves on has all the time that there is.
     patience_s: float = SETTLES_WITHIN_S
 
     @classmethod
@@ -126,12 +128,14 @@ class Trial:
         for_s: float,
         *faults: str,
         at_least: int = 0,
+        of_each: int = 0,
         say: Callable[[str], None] = lambda _: None,
         **load: Any,
     ) -> None:
         """Load and faults together for so long, and then until all is quiet.
 
-        Where everything is slow, for longer: until there are so many answers at least.
+        Where everything is slow, for longer: until there are so many answers at least,
+        and so many of each of these faults.
         """
         await self.market.open()
         async with (
@@ -140,7 +144,7 @@ class Trial:
             self.nemesis.at_work(*faults),
         ):
             await self._while_told(for_s, say)
-            await self._until_answered(at_least)
+            await self._until_enough(at_least, dict.fromkeys(faults, of_each))
         say("faults are over: waiting until all is quiet")
         await self._come_to_rest(tasks)
 
@@ -160,17 +164,17 @@ class Trial:
 
     async def _settled(self) -> bool:
         """Wait until nothing is under way; what takes too long is a violation."""
-        began = time.monotonic()
+        began = moved = now = time.monotonic()
         left: list[str] = []
-        while time.monotonic() - began < self.patience_s:
-            left = await self._under_way()
+        while now - began < SETTLES_WITHIN_S and now - moved < self.patience_s:
+            before, left = left, await self._under_way()
+            now = time.monotonic()
             if not left:
-                self.result.settled_s = round(
-                    self.result.settled_s + time.monotonic() - began, 1
-                )
+                self.result.settled_s = round(self.result.settled_s + now - began, 1)
                 return True
+            moved = now if left != before else moved
             await asyncio.sleep(0.3)
-        self._violated("settles", f"after {self.patience_s:g} s", ", ".join(left))
+        self._violated("settles", f"after {now - began:.0f} s", ", ".join(left))
         return False
 
     async def _while_told(self, for_s: float, say: Callable[[str], None]) -> None:
@@ -187,12 +191,14 @@ class Trial:
                 f" {len(self.result.violations)} violations"
             )
 
-    async def _until_answered(self, at_least: int) -> None:
-        async def are_there() -> bool:
-            return len(self.attempts) >= at_least
+    async def _until_enough(self, answers: int, faults: Mapping[str, int]) -> None:
+        async def happened() -> bool:
+            return len(self.attempts) >= answers and self.nemesis.done >= Counter(
+                faults
+            )
 
         with contextlib.suppress(AssertionError):
-            await eventually(are_there, within_s=SETTLES_WITHIN_S)
+            await eventually(happened, within_s=ENOUGH_WITHIN_S)
 
     async def _come_to_rest(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
         """Whoever began something before the market closed sees it through."""

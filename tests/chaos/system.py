@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from random import Random
+from types import TracebackType
 
 import httpx
 from sqlalchemy.engine import make_url
@@ -91,10 +92,12 @@ class Member(Part):
         self.service = service
         self.port = free_port()
         self.clock = folder / f"{service}-{number}.clock"
+        self.nameless = folder / f"{service}-{number}.nameless"
         own = {
             f"{service.upper()}_HOST": "127.0.0.1",
             f"{service.upper()}_PORT": str(self.port),
             launch.CLOCK: str(self.clock),
+            launch.NAMELESS: str(self.nameless),
         }
         self.process = Process(
             name=f"{service}-{number}",
@@ -164,12 +167,23 @@ class System:
                 {member.name: member for member in members},
                 aws,
             )
-            stack.push_async_callback(system.stop)
+            stack.push_async_exit(system.leave)
             await asyncio.gather(*(member.start() for member in members))
             for member in members:
                 system.keep(member)
             system.keep(servers.postgres)
             yield system
+
+    async def leave(
+        self,
+        kind: type[BaseException] | None,
+        _: BaseException | None,
+        __: TracebackType | None,
+    ) -> None:
+        if kind:  # somebody does not want to wait
+            for member in self.members.values():
+                member.process.send_signal(signal.SIGKILL)
+        await self.stop()
 
     def keep(self, part: Part) -> None:
         self.keepers[part.name] = asyncio.create_task(keep(part, part.start, self._say))
@@ -221,7 +235,7 @@ class System:
 
 
 def _environment(servers: Servers, proxy: AwsProxy, bug: str) -> dict[str, str]:
-    aws = {**servers.emulator.aws_environment, "AWS_ENDPOINT_URL": proxy.url}
+    aws = {**servers.emulator.aws_environment, "AWS_ENDPOINT_URL": _named(proxy.url)}
     issuer = servers.issuer.trusted
     return {
         **services.shared_environment(issuer.issuer, aws),
@@ -234,9 +248,13 @@ def _environment(servers: Servers, proxy: AwsProxy, bug: str) -> dict[str, str]:
 
 
 def _database(name: str, url: str, line: PostgresProxy) -> dict[str, str]:
-    proxied = make_url(url).set(port=line.port)
+    proxied = make_url(url).set(host=launch.NAME, port=line.port)
     text = proxied.render_as_string(hide_password=False)
     return {f"{name.upper()}_DATABASE_URL": text}
+
+
+def _named(url: str) -> str:
+    return url.replace("127.0.0.1", launch.NAME)
 
 
 async def _drop(servers: Servers, urls: Mapping[str, str]) -> None:

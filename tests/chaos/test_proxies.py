@@ -1,5 +1,7 @@
 """The bad days are as bad as they say, and no worse."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from random import Random
 from uuid import uuid4
@@ -67,6 +69,23 @@ async def test_a_commit_is_cut_on_its_way_or_on_its_way_back(
     await past.close()
 
     assert (found is not None) is is_there
+
+
+async def test_some_connections_lag_behind_others(
+    line: PostgresProxy, postgres_url: str
+):
+    line.weather.lagging_s = 0.3
+    url = make_url(postgres_url).set(host="127.0.0.1", port=line.port)
+
+    async def connects_in_s() -> float:
+        began = time.monotonic()
+        connection = await asyncpg.connect(url.render_as_string(hide_password=False))
+        connection.terminate()
+        return time.monotonic() - began
+
+    took_s = await asyncio.gather(*(connects_in_s() for _ in range(8)))
+
+    assert max(took_s) > 3 * min(took_s)
 
 
 async def test_of_ten_entries_some_fail_and_exactly_the_others_arrive(

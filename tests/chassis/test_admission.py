@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,7 +11,7 @@ from fastapi import APIRouter, Request
 
 from chassis import admission, web
 from chassis.admission import FEWEST, FEWEST_IN_A_RUSH, Gate, stepping_aside
-from chassis.connections import Connection
+from chassis.connections import MOST_IN_LINE, Connection
 from chassis.door import Origins
 from chassis.testing import eventually
 
@@ -186,6 +187,53 @@ async def test_at_the_door_a_connection_stays_for_the_next_request(server, gate)
 
     assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
     writer.close()
+
+
+async def test_at_the_door_who_takes_no_answers_has_them_pile_up_nowhere(server, gate):
+    crowded(gate)
+    listening = server.servers[0].sockets[0]
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.connect(listening.getsockname())
+        client.setblocking(False)  # noqa: FBT003
+
+        async def ask_until(enough) -> None:
+            for _ in range(2000):
+                await asyncio.get_running_loop().sock_sendall(client, ORDER)
+                await asyncio.sleep(0.001)  # so that each comes for itself
+                if enough():
+                    return
+            pytest.fail("it never is enough")
+
+        async def is_connected() -> bool:
+            return bool(server.server_state.connections)
+
+        await eventually(is_connected)
+        (connection,) = server.server_state.connections
+        await ask_until(lambda: connection.flow.write_paused)
+        piled_up = connection.transport.get_write_buffer_size()
+        await ask_until(lambda: connection.flow.read_paused)
+
+    assert connection.transport.get_write_buffer_size() == piled_up
+
+
+async def test_nobody_answers_a_connection_that_was_given_up_meanwhile(
+    server, gate, caplog
+):
+    crowded(gate)
+    reader, writer = await connect(server)
+    writer.write(ORDER * (MOST_IN_LINE + 2))  # more than may stand in line
+    await reader.read()
+
+    async def is_over() -> bool:
+        return not server.server_state.tasks
+
+    await eventually(is_over)
+    writer.close()
+
+    assert "Exception in ASGI application" not in caplog.text
 
 
 async def test_what_comes_in_pieces_is_turned_away_by_its_head_alone(server, gate):

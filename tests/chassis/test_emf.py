@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -59,6 +60,9 @@ def test_a_minute_is_a_line_that_cloudwatch_reads(provider, lines, a_metric):
     (line,) = lines
     assert line["orderly.notes.taken"] == 5
     assert line["service"] == "sample"
+    assert line["level"] == "info"
+    at = datetime.fromisoformat(line["time"]).timestamp()
+    assert round(at * 1000) == line["_aws"]["Timestamp"]
     (told,) = line["_aws"]["CloudWatchMetrics"]
     assert told["Namespace"] == "Orderly"
     assert told["Dimensions"] == [["service"]]
@@ -96,6 +100,24 @@ def test_nothing_is_told_twice_and_an_idle_process_tells_nothing(
 
     (line,) = lines
     assert (line["orderly.notes.taken"], line["orderly.notes.there"]) == (2, 9)
+
+
+def test_what_stands_is_told_until_it_is_mended_though_nobody_looks(
+    provider, lines, monkeypatch
+):
+    monkeypatch.setattr(metrics, "REGISTRY", {})
+    monkeypatch.setattr(metrics, "_meter", provider.get_meter("tests"))
+    torn = metrics.standing("orderly.notes.torn", "{note}", "Notes to be mended")
+
+    torn.set(2, {"colour": "red"})
+    torn.set(3, {"colour": "blue"})
+    provider.force_flush()
+    provider.force_flush()
+    torn.set(0, {"colour": "red"})
+    torn.set(0, {"colour": "blue"})
+    provider.force_flush()
+
+    assert [line["orderly.notes.torn"] for line in lines] == [3, 3, 0]
 
 
 def test_a_histogram_is_told_by_how_many_were_about_how_large(

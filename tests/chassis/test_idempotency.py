@@ -8,10 +8,22 @@ import sqlalchemy as sa
 from pydantic import BaseModel
 
 from chassis import idempotency
-from chassis.idempotency import answers, fingerprint, forget_old
+from chassis.auth import Caller
+from chassis.database import Tx
+from chassis.idempotency import (
+    Answer,
+    Idempotent,
+    answers,
+    fingerprint,
+    forget_old,
+)
 from sample.schema import notes
 
 NOTES = "/v1/sample/notes"
+
+
+class Said(BaseModel):
+    word: str
 
 
 @pytest.fixture
@@ -82,6 +94,18 @@ async def test_two_clients_may_have_the_same_key(post, database):
     assert await count(database, notes) == 4
 
 
+async def test_what_is_asked_of_another_address_is_another_command(database):
+    caller = Caller(client_id="c", customer_id=None, scopes=frozenset(), expires_at=0)
+
+    async def done(_: Tx) -> Answer:
+        return Answer(200, Said(word="done"))
+
+    for operation in ("POST /orders/1/returns", "POST /orders/2/returns"):
+        once = Idempotent(database, caller, operation, "key")
+        answer = await once.answer(None, done)
+        assert "Idempotent-Replayed" not in answer.headers
+
+
 async def test_a_command_that_fails_stores_nothing_so_that_a_retry_works(
     post, database, monkeypatch
 ):
@@ -133,11 +157,14 @@ async def test_keys_that_are_good(post, key):
     assert (await post(key=key)).status_code == 201
 
 
+async def grow_old(tx: Tx) -> None:
+    age = sa.func.now() - idempotency.KEPT - timedelta(minutes=1)
+    await tx.execute(sa.update(answers).values(answered_at=age))
+
+
 async def test_answers_are_forgotten_after_their_time(post, database):
     await post(key="old")
-    async with database.begin() as tx:
-        age = sa.func.now() - idempotency.KEPT - timedelta(minutes=1)
-        await tx.execute(sa.update(answers).values(answered_at=age))
+    await database.transact(grow_old)
     await post(key="new")
 
     await database.transact(forget_old)

@@ -2,9 +2,12 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+from sqlalchemy import text
+
 from chassis import inbox
 from chassis.events import Envelope
 from sample.main import NoteTaken
+from tests.locks import until_somebody_waits
 
 NOW = datetime.now(UTC)
 
@@ -38,6 +41,20 @@ async def test_events_keep_their_order(tx):
     events = [an_event() for _ in range(50)]
 
     assert await inbox.claim(tx, events) == events
+
+
+async def test_events_are_claimed_in_one_order_whatever_order_they_come_in(database):
+    first, second = sorted((an_event(), an_event()), key=lambda event: event.id)
+    async with database.begin() as holder:
+        await inbox.claim(holder, [first])
+        waiting = asyncio.create_task(database.transact(inbox.claim, [second, first]))
+        await until_somebody_waits(database)
+
+        async with database.begin() as tx:
+            await tx.execute(text("SET LOCAL lock_timeout = '50ms'"))
+            assert await inbox.claim(tx, [second]) == [second]  # nobody has it yet
+
+    assert await waiting == []
 
 
 async def test_what_is_undone_is_fresh_again(database):

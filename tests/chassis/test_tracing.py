@@ -1,3 +1,4 @@
+from asyncio import CancelledError
 from collections.abc import Iterator
 
 import httpx
@@ -200,6 +201,20 @@ def test_a_batch_that_fails_says_so_on_all_its_spans(recorded):
     assert {s.status.status_code for s in recorded.spans} == {StatusCode.ERROR}
     assert {s.attributes["error.type"] for s in recorded.spans} == {"ValueError"}
     assert all("secret" not in span.to_json() for span in recorded.spans)
+
+
+def test_what_is_broken_off_has_not_failed(recorded):
+    """The client went away, or the process leaves."""
+    with (
+        pytest.raises(CancelledError),
+        tracing.handling("orders", [("a", a_trace(7)), ("b", a_trace(8))]),
+        tracing.publishing("topic", [a_trace(7)]),
+        tracing.beginning("sweep"),
+    ):
+        raise CancelledError
+
+    assert {span.status.status_code for span in recorded.spans} == {StatusCode.UNSET}
+    assert len(recorded.spans) == 5
 
 
 def test_what_is_published_together_is_linked_to_its_traces(recorded):

@@ -68,10 +68,19 @@ def test_every_module_that_is_imported_is_there():
             assert (path.parent / name).resolve().is_file(), f"{path}: {name}"
 
 
+def test_every_file_is_of_a_kind_that_production_knows():
+    terraform = (CONSOLE.parent / "terraform" / "console.tf").read_text()
+    kinds = set(re.findall(r'^    (\w+) += "\w+/', terraform, re.MULTILINE))
+    files = {path for path in CONSOLE.rglob("*") if path.is_file()}
+    left_out = {path for path in files if path.name in ("README.md", "config.json")}
+
+    assert {path.suffix[1:] for path in files - left_out} == kinds
+
+
 def test_what_is_vendored_comes_with_its_licence():
     assert {path.name for path in (CONSOLE / "vendor").iterdir()} == {
-        "LICENSE.htm",
-        "LICENSE.preact",
+        "LICENSE-htm.txt",
+        "LICENSE-preact.txt",
         "README.md",
         "preact-htm.js",
     }

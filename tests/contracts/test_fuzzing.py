@@ -1,11 +1,15 @@
 """Whether each service keeps to its own OpenAPI, whatever it is sent.
 
-A share of it in every run; `make fuzz` takes its time.
+A share of it in every run; `make fuzz` goes on until it has sent as much as was asked.
 """
 
 import asyncio
 import os
+import re
 import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,15 +21,31 @@ from orderly.tokens import SCOPES
 from tests.served import served
 from tests.test_services import SERVICES
 
-# Of the phases of a run; a longer one is asked for by the environment.
-SECONDS = int(os.environ.get("ORDERLY_FUZZ_SECONDS", "6"))
 ONLY = os.environ.get("ORDERLY_FUZZ_SERVICE")
+FUZZED = [service for service in SERVICES if not ONLY or service.name == ONLY]
+# Of each service, so many cases or so long; if nothing is asked for, a share.
+CASES = -(-int(os.environ.get("ORDERLY_FUZZ_CASES") or 0) // len(FUZZED))
+SECONDS = int(os.environ.get("ORDERLY_FUZZ_SECONDS") or 0)
+ROUND_S = SECONDS or 120
 CONFIG = Path(__file__).with_name("schemathesis.toml")
+# The phase that tries every boundary of every field is left to `make fuzz`.
+SHARE = ("--phases", "examples,fuzzing,stateful", "--max-examples", "3")
+FIRST = ("--max-time", str(ROUND_S))
+# Boundaries are the same each time: what is drawn by chance is not.
+NEXT = ("--phases", "fuzzing,stateful", *FIRST)
 
 
-@pytest.fixture(
-    params=[s for s in SERVICES if ONLY in {None, s.name}], ids=lambda s: s.name
-)
+@pytest.fixture(scope="module")
+def tally() -> Iterator[Counter[str]]:
+    """Of the cases; told at the end to who asked for many."""
+    tally: Counter[str] = Counter()
+    yield tally
+    if CASES or SECONDS:
+        told = ", ".join(f"{name} {cases:,}" for name, cases in tally.items())
+        print(f"\n{tally.total():,} cases without a failure: {told}")  # noqa: T201
+
+
+@pytest.fixture(params=FUZZED, ids=lambda service: service.name)
 def fuzzed(request):
     return request.param
 
@@ -36,24 +56,42 @@ def service(fuzzed) -> str:
     return name
 
 
-@pytest.mark.timeout(SECONDS + 120)
+@pytest.mark.timeout(max(SECONDS, CASES) + 300)
 async def test_it_keeps_to_its_openapi(
-    fuzzed, database, aws, issuer: TokenIssuer, capsys: pytest.CaptureFixture[str]
+    fuzzed, database, aws, issuer: TokenIssuer, tally: Counter[str]
 ):
     await provision(aws, TOPOLOGY)
     async with served(fuzzed, database, aws, [issuer.trusted]) as service:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "schemathesis.cli"),
-            *("--config-file", str(CONFIG), "run"),
+        where = (
             f"{service.url}/v1/{fuzzed.name}/openapi.json",
             *("--header", f"Authorization: Bearer {issuer.token(*SCOPES, exp=2**31)}"),
-            *("--max-time", str(SECONDS)),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
         )
-        said, _ = await process.communicate()
+        tally[fuzzed.name] += await sent(
+            *where, *(FIRST if CASES or SECONDS else SHARE)
+        )
+        while tally[fuzzed.name] < CASES:
+            tally[fuzzed.name] += await sent(*where, *NEXT)
 
+
+async def sent(*arguments: str) -> int:
+    """How many cases that were; a failure is told with the request that shows it."""
+    said = await schemathesis(["run", *arguments])
+    generated = re.search(r"(\d+) generated", said)
+    assert generated, said
+    return int(generated[1])
+
+
+async def schemathesis(arguments: Sequence[str]) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG)),
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        said, _ = await process.communicate()
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
     assert process.returncode == 0, said.decode()
-    if ONLY:  # who asked for it wants to know how much it was
-        with capsys.disabled():
-            print(said.decode().rpartition(" SUMMARY ")[2])  # noqa: T201
+    return said.decode()

@@ -1,19 +1,38 @@
 """The whole stack, as `make run` starts it, in a folder and on ports of its own."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 
 from orderly.stack.stack import Stack
+from tests.collector import Collector, collecting
 from tests.flows.shop import Shop
 
 
 @pytest.fixture(scope="session")
 async def stack() -> AsyncIterator[Stack]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ORDERLY_LOG_LEVEL", "debug")  # test_privacy.py reads it all
+    async with Stack.throwaway() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def collector() -> Iterator[Collector]:
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="session")
+async def talkative_stack(collector: Collector) -> AsyncIterator[Stack]:
+    """One that tells all it can, in every way that it can."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+        environment.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
+        environment.setenv("OTEL_METRIC_EXPORT_INTERVAL", "500")
+        environment.setenv("ORDERLY_METRICS", "emf")
+        environment.setenv("ORDERLY_ACCESS_LOG", "all")
+        environment.setenv("ORDERLY_LOG_LEVEL", "debug")
         async with Stack.throwaway() as stack:
             yield stack
 

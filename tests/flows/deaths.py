@@ -2,10 +2,13 @@
 
 import os
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
-from contracts.topology import TOPOLOGY
+from chassis.events import Router
+from chassis.topology import Queue
+from contracts.topology import ORDERS_INTAKE, TOPOLOGY
+from orders.main import SERVICE as orders  # noqa: N811 - which of them it is
 from tests.test_services import SERVICES
 
 ARRIVALS = (1, 2)
@@ -51,7 +54,8 @@ WRITES: Mapping[str, Sequence[str]] = {
     ),
 }
 
-# What changes something too, and why nobody can wait for it here.
+# What changes something too, and why nobody can wait for it here: it has a death of its
+# own in a tests/*/test_dying.py.
 SELDOM: Mapping[str, str] = {
     "accounting.commands.gaps._ask": "a fact has to be missing for a minute",
     "accounting.commands.gaps._await_redrive": "a parked fact has to be refused",
@@ -132,7 +136,18 @@ READS = frozenset(
 
 def deaths(name: str) -> list[str]:
     """All of them, a line each; or those that this run takes."""
-    every = [f"{at} @{n}" for at, n in product(_places(name), ARRIVALS)]
+    return _taken(_places(name), name)
+
+
+def deaths_of_intake() -> list[str]:
+    """Where orders are that the queue took for a silent database."""
+    router = orders.hears[ORDERS_INTAKE]
+    on_the_way = _on_the_way_in(ORDERS_INTAKE, router)
+    return _taken([f"sent {ORDERS_INTAKE.name}", *on_the_way], "intake")
+
+
+def _taken(places: Iterable[str], name: str) -> list[str]:
+    every = [f"{at} @{n}" for at, n in product(places, ARRIVALS)]
     if ASKED == "all":
         return every
     if "/" in ASKED:
@@ -146,14 +161,17 @@ def _places(name: str) -> Iterator[str]:
     for work in (*EVERYWHERE, *WRITES[name]):
         yield from (f"worked {work}", f"committed {work}")
     for queue, router in service.hears.items():
-        if queue.hears is None:  # its own, which is used while the database is silent
-            continue
-        yield from (f"received {queue.name}", f"deleted {queue.name}")
-        yield from (
-            f"{place} {type_}"
-            for type_ in sorted(router.types - BY_CHANCE)
-            for place in ("applied", "handled")
-        )
+        if queue != ORDERS_INTAKE:
+            yield from _on_the_way_in(queue, router)
     for queue in TOPOLOGY.queues_of(name):
         yield f"sent {queue.dead_letters}"
     yield f"published {service.announces.name}"
+
+
+def _on_the_way_in(queue: Queue, router: Router) -> Iterator[str]:
+    yield from (f"received {queue.name}", f"deleted {queue.name}")
+    yield from (
+        f"{place} {type_}"
+        for type_ in sorted(router.types - BY_CHANCE)
+        for place in ("applied", "handled")
+    )

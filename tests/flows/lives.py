@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
+import asyncpg
+
 from accounting.api.signatures import signature
 from chassis.events import Event, to_wire
 from chassis.topology import Queue
@@ -26,6 +28,7 @@ from contracts.topology import (
     TOPOLOGY,
 )
 from orderly.stack.emulator import Emulator
+from orderly.stack.postgres import Postgres
 from orderly.stack.services import GATEWAY_SECRET
 from tests.flows.shop import JSON, Shop, an_order
 from tests.orders.factories import on_the_wire
@@ -37,14 +40,17 @@ _ABOUT_ORDERS: Mapping[Queue, type[Event]] = {
 }
 
 
-class HasQueues(Protocol):
-    """What lives are led on: a stack, or what else has an emulator."""
+class HasServers(Protocol):
+    """What lives are led on: a stack, or what else has an emulator and a PostgreSQL."""
 
     @property
     def emulator(self) -> Emulator: ...
 
+    @property
+    def postgres(self) -> Postgres: ...
 
-Life = Callable[[Shop, HasQueues], Awaitable[None]]
+
+Life = Callable[[Shop, HasServers], Awaitable[None]]
 
 
 async def place(shop: Shop, *lines: tuple[str, int], **changes: Any) -> JSON:
@@ -54,7 +60,7 @@ async def place(shop: Shop, *lines: tuple[str, int], **changes: Any) -> JSON:
     return await shop.decided(answer.headers["location"].rpartition("/")[2])
 
 
-async def bought_and_sent_back(shop: Shop, _: HasQueues) -> None:
+async def bought_and_sent_back(shop: Shop, _: HasServers) -> None:
     sku = await shop.stock_up(6)
     order = await place(shop, (sku, 2), (sku, 1))
     await shop.ship(order["id"], [{"line": 1, "quantity": 1}])
@@ -84,7 +90,7 @@ async def bought_and_sent_back(shop: Shop, _: HasQueues) -> None:
     )
 
 
-async def asked_for_too_late(shop: Shop, _: HasQueues) -> None:
+async def asked_for_too_late(shop: Shop, _: HasServers) -> None:
     """The goods leave while the cancellation is on its way, or before, or after."""
     sku = await shop.stock_up(1)
     order = await place(shop, (sku, 1))
@@ -101,7 +107,7 @@ async def asked_for_too_late(shop: Shop, _: HasQueues) -> None:
     )
 
 
-async def not_understood(shop: Shop, stack: HasQueues) -> None:
+async def not_understood(shop: Shop, stack: HasServers) -> None:
     """Accounting asks for facts that it has: Orders tells them again, all the same."""
     sku = await shop.stock_up(1)
     order = await place(shop, (sku, 1))
@@ -135,14 +141,14 @@ async def gateway_says(shop: Shop, type_: str, **details: Any) -> None:
     await shop.until(is_taken)
 
 
-async def sold_out(shop: Shop, _: HasQueues) -> None:
+async def sold_out(shop: Shop, _: HasServers) -> None:
     sku = await shop.stock_up(1)
     order = await place(shop, (sku, 2))
     assert order["status"] == "rejected"
     await shop.until_some("/v1/accounting/refunds", order_id=order["id"])
 
 
-async def bought_by_a_wholesaler(shop: Shop, _: HasQueues) -> None:
+async def bought_by_a_wholesaler(shop: Shop, _: HasServers) -> None:
     sku = await shop.stock_up(1)
     terms = {"method": "terms", "net_days": 30}
     order = await place(
@@ -167,7 +173,7 @@ async def bought_by_a_wholesaler(shop: Shop, _: HasQueues) -> None:
     )
 
 
-async def held_before_it_was_bought(shop: Shop, _: HasQueues) -> None:
+async def held_before_it_was_bought(shop: Shop, _: HasServers) -> None:
     sku = await shop.stock_up(4)
     wanted = {"lines": [{"sku": sku, "quantity": 2}], "expires_in": 600}
     kept = await shop.post("/v1/inventory/holds", wanted)
@@ -181,7 +187,22 @@ async def held_before_it_was_bought(shop: Shop, _: HasQueues) -> None:
     assert await shop.stock(sku) == (3, 2)
 
 
-async def bought_by_the_hundred(shop: Shop, _: HasQueues) -> None:
+async def bought_while_the_database_was_silent(shop: Shop, stack: HasServers) -> None:
+    """The queue takes the order; it is placed when the database answers again."""
+    sku = await shop.stock_up(1)
+    somebody = await asyncpg.connect(stack.postgres.url("orders"))
+    try:
+        async with somebody.transaction():
+            await somebody.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+            taken = await shop.place(an_order((sku, 1)), key=uuid4().hex)
+    finally:
+        await somebody.close()
+    assert taken.status_code == 202, taken.text
+    order = await shop.decided(taken.json()["id"])
+    assert order["status"] == "confirmed", order
+
+
+async def bought_by_the_hundred(shop: Shop, _: HasServers) -> None:
     sku = await shop.stock_up(10)
     rows = [an_order((sku, 1), idempotency_key=uuid4().hex) for _ in range(5)]
     content = "".join(json.dumps(row) + "\n" for row in rows)
@@ -201,7 +222,7 @@ async def bought_by_the_hundred(shop: Shop, _: HasQueues) -> None:
     assert batch["placed"] == len(rows), batch
 
 
-async def nothing_ordered(shop: Shop, _: HasQueues) -> None:
+async def nothing_ordered(shop: Shop, _: HasServers) -> None:
     """What was begun for a batch without a row is thrown away."""
     answer = await shop.ask(
         "POST",
@@ -212,7 +233,7 @@ async def nothing_ordered(shop: Shop, _: HasQueues) -> None:
     assert answer.status_code == 422, answer.text
 
 
-async def put_aside_and_redriven(shop: Shop, stack: HasQueues) -> None:
+async def put_aside_and_redriven(shop: Shop, stack: HasServers) -> None:
     """Poison that stays poison, at every queue; what is about orders, they tell."""
     for queue in TOPOLOGY.queues:
         async with stack.emulator.connect() as aws:
@@ -244,7 +265,7 @@ def _an_unreadable(told: type[Event]) -> str:
     )
 
 
-async def told_again(shop: Shop, _: HasQueues) -> None:
+async def told_again(shop: Shop, _: HasServers) -> None:
     """Nobody is impressed by what was heard before."""
     for service in ("orders", "inventory", "accounting"):
         answer = await shop.ask(

@@ -132,11 +132,11 @@ async def test_a_dead_letter_is_shown_counted_and_redriven(stack: Stack):
         await aws.send(queue.dead_letters, "[]", {"error": "ValueError: told so"})
 
     audited, shown = await orderly(stack, "audit")
-    assert (audited, f"{queue.name} has 1 dead letters" in shown) == (1, True)
+    assert (audited, f"{queue.name} has 1 dead letter:" in shown) == (1, True)
     _, shown = await orderly(stack, "dead-letters")
     assert "ValueError: told so" in shown
     _, shown = await orderly(stack, "dead-letters", "redrive", "--all")
-    assert "1 dead letters are on their queues again" in shown
+    assert "Redriven: 1 dead letter." in shown
 
     assert "no dead letters" in (await orderly(stack, "dead-letters"))[1]
 

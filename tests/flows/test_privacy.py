@@ -1,7 +1,8 @@
 """What is secret, and who somebody is, stays where it belongs."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
@@ -10,10 +11,14 @@ import asyncpg
 import httpx
 import pytest
 
+from chassis.queues import Aws, Message
+from chassis.testing import eventually
+from chassis.topology import Queue, Topology, provision
 from contracts.orders import OrderPlaced
-from contracts.topology import INVENTORY_FROM_ORDERS
+from contracts.topology import INVENTORY_FROM_ORDERS, TOPOLOGY
 from orderly.stack.services import GATEWAY_SECRET, NAMES
 from orderly.stack.stack import Stack
+from tests.collector import COLLECTED_WITHIN_S, Collector
 from tests.flows.shop import JSON, Shop, an_order
 
 pytestmark = pytest.mark.xdist_group("stack")  # there is one: one worker
@@ -31,6 +36,11 @@ PERSONAL = [value for name, value in HOME.items() if name != "country"]
 MAIL = "w.quackenbush@example.test"
 FAILING = f"{MAIL}/fails"
 GATEWAY = "/v1/accounting/gateway-events"
+
+
+@pytest.fixture
+def stack(talkative_stack: Stack) -> Stack:
+    return talkative_stack
 
 
 def for_somebody(*lines: tuple[str, int], reference: str = MAIL) -> JSON:
@@ -109,7 +119,7 @@ async def failure(shop: Shop, stack: Stack) -> httpx.Response:
 
 
 async def poison(shop: Shop, stack: Stack) -> str:
-    """Somebody's order in a form that nobody reads; the reason it is put aside for."""
+    """Somebody's order in a form that nobody reads: what is said of it, but itself."""
     event = {
         "specversion": "1.0",
         "id": str(uuid4()),
@@ -123,9 +133,43 @@ async def poison(shop: Shop, stack: Stack) -> str:
     async with stack.emulator.connect() as aws:
         await aws.send(INVENTORY_FROM_ORDERS.name, json.dumps([event]), {})
         found = await shop.until_it(dead, lambda page: bool(page["items"]))
-        url = await aws.queue_url(INVENTORY_FROM_ORDERS.dead_letters)
-        await aws.sqs.purge_queue(QueueUrl=url)
-    return " ".join(str(letter["error"]) for letter in found["items"])
+        letters = await emptied(aws, INVENTORY_FROM_ORDERS.dead_letters)
+    assert letters
+    told = [letter["error"] for letter in found["items"]]
+    return " ".join(map(str, [*told, *(letter.attributes for letter in letters)]))
+
+
+async def emptied(aws: Aws, queue: str) -> list[Message]:
+    """All the messages of a queue, which has none afterwards."""
+    found: list[Message] = []
+    while messages := await aws.receive(queue, wait_s=0):
+        found += messages
+        await aws.delete(queue, messages)
+    return found
+
+
+@asynccontextmanager
+async def overheard(stack: Stack) -> AsyncIterator[Callable[[], Awaitable[str]]]:
+    """What is sent to who listens, but that which says where the goods go."""
+    spies = [
+        Queue(name=f"spy-{uuid4().hex[:8]}", owner="nobody", hears=topic)
+        for topic in TOPOLOGY.topics
+    ]
+
+    async def read() -> str:
+        bodies = [
+            message.body for spy in spies for message in await emptied(aws, spy.name)
+        ]
+        events = [event for body in bodies for event in json.loads(body)]
+        assert {event["source"] for event in events} == {
+            f"orderly/{name}" for name in NAMES
+        }
+        told = [event for event in events if event["type"] != OrderPlaced.type]
+        return json.dumps(told)
+
+    async with stack.emulator.connect() as aws:
+        await provision(aws, Topology(topics=TOPOLOGY.topics, queues=tuple(spies)))
+        yield read
 
 
 async def announced(stack: Stack) -> str:
@@ -140,23 +184,59 @@ async def announced(stack: Stack) -> str:
     return told
 
 
-async def test_nobody_is_named_where_it_is_not_needed(shop: Shop, stack: Stack):
-    await live(shop)
-    refused = [answer async for answer in refusals(shop)]
-    refused.append(await failure(shop, stack))
-    reason = await poison(shop, stack)
+async def signalled(shop: Shop, collector: Collector) -> str:
+    """Spans and metrics, once those of an order placed now are among them."""
+    sku, trace = await shop.stock_up(1), uuid4().hex
+    await shop.place(
+        for_somebody((sku, 1)),
+        key=uuid4().hex,
+        Prefer="wait=20",
+        traceparent=f"00-{trace}-b7ad6b7169203331-01",
+    )
+
+    async def are_there() -> bool:
+        of = {span.service for span in collector.trace(trace)}
+        return of == {service for service, _ in collector.metrics} == set(NAMES)
+
+    await eventually(are_there, within_s=COLLECTED_WITHIN_S)
+    return f"{collector.spans} {collector.metrics}"
+
+
+async def all_logs(stack: Stack) -> dict[str, str]:
+    """With metrics in them, as they are where logs are all there is."""
+
+    async def leave(name: str) -> None:  # with its last minute's metrics
+        async with stack.without(name):
+            pass
+
+    await asyncio.gather(*map(leave, NAMES))
+    logs = {name: stack.folder.log(name).read_text() for name in NAMES}
+    assert all('"_aws"' in log for log in logs.values())
+    return logs
+
+
+async def test_nobody_is_named_where_it_is_not_needed(
+    shop: Shop, stack: Stack, collector: Collector
+):
+    async with overheard(stack) as messages:
+        await live(shop)
+        refused = [answer async for answer in refusals(shop)]
+        refused.append(await failure(shop, stack))
+        reason = await poison(shop, stack)
+        signals = await signalled(shop, collector)
+        places = await all_logs(stack) | {
+            "problems": "".join(f"{a.headers} {a.text}" for a in refused),
+            "what is said of a dead letter": reason,
+            "events": await announced(stack),
+            "messages": await messages(),
+            "signals": signals,
+        }
 
     assert {answer.is_success for answer in refused} == {False}
     assert refused[-1].status_code == 500
     token = shop.http.headers["Authorization"].removeprefix("Bearer ")
-    logs = {name: stack.folder.log(name).read_text() for name in NAMES}
-    places = logs | {
-        "problems": "".join(f"{a.headers} {a.text}" for a in refused),
-        "the reason for a dead letter": reason,
-        "events": await announced(stack),
-    }
     secrets = [*token.split("."), "postgresql://", "PRIVATE KEY"]
     for place, told in places.items():
         for word in (*PERSONAL, MAIL, *secrets, f"{GATEWAY_SECRET}-"):
             assert word not in told, place
-    assert all(logs.values())
+    assert all(places.values())

@@ -1,7 +1,6 @@
 """What a running Orderly tells about itself, taken by a collector of our own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from chassis import metrics
 from chassis.testing import eventually
 from orderly.stack.stack import Stack
-from tests.collector import COLLECTED_WITHIN_S, Collector, collecting
+from tests.collector import COLLECTED_WITHIN_S, Collector
 from tests.flows.conftest import a_shop
 from tests.flows.shop import an_order
 
@@ -50,22 +49,9 @@ TOLD = {
 }
 
 
-@pytest.fixture(scope="module")
-def collector() -> Iterator[Collector]:
-    with collecting() as collector:
-        yield collector
-
-
-@pytest.fixture(scope="module")
-async def stack(collector: Collector) -> AsyncIterator[Stack]:
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
-        environment.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
-        environment.setenv("OTEL_METRIC_EXPORT_INTERVAL", "500")
-        environment.setenv("ORDERLY_METRICS", "emf")
-        environment.setenv("ORDERLY_ACCESS_LOG", "all")
-        async with Stack.throwaway() as stack:
-            yield stack
+@pytest.fixture
+def stack(talkative_stack: Stack) -> Stack:
+    return talkative_stack
 
 
 @pytest.fixture

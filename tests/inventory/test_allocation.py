@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.orders import Policy
+from inventory.domain import allocation
 from inventory.domain.allocation import Served, fill, hold, reserve
 from inventory.domain.holds import Hold, NotAvailable
 from inventory.domain.reservations import Reservation, State
@@ -365,3 +366,10 @@ def test_orders_of_500_lines_do_not_blow_up_over_20_locations():
     orders = [an_order(*((f"S{n}", 3) for n in range(500))) for _ in range(10)]
 
     assert seconds_for(orders, shelves) < 5
+
+
+def test_who_takes_more_than_there_is_is_stopped():
+    pool = allocation._Pool({"SOAP"}, [a_shelf("SOAP", "CORK", 1)], {})  # noqa: SLF001
+
+    with pytest.raises(ValueError, match="empty"):
+        list(pool.take(["SOAP"], [2]))

@@ -1,3 +1,5 @@
+from uuid import UUID
+
 import pytest
 from sqlalchemy import select
 
@@ -150,10 +152,8 @@ async def test_unknown_goods_are_refused_and_nothing_is_stored(tx):
     await assert_books_agree(tx)
 
 
-def backorder(*wanted: tuple[str, int], placed_after_s: int = 0):
-    return an_order(
-        *wanted, policy=Policy.ALLOW_BACKORDER, placed_after_s=placed_after_s
-    )
+def backorder(*wanted: tuple[str, int], **order):
+    return an_order(*wanted, policy=Policy.ALLOW_BACKORDER, **order)
 
 
 async def test_goods_that_come_in_go_to_who_waits_longest(tx, published):
@@ -177,10 +177,11 @@ async def test_goods_that_come_in_go_to_who_waits_longest(tx, published):
 
 async def test_an_order_that_got_nothing_has_no_new_version(tx, published):
     await stocked(tx, ("SOAP", 1))
-    early, late = backorder(("SOAP", 5)), backorder(("SOAP", 5), placed_after_s=9)
+    early = backorder(("SOAP", 5), order_id=UUID(int=2))
+    late = backorder(("SOAP", 5), order_id=UUID(int=1), placed_after_s=9)
     await reserve_orders(tx, [early, late])
 
-    await receive_goods(tx, a_delivery(("SOAP", 2)), actor="staff")
+    await receive_goods(tx, a_delivery(("SOAP", 1)), actor="staff")
 
     assert (await published())[-1].subject == str(early.order_id)
     versions = {

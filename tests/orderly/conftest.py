@@ -9,6 +9,7 @@ from orderly.stack import postgres
 from orderly.stack.emulator import Emulator
 from orderly.stack.ports import free_port
 from orderly.stack.postgres import Postgres
+from tests.orderly.command import Command
 
 
 @pytest.fixture(scope="session")
@@ -66,3 +67,11 @@ class Told:
 @pytest.fixture
 def told() -> Told:
     return Told()
+
+
+@pytest.fixture
+def orderly(tmp_path: Path) -> Iterator[Command]:
+    command = Command(tmp_path)
+    yield command
+    command("down")  # says so at once where nothing has run
+    postgres.forget(tmp_path)

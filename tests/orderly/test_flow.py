@@ -5,15 +5,16 @@ from typing import Any
 
 from rich.console import Console
 
-from orderly.flow import Flow, rate
-from orderly.operations import PAGE
+from orderly.flow import MOST_WAITING, Flow, rate
 from orderly.top import line, page, top
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-def placed(*ages_s):
-    return [{"placed_at": (NOW - timedelta(seconds=age)).isoformat()} for age in ages_s]
+def counts(*placed, seconds):
+    """Orders by the minute, so many seconds after the last of them began."""
+    as_of = NOW + timedelta(seconds=seconds)
+    return {"as_of": as_of.isoformat(), "minutes": [{"placed": n} for n in placed]}
 
 
 def a_flow(**changes):
@@ -23,7 +24,7 @@ def a_flow(**changes):
         "decided_within_s": [0.1, 0.2, 0.3, 4.0],
         "states": {"confirmed": 3, "partially_shipped": 1},
         "undecided": 2,
-        "many_undecided": False,
+        "attention": 0,
         "queues": [queue | {"dead_letters": 0}],
         "outboxes": {"orders": {"waiting": 5, "age": 1}},
         "away": [],
@@ -39,15 +40,9 @@ def shown(renderable):
 
 
 def test_orders_of_the_last_minute_are_counted():
-    assert rate(placed(1, 59, 61, 600), NOW) == 2
-
-
-def test_a_full_page_of_newer_orders_is_taken_for_the_rate_of_the_minute():
-    assert rate(placed(*[10] * (PAGE - 1), 30), NOW) == PAGE * 2
-
-
-def test_no_orders_are_no_rate():
-    assert rate([], NOW) == 0
+    assert rate(counts(9, 60, 10, seconds=15)) == 55
+    assert rate(counts(60, 10, seconds=0)) == 70
+    assert rate(counts(10, seconds=15)) == 10
 
 
 def test_a_share_of_the_orders_was_decided_in_a_time():
@@ -68,6 +63,13 @@ def test_the_line_tells_of_dead_letters_when_there_are_some():
     assert line(a_flow(queues=[queue])).plain.startswith("2 dead letters · ")
 
 
+def test_the_line_tells_of_orders_that_need_a_look():
+    needing = a_flow(attention=1, a_minute=1)
+
+    assert line(needing).plain.startswith("1 need a look · 1 order a minute · ")
+    assert "need a look" in shown(page(needing))
+
+
 def test_who_is_away_is_named():
     away = a_flow(away=["inventory"])
 
@@ -76,11 +78,11 @@ def test_who_is_away_is_named():
 
 
 def test_the_page_tells_the_rest_without_colour_too():
-    text = shown(page(a_flow(many_undecided=True)))
+    text = shown(page(a_flow(undecided=MOST_WAITING)))
 
     assert "median 200 ms, 95 % within 4.0 s" in text
     assert "3 confirmed, 1 partially shipped" in text
-    assert "2+" in text
+    assert "10,000+" in text
     assert "orderly-orders-intake" in text
 
 
@@ -102,6 +104,8 @@ async def test_a_terminal_that_cannot_draw_is_told_once(monkeypatch):
 def test_what_is_not_known_is_not_taken_for_nothing():
     queue = dict.fromkeys(("depth", "in_flight", "age", "dead_letters"))
 
-    text = shown(page(a_flow(queues=[queue | {"name": "away"}])))
+    unknown = {"a_minute": None, "undecided": None, "attention": None}
+    seen = a_flow(queues=[queue | {"name": "away"}], **unknown)
 
-    assert text.count("?") == 4
+    assert shown(page(seen)).count("?") == 6
+    assert line(seen).plain.startswith("? orders a minute · ")

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select, text
 
-from chassis.database import Database
+from chassis.database import Database, Tx
 from orders.api import batches as api
 from orders.commands import batches
 from orders.commands.batches import place_all
@@ -183,21 +183,28 @@ async def test_an_upload_that_breaks_off_leaves_nothing(client, database, monkey
     assert await count(database, batch_uploads) == 0
 
 
-async def test_an_upload_whose_process_died_is_forgotten_in_time(database):
+async def an_upload(tx: Tx) -> None:
+    """One that was never finished."""
     upload_id, row = (
         uuid4(),
         store.StoredRow(
             row=1, idempotency_key=None, status=RowStatus.FAILED, problem="{}"
         ),
     )
-    await database.transact(store.begin_upload, upload_id)
-    await database.transact(store.add_rows, upload_id, [row])
+    await store.begin_upload(tx, upload_id)
+    await store.add_rows(tx, upload_id, [row])
+
+
+async def grow_old(tx: Tx) -> None:
+    old = "UPDATE batch_uploads SET begun_at = now() - interval '2 days'"
+    await tx.execute(text(old))
+
+
+async def test_an_upload_whose_process_died_is_forgotten_in_time(database):
+    await database.transact(an_upload)
     await batches.keep_up(database)
     assert await count(database, batch_rows) == 1
-    async with database.begin() as tx:
-        await tx.execute(
-            text("UPDATE batch_uploads SET begun_at = now() - interval '2 days'")
-        )
+    await database.transact(grow_old)
 
     await batches.keep_up(database)
 

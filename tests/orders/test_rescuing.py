@@ -1,3 +1,4 @@
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -22,6 +23,7 @@ from orders.main import SERVICE
 from orders.settings import Settings
 from orders.store import cancellations, rescues
 from orders.store import orders as store
+from tests.locks import until_somebody_waits
 from tests.orders.factories import (
     an_answer,
     an_order,
@@ -78,6 +80,18 @@ async def test_what_is_announced_again_is_the_first_fact_under_a_new_id(tx, publ
     shown = await stored(tx, order.id)
     assert shown.attention is Attention.UNDECIDED
     assert (shown.sequence, shown.version) == (1, 2)
+
+
+async def test_two_who_sweep_at_once_announce_an_order_once(database):
+    await database.transact(placed)
+    async with database.begin() as tx:
+        assert await rescue(tx, PATIENCE, PLACED + MINUTE) == 1
+        other = asyncio.create_task(
+            database.transact(rescue, PATIENCE, PLACED + MINUTE)
+        )
+        await until_somebody_waits(database)
+
+    assert await other == 0
 
 
 async def test_a_decision_ends_it(tx, published):

@@ -9,3 +9,8 @@ output "dashboard_url" {
   description = "The page to look at first."
   value       = "https://${var.region}.console.aws.amazon.com/cloudwatch/home?region=${var.region}#dashboards/dashboard/${aws_cloudwatch_dashboard.main.dashboard_name}"
 }
+
+output "system_alarms" {
+  description = "Whether each part is well, by part."
+  value       = { for system, alarm in aws_cloudwatch_composite_alarm.system : system => alarm.alarm_name }
+}

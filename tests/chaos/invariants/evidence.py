@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import text
 
 from chassis.database import Database, Tx
 from tests.chaos.history import JSON, Attempt
 from tests.chaos.system import System
+
+Databases: TypeAlias = Mapping[str, Database]
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Violation:
 @dataclass(frozen=True)
 class Evidence:
     attempts: Sequence[Attempt]
-    databases: Mapping[str, Database]
+    databases: Databases
     system: System
     poison: set[str]
     hot: str = ""

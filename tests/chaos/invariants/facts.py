@@ -4,17 +4,17 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
-from tests.chaos.invariants.evidence import Evidence, Violation, rows, violated
+from tests.chaos.invariants.evidence import Databases, Violation, rows, violated
 
 # Of an order's facts, by their names without service and version: what may follow what.
 DECISIONS = {"order_confirmed", "order_rejected"}
 AFTER_CONFIRMING = {"order_shipped", "order_cancelled", "order_returned"}
 
 
-async def histories_are_legal(evidence: Evidence) -> AsyncIterator[Violation]:
+async def histories_are_legal(databases: Databases) -> AsyncIterator[Violation]:
     """Facts are numbered without gap or contradiction, and follow what they may."""
     found = await rows(
-        evidence.databases["orders"],
+        databases["orders"],
         "SELECT subject, sequence, array_agg(DISTINCT type) AS types FROM outbox"
         " WHERE sequence IS NOT NULL GROUP BY subject, sequence"
         " ORDER BY subject, sequence",
@@ -52,24 +52,33 @@ def _illegal(names: Sequence[str]) -> str:
     return ""
 
 
-async def each_is_invoiced_once(evidence: Evidence) -> AsyncIterator[Violation]:
+async def a_payment_pays_one_order(databases: Databases) -> AsyncIterator[Violation]:
+    for row in await rows(
+        databases["orders"],
+        "SELECT payment_reference, count(*) AS orders FROM orders"
+        " WHERE payment_reference IS NOT NULL GROUP BY 1 HAVING count(*) > 1",
+    ):
+        yield violated("a_payment_pays_one_order", row, "it paid several")
+
+
+async def each_is_invoiced_once(databases: Databases) -> AsyncIterator[Violation]:
     """A confirmed prepaid order has one invoice; a complete one of just its total."""
     placed = await rows(
-        evidence.databases["orders"],
+        databases["orders"],
         "SELECT id, total, status, bool_and(cancelled = 0) AS whole FROM orders"
         " JOIN order_lines ON order_id = id WHERE payment_method = 'prepaid'"
         " AND status NOT IN ('placed') GROUP BY id",
     )
     invoices = defaultdict(list)
     for row in await rows(
-        evidence.databases["accounting"],
+        databases["accounting"],
         "SELECT order_id, total FROM documents WHERE series LIKE 'INV%'",
     ):
         invoices[row.order_id].append(row.total)
     confirmed = {
         UUID(row.subject)
         for row in await rows(
-            evidence.databases["orders"],
+            databases["orders"],
             "SELECT subject FROM outbox WHERE type LIKE '%order_confirmed%'",
         )
     }
@@ -85,10 +94,10 @@ async def each_is_invoiced_once(evidence: Evidence) -> AsyncIterator[Violation]:
 
 
 async def documents_are_numbered_without_gap(
-    evidence: Evidence,
+    databases: Databases,
 ) -> AsyncIterator[Violation]:
     found = await rows(
-        evidence.databases["accounting"],
+        databases["accounting"],
         "SELECT series, count(*) AS documents, count(DISTINCT number) AS numbers,"
         " max(right(number, 6)::int) AS last FROM documents GROUP BY series",
     )

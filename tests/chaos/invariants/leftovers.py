@@ -30,9 +30,6 @@ async def nothing_is_left_behind(evidence: Evidence) -> AsyncIterator[Violation]
         " WHERE l.locktype = 'advisory' AND a.application_name = ANY(:names)",
         names=names,
     )
-    left += await rows(
-        evidence.databases["orders"], "SELECT gid FROM pg_prepared_xacts"
-    )
     for row in left:
         yield violated("nothing_is_left_behind", row, "a lock or a transaction")
     for member in evidence.system.members.values():
@@ -41,14 +38,6 @@ async def nothing_is_left_behind(evidence: Evidence) -> AsyncIterator[Violation]
         if rss > LARGEST_RSS or files > MOST_FILES:
             what = f"{rss >> 20} MiB, {files} files"
             yield Violation("bounded", what, member.name)
-
-
-async def constraints_hold(evidence: Evidence) -> AsyncIterator[Violation]:
-    for name, database in evidence.databases.items():
-        for row in await rows(
-            database, "SELECT conname FROM pg_constraint WHERE NOT convalidated"
-        ):
-            yield violated("constraints_hold", row, f"not validated in {name}")
 
 
 # What is an error, and was meant to be.

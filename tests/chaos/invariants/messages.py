@@ -8,18 +8,27 @@ from typing import Any
 from chassis.lifecycle import Service
 from contracts.topology import TOPOLOGY
 from orderly.stack.services import NAMES
-from tests.chaos.invariants.evidence import Evidence, Violation, rows, violated
+from tests.chaos.invariants.evidence import (
+    Databases,
+    Evidence,
+    Violation,
+    rows,
+    violated,
+)
 
 
-async def events_are_heard_once(evidence: Evidence) -> AsyncIterator[Violation]:
+async def events_are_heard_once(databases: Databases) -> AsyncIterator[Violation]:
     """What one has announced is in the inbox of each who handles it, and no more."""
     announced = {
         name: await rows(database, "SELECT id, type, position FROM outbox")
-        for name, database in evidence.databases.items()
+        for name, database in databases.items()
     }
-    for listener, database in evidence.databases.items():
+    for listener, database in databases.items():
         service: Service[Any] = import_module(f"{listener}.main").SERVICE
-        heard = {row.event_id for row in await rows(database, "TABLE inbox")}
+        counted = Counter(row.event_id for row in await rows(database, "TABLE inbox"))
+        heard = counted.keys()
+        for id_ in (id_ for id_, times in counted.items() if times > 1):
+            yield Violation("events_are_heard_once", "of several days", f"event {id_}")
         expected = {
             row.id: row
             for queue, router in service.hears.items()

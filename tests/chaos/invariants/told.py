@@ -8,13 +8,7 @@ from typing import Any
 
 from orders.domain.orders import order_id
 from tests.chaos.history import JSON, Attempt
-from tests.chaos.invariants.evidence import (
-    Evidence,
-    Violation,
-    rows,
-    stored_orders,
-    violated,
-)
+from tests.chaos.invariants.evidence import Evidence, Violation, stored_orders
 from tests.chaos.load import HOT
 from tests.chaos.system import CLIENT
 
@@ -106,15 +100,6 @@ async def nothing_is_invented(evidence: Evidence) -> AsyncIterator[Violation]:
     possible = {str(order_id(CLIENT, key)) for key in keys}
     for id_ in (await stored_orders(evidence)).keys() - possible:
         yield Violation("nothing_is_invented", "nobody asked for it", f"order {id_}")
-
-
-async def a_payment_pays_one_order(evidence: Evidence) -> AsyncIterator[Violation]:
-    for row in await rows(
-        evidence.databases["orders"],
-        "SELECT payment_reference, count(*) AS orders FROM orders"
-        " WHERE payment_reference IS NOT NULL GROUP BY 1 HAVING count(*) > 1",
-    ):
-        yield violated("a_payment_pays_one_order", row, "it paid several")
 
 
 async def reads_never_go_back(evidence: Evidence) -> AsyncIterator[Violation]:

@@ -25,7 +25,7 @@ async def test_an_order_is_seen_confirmed_as_it_happens(desk, shop):
 
     happened = re.compile(rf"{order['number']} order confirmed")
     await desk.sees(happened, desk.panel("What happens"))
-    await desk.sees("confirmed", desk.panel("States of the newest 200"))
+    await desk.sees("confirmed", desk.panel("Orders of the last 30 minutes"))
 
 
 async def test_the_list_shows_a_new_order_without_being_told_to(desk, shop):

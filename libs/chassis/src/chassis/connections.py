@@ -78,6 +78,7 @@ class Connection(HttpToolsProtocol):
     _refused = False
     _look: TimerHandle | None = None
     _give_up: TimerHandle | None = None
+    _begun: RequestResponseCycle | None = None  # the last that was not left in line
 
     @classmethod
     def of(cls, origins: Collection[str], share: float) -> type["Connection"]:
@@ -115,9 +116,12 @@ class Connection(HttpToolsProtocol):
             self._refuse(_TOO_LARGE)
 
     def _turned_away(self, data: bytes) -> bool:
-        """Answered here, where it costs least; the connection stays for the next."""
-        at_rest = self.idle_since is not None or (
-            self._expects == "head" and not self._came
+        """Answered here, where it costs least; the connection stays for the next.
+
+        Whoever does not take its answers gets no more of them: they would pile up here.
+        """
+        at_rest = not self.flow.write_paused and (
+            self.idle_since is not None or (self._expects == "head" and not self._came)
         )
         answer = self.gate.turn_away(data, self.origins) if at_rest else None
         if answer is None:
@@ -140,6 +144,7 @@ class Connection(HttpToolsProtocol):
         self, cycle: RequestResponseCycle, app: "ASGI3Application"
     ) -> None:
         ticket = self.gate.admit(cast("Scope", cycle.scope))
+        self._begun = cycle
         if ticket is None:
             turns_away = partial(turned_away, self.origins)
             super()._start_asgi_task(cycle, cast("ASGI3Application", turns_away))
@@ -291,7 +296,7 @@ class Connection(HttpToolsProtocol):
 
     def _tell_nobody_listens(self) -> None:
         """Nor to whom another stands in line behind: uvicorn tells the last alone."""
-        for cycle in {*self._tickets, *filter(None, [self.cycle])}:
+        for cycle in {*self._tickets, *filter(None, [self._begun, self.cycle])}:
             if not cycle.response_complete:
                 cycle.disconnected = True
             cycle.message_event.set()

@@ -1,12 +1,13 @@
 """Metrics as CloudWatch reads them from log lines: its embedded metric format.
 
-One line a minute and process, none when nothing happened. A metric is charged for by
-name and dimensions: the service is the only one, and only those are named that a chart
-or an alarm watches. The others are in the line too, for whoever searches.
+One line a minute and process, of what happened and of what stands. A metric is charged
+for by name and dimensions: the service is the only one, and only those are named that a
+chart or an alarm watches. The others are in the line too, for whoever searches.
 """
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -31,7 +32,8 @@ UNITS: Mapping[str, str] = {"s": "Seconds"}  # what else is counted is a Count
 NEWS: dict[type, AggregationTemporality] = {
     Counter: AggregationTemporality.DELTA,
     Histogram: AggregationTemporality.DELTA,
-    # Or a process that has come to rest would repeat it for ever.
+    # Or a process that has come to rest would repeat it for ever: what is to be
+    # repeated is a standing one.
     _Gauge: AggregationTemporality.DELTA,
 }
 
@@ -78,6 +80,7 @@ class EmfExporter(MetricExporter):
 def line(service: str, found: Sequence[Metric]) -> dict[str, Any]:
     points = [point for metric in found for point in metric.data.data_points]
     at_ms = max(point.time_unix_nano for point in points) // 1_000_000
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
     watched = [metric for metric in found if metrics.REGISTRY[metric.name].watched]
     told = {
         "CloudWatchMetrics": [
@@ -94,6 +97,8 @@ def line(service: str, found: Sequence[Metric]) -> dict[str, Any]:
     return {
         # With nothing in it, CloudWatch would count a line that it cannot read.
         **({"_aws": {"Timestamp": at_ms, **told}} if watched else {}),
+        "time": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "level": "info",
         "service": service,
         "message": "Metrics",
         **{metric.name: _value(metric) for metric in found},

@@ -3,10 +3,11 @@
 Dashboards, alarms and documents use exactly these names.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from opentelemetry import metrics
+from opentelemetry.metrics import CallbackOptions, Observation
 
 _meter = metrics.get_meter("orderly")
 
@@ -69,6 +70,35 @@ def gauge(
     return _meter.create_gauge(name, unit, description)
 
 
+class Standing:
+    """What stays as it is until it is looked at again, and is told of all the same.
+
+    A gauge is told of when it was set: of one that is looked at only while there is
+    use, whoever watches would think at night that nothing is wrong any more. Whoever
+    sets one above 0 goes on looking until it is 0, so that no process that rests tells
+    for ever what another has mended.
+    """
+
+    def __init__(self, name: str, unit: str, description: str) -> None:
+        self._last: dict[frozenset[tuple[str, str]], Observation] = {}
+        _meter.create_observable_gauge(name, [self.observe], unit, description)
+
+    def set(self, value: float, attributes: Mapping[str, str] | None = None) -> None:
+        attributes = attributes or {}
+        self._last[frozenset(attributes.items())] = Observation(value, attributes)
+
+    def observe(self, _: CallbackOptions | None = None) -> Iterable[Observation]:
+        return list(self._last.values())
+
+
+def standing(
+    name: str, unit: str, description: str, *, watched: bool = False
+) -> Standing:
+    """How much there is of something that ought not to be there."""
+    _register(Metric(name, unit, description, "standing", watched))
+    return Standing(name, unit, description)
+
+
 BATCH_SIZE = histogram(
     "orderly.batch.size", "{request}", "Requests written by one commit"
 )
@@ -100,7 +130,7 @@ RELAY_REFUSED = counter(
     "Events that SNS will never take as they are",
     watched=True,
 )
-OUTBOX_LAG = gauge(
+OUTBOX_LAG = standing(
     "orderly.outbox.lag",
     "{event}",
     "Events numbered but not published yet",
@@ -112,10 +142,15 @@ OUTBOX_POSITION = gauge(
 QUEUE_AGE = histogram(
     "orderly.queue.age", "s", "What the oldest of the messages at hand has waited"
 )
-QUEUE_DEPTH = gauge(
+QUEUE_OLDEST = standing(
+    "orderly.queue.oldest",
+    "s",
+    "How long the oldest message of a queue has waited, at most",
+)
+QUEUE_DEPTH = standing(
     "orderly.queue.depth", "{message}", "Messages of a queue, those in flight too"
 )
-QUEUE_DEAD_LETTERS = gauge(
+QUEUE_DEAD_LETTERS = standing(
     "orderly.queue.dead_letters", "{message}", "Dead letters of a queue"
 )
 HANDLED = counter(

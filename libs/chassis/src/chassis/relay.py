@@ -258,6 +258,7 @@ class Relay:
                 elif await self._database.transact(_is_behind):
                     await asyncio.sleep(LOOK_AGAIN_S)
                 else:
+                    metrics.OUTBOX_LAG.set(0)  # another process has seen to it
                     return
 
     async def _next(self, tx: Tx) -> Sequence[Row] | None:

@@ -7,6 +7,7 @@ trace begins; everybody after follows the flag in it.
 
 import random
 import re
+from asyncio import CancelledError
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -306,6 +307,11 @@ def _note_answer(span: Span, status: int) -> None:
 
 
 def _blame(span: Span, error: BaseException) -> None:
-    """Its kind alone: what it says may quote what was sent."""
+    """Its kind alone: what it says may quote what was sent.
+
+    That the client went away, or the process leaves, is nobody's error.
+    """
+    if isinstance(error, CancelledError):
+        return
     span.set_attribute("error.type", type(error).__qualname__)
     span.set_status(trace.StatusCode.ERROR)

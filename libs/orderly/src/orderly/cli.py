@@ -19,6 +19,7 @@ from orderly.stack.folder import Folder, State
 from orderly.stack.ports import Ports
 from orderly.stack.services import NAMES
 from orderly.welcome import show_console, welcome, what_runs_where
+from orderly.words import some
 
 if TYPE_CHECKING:
     from orderly.stack.stack import Stack
@@ -154,7 +155,7 @@ def republish_(
     if keep:
         asyncio.run(remote.keep_queues())
     published = asyncio.run(remote.republish_lost())
-    console.print(f"{published:,} events published again.")
+    console.print(f"{some(published, 'event')} published again.")
 
 
 @app.command()
@@ -308,7 +309,7 @@ def redrive_dead_letters(
 def _tell_redriven(count: int, nowhere: set[str]) -> None:
     if count:
         console.print(
-            f"{count:,} dead letters are on their queues again."
+            f"Redriven: {some(count, 'dead letter')}."
             " What fails again comes back: `orderly dead-letters` shows it."
         )
     elif not nowhere:

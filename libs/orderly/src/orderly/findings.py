@@ -12,6 +12,7 @@ from orderly import audit
 from orderly.audit import Broken, Disagreement, Figure, Outcome, Report
 from orderly.console import COLOURS, console
 from orderly.operations import JSON
+from orderly.words import some
 
 SHOWN = 50
 GOOD, BAD = "green", "bold red"
@@ -92,13 +93,14 @@ def _queue(queue: JSON) -> Text:
     problem = (
         f" does not answer: {queue['error']}"
         if queue["error"]
-        else f" has {queue['dead_letters']:,} dead letters: `orderly dead-letters`"
+        else f" has {some(queue['dead_letters'], 'dead letter')}:"
+        " `orderly dead-letters`"
     )
     return Text.assemble((queue["name"], BAD), problem)
 
 
 def verdict(found: Report) -> Text:
-    what = f"{found.orders:,} orders, {found.checks} checks"
+    what = f"{some(found.orders, 'order')}, {some(found.checks, 'check')}"
     if found.clean:
         return Text(f"The three services agree: {what}.", style=GOOD)
     return Text(f"The three services do not agree: {what}.", style=BAD)

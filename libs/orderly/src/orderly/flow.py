@@ -4,28 +4,29 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from math import ceil
 from typing import TypeVar
 
 from orderly.errors import StackError
-from orderly.operations import JSON, PAGE, Operations, Refused
+from orderly.operations import JSON, Operations, Refused
 from orderly.stack.services import NAMES
 
 Answer = TypeVar("Answer")
 
 MINUTE_S = 60.0
 
-NO_ORDERS: JSON = {"items": [], "next_cursor": None}
+MOST_WAITING = 10_000  # what Orders counts to
 
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    a_minute: int
+    # Where Orders is away, what it alone knows is not known.
+    a_minute: int | None  # orders placed, as if the minute before had been even
     decided_within_s: Sequence[float]  # of the newest orders, in ascending order
     states: Mapping[str, int]  # of the newest orders
-    undecided: int
-    many_undecided: bool  # there are more than were counted
+    undecided: int | None
+    attention: int | None  # orders that somebody should look at
     queues: Sequence[JSON]
     outboxes: Mapping[str, JSON]
     away: Sequence[str]  # services that did not answer
@@ -47,21 +48,20 @@ class Flow:
 
 async def look(operations: Operations) -> Flow:
     """What can be seen: a service that is away hides no other."""
-    newest, undecided, queues, outboxes = await asyncio.gather(
+    newest, counts, queues, outboxes = await asyncio.gather(
         _unless_away(operations.newest_orders()),
-        _unless_away(operations.newest_orders(status="placed")),
+        _unless_away(operations.counts(minutes=2)),
         asyncio.gather(*(_unless_away(operations.queues(name)) for name in NAMES)),
         asyncio.gather(*(_unless_away(operations.outbox(name)) for name in NAMES)),
     )
-    newest, undecided = newest or NO_ORDERS, undecided or NO_ORDERS
-    orders = newest["items"]
+    orders = newest["items"] if newest else []
     outbox_of = dict(zip(NAMES, outboxes, strict=True))
     return Flow(
-        a_minute=rate(orders, datetime.now(UTC)),
+        a_minute=rate(counts) if counts else None,
         decided_within_s=sorted(map(_took_s, filter(_is_decided, orders))),
         states=Counter(order["status"] for order in orders),
-        undecided=len(undecided["items"]),
-        many_undecided=undecided["next_cursor"] is not None,
+        undecided=counts["undecided"] if counts else None,
+        attention=counts["attention"] if counts else None,
         queues=[queue for some in queues for queue in some or ()],
         outboxes={name: found for name, found in outbox_of.items() if found},
         away=[name for name, found in outbox_of.items() if not found],
@@ -77,13 +77,12 @@ async def _unless_away(asked: Awaitable[Answer]) -> Answer | None:
         return None
 
 
-def rate(orders: Sequence[JSON], now: datetime) -> int:
-    """Orders of the last minute; where a page holds less of it, as if it went on so."""
-    ages = [(now - _time(order["placed_at"])).total_seconds() for order in orders]
-    recent = [age for age in ages if age <= MINUTE_S]
-    if len(recent) < PAGE:
-        return len(recent)
-    return round(len(recent) * MINUTE_S / max(*recent, 1.0))
+def rate(counts: JSON) -> int:
+    """Orders of the last sixty seconds: the current minute, and a part of the last."""
+    placed: list[int] = [minute["placed"] for minute in counts["minutes"]]
+    *before, current = placed
+    left = 1 - _time(counts["as_of"]).timestamp() % MINUTE_S / MINUTE_S
+    return round(sum(before[-1:]) * left + current)
 
 
 def _is_decided(order: JSON) -> bool:

@@ -7,6 +7,7 @@ from typing import NoReturn
 from chassis.database import is_away
 from chassis.queues import NO_ANSWER, Aws
 from chassis.topology import Topology, provision
+from orderly.words import some
 
 LOOK_EVERY_S = 2.0
 NEVER = "never"
@@ -31,7 +32,7 @@ async def keep(
                 made = await _creation_times(aws, topology)
                 published = await publish_again()
                 known = made
-                say(f"queues are there, {published:,} events published again")
+                say(f"queues are there, {some(published, 'event')} published again")
             waiting = False
         except Exception as error:
             if not (isinstance(error, NO_ANSWER) or is_away(error)):

@@ -12,7 +12,8 @@ HEAD = """\
 Written by `make fmt` from where each metric is named. Names are the same by OTLP, in
 CloudWatch (namespace `Orderly`, dimension `service`), on the dashboard and in alarms.
 CloudWatch is told of all of them, and paid for those that a chart or an alarm watches:
-**watched**. How they get there: [observability.md](observability.md).
+**watched**. What is *standing* is a gauge that is told of every minute, also while
+nothing happens. How they get there: [observability.md](observability.md).
 """
 
 

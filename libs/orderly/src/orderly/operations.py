@@ -55,6 +55,11 @@ class Operations:
         """A page of the newest orders that are like this."""
         return await self._request("GET", "/v1/orders", params={"limit": PAGE, **like})
 
+    async def counts(self, *, minutes: int) -> JSON:
+        return await self._request(
+            "GET", "/v1/orders/counts", params={"minutes": minutes}
+        )
+
     async def dead_letters(self, service: str) -> JSON:
         return await self._ask("GET", service, "dead-letters")
 
@@ -78,10 +83,18 @@ class Operations:
             kind = Refused if answer.is_client_error else StackError
             raise kind(
                 f"{method} {answer.request.url.path} answered"
-                f" {answer.status_code}: {answer.text}"
+                f" {answer.status_code}: {_said(answer)}"
             )
         document: JSON = answer.json()
         return document
+
+
+def _said(answer: httpx.Response) -> str:
+    """What a problem says of itself; of what is none, all."""
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, LookupError, TypeError):
+        return answer.text
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ from chassis.outbox import AS_SENT, RELAY, outbox, relay_cursor
 from chassis.queues import Aws
 from chassis.relay import bundles, publish_bundles
 from chassis.topology import Topic
+from orderly.words import some
 
 PAGE_EVENTS = 5000
 SAY_EVERY_S = 3.0
@@ -77,7 +78,10 @@ async def publish_missing(
             published += await _publish(aws, publisher, missing, tell)
         compared += len(page)
         if monotonic() - told_at > SAY_EVERY_S:
-            tell(publisher.name, f"{compared:,} events compared, {published:,} missing")
+            tell(
+                publisher.name,
+                f"{some(compared, 'event')} compared, {published:,} missing",
+            )
             told_at = monotonic()
     return published
 

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from orderly import flow
 from orderly.console import COLOURS, console
-from orderly.flow import Flow
+from orderly.flow import MOST_WAITING, Flow
 from orderly.operations import Operations
+from orderly.words import some
 
 LOOK_EVERY_S = 1.0
 LINE_EVERY_S = 2.0
@@ -71,13 +72,15 @@ def line(seen: Flow) -> Text:
     """What is wrong comes first: a narrow terminal cuts off the rest."""
     text = Text(style="dim", no_wrap=True, overflow="ellipsis")
     if dead := seen.sum_of("dead_letters"):
-        text.append(f"{dead:,} dead letters · ", style=BAD)
+        text.append(f"{some(dead, 'dead letter')} · ", style=BAD)
+    if seen.attention:
+        text.append(f"{_bounded(seen.attention)} need a look · ", style=BAD)
     if seen.away:
         text.append(f"away: {', '.join(seen.away)} · ", style=BAD)
     parts = (
-        f"{seen.a_minute:,} orders a minute",
+        f"{_a_minute(seen)} a minute",
         f"decided in {_seconds(seen.within_s(0.5))}",
-        f"{_undecided(seen)} undecided",
+        f"{_bounded(seen.undecided)} undecided",
         f"{seen.sum_of('depth'):,} in queues",
         f"{seen.unpublished():,} in outboxes",
     )
@@ -92,13 +95,11 @@ def _figures(seen: Flow) -> Table:
     states = ", ".join(f"{count:,} {name}" for name, count in seen.states.items())
     newest = sum(seen.states.values())
     table = Table.grid(padding=(0, 2))
-    table.add_row("orders a minute", Text(f"{seen.a_minute:,}", style="bold"))
-    table.add_row(
-        "placed → decided",
-        f"median {_seconds(seen.within_s(0.5))},"
-        f" 95 % within {_seconds(seen.within_s(0.95))}",
-    )
-    table.add_row("undecided", _undecided(seen))
+    table.add_row("orders a minute", Text(_count(seen.a_minute), style="bold"))
+    table.add_row("placed → decided", _decided(seen))
+    table.add_row("undecided", _bounded(seen.undecided))
+    if seen.attention:
+        table.add_row("need a look", Text(_bounded(seen.attention), style=BAD))
     table.add_row(f"newest {newest:,}", (states or "none yet").replace("_", " "))
     if seen.away:
         table.add_row("away", Text(", ".join(seen.away), style=BAD))
@@ -131,8 +132,19 @@ def _verdict(dead_letters: int | None) -> str:
     return BAD if dead_letters else GOOD
 
 
-def _undecided(seen: Flow) -> str:
-    return f"{seen.undecided:,}{'+' if seen.many_undecided else ''}"
+def _decided(seen: Flow) -> str:
+    if not seen.decided_within_s:
+        return "none yet"
+    half, most = seen.within_s(0.5), seen.within_s(0.95)
+    return f"median {_seconds(half)}, 95 % within {_seconds(most)}"
+
+
+def _a_minute(seen: Flow) -> str:
+    return "? orders" if seen.a_minute is None else some(seen.a_minute, "order")
+
+
+def _bounded(counted: int | None) -> str:
+    return f"{_count(counted)}{'+' if (counted or 0) >= MOST_WAITING else ''}"
 
 
 def _seconds(took: float | None) -> str:

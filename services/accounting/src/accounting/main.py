@@ -27,28 +27,28 @@ WATCH_EVERY_S = 30
 ASK_EVERY_S = 15
 PUT_ASIDE_EVERY_S = 60
 
-UNNUMBERED = metrics.gauge(
+UNNUMBERED = metrics.standing(
     "orderly.documents.unnumbered", "{document}", "Documents without their number"
 )
-PARKED = metrics.gauge(
+PARKED = metrics.standing(
     "orderly.facts.parked",
     "{event}",
     "Facts of orders that wait for an earlier one",
     watched=True,
 )
-MISSING = metrics.gauge(
+MISSING = metrics.standing(
     "orderly.facts.missing",
     "{order}",
     "Orders with a gap that does not heal",
     watched=True,
 )
-REFUSED = metrics.gauge(
+REFUSED = metrics.standing(
     "orderly.facts.refused",
     "{event}",
     "Parked facts that cannot be entered",
     watched=True,
 )
-FAILED_REFUNDS = metrics.gauge(
+FAILED_REFUNDS = metrics.standing(
     "orderly.refunds.failed",
     "{refund}",
     "Refunds that did not get through",
@@ -107,12 +107,13 @@ def watch(database: Database, patience: Patience) -> Timer:
     async def work() -> bool:
         waiting = await database.transact(count_waiting, patience.alarms_after)
         unnumbered = await database.transact(count_unnumbered)
+        failed = await database.transact(count_failed)
         PARKED.set(waiting.parked)
         REFUSED.set(waiting.refused)
         MISSING.set(waiting.overdue)
         UNNUMBERED.set(unnumbered)
-        FAILED_REFUNDS.set(await database.transact(count_failed))
-        return waiting.parked + unnumbered > 0
+        FAILED_REFUNDS.set(failed)
+        return waiting.parked + unnumbered + failed > 0
 
     return Timer(name="watch", every_s=WATCH_EVERY_S, work=work)
 

@@ -22,6 +22,8 @@ from sqlalchemy import (
     Text,
     Uuid,
     func,
+    literal_column,
+    or_,
     text,
 )
 
@@ -144,6 +146,19 @@ Index(
     orders.c.reference,
     *_NEWEST,
     postgresql_where=text("reference IS NOT NULL"),
+)
+
+# What people read to each other. No condition of its own: a sequence counts it.
+Index("orders_by_serial", orders.c.serial)
+
+# What somebody should look at: small, for nearly every order goes its way.
+NEEDS_ATTENTION = or_(
+    orders.c.attention.is_not(None), orders.c.events_stuck > literal_column("0")
+)
+Index(
+    "orders_with_attention",
+    *_NEWEST,
+    postgresql_where=text("attention IS NOT NULL OR events_stuck > 0"),
 )
 
 # Dead letters about orders, in whosoever's queue. Those that were handled after all

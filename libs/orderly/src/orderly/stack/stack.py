@@ -29,6 +29,7 @@ from orderly.stack.postgres import Postgres
 from orderly.stack.processes import Identity, Part
 from orderly.stack.services import Service
 from orderly.tokens import Signer, load_key
+from orderly.words import some
 
 READY_WITHIN_S = 60.0
 LEAVES_WITHIN_S = 25.0
@@ -219,7 +220,10 @@ class Stack:
         async with self.emulator.connect() as aws:
             published = await republish(aws, self._database_urls, self._say)
         if published:
-            self._say("emulator", f"got {published:,} events again that were under way")
+            self._say(
+                "emulator",
+                f"got {some(published, 'event')} again that had been under way",
+            )
 
     async def _start_service(self, service: Service) -> None:
         await self._start_part(service)

@@ -241,7 +241,7 @@ class _Pool:
             key=self._rank.__getitem__,
         )
         size = 0
-        while comb(len(places), size) <= MOST_TRIES:
+        while size <= len(places) and comb(len(places), size) <= MOST_TRIES:
             for chosen in combinations(places, size):
                 if self._cover(needed, chosen):
                     return chosen

@@ -3,6 +3,7 @@
 from orders.api import (
     batches,
     cancellations,
+    counts,
     listing,
     orders,
     returns,
@@ -14,6 +15,7 @@ from orders.api import (
 ROUTERS = (
     stream.router,
     batches.router,
+    counts.router,
     listing.router,
     orders.router,
     timeline.router,

@@ -15,7 +15,7 @@ from contracts.inventory import Sku
 from contracts.orders import Channel
 from orders.api.callers import Reader
 from orders.api.views import OrderView
-from orders.domain.orders import Status
+from orders.domain.orders import NUMBER_PREFIX, Status
 from orders.store import listing as store
 from orders.store.listing import Wanted
 
@@ -29,11 +29,20 @@ Moment = Annotated[
 ]
 
 
+OrderNumber = Annotated[
+    str, Field(pattern=rf"^[{''.join(NUMBER_PREFIX.values())}]-[0-9]{{1,18}}$")
+]
+
+
 class OrderFilter(BaseModel):
     status: Status | None = None
     channel: Channel | None = None
     customer_id: Annotated[str, text(64)] | None = None
     reference: Annotated[str, text(255)] | None = None
+    number: OrderNumber | None = None
+    attention: Annotated[
+        bool | None, Field(description="whether somebody should look at it")
+    ] = None
     sku: Annotated[Sku | None, Field(description="on any of the lines")] = None
     placed_from: Annotated[Moment | None, Field(description="then or later")] = None
     placed_to: Annotated[Moment | None, Field(description="before then")] = None

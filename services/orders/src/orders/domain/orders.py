@@ -23,6 +23,7 @@ DEFAULT_POLICY = {
     Channel.WHOLESALE: Policy.ALLOW_BACKORDER,
 }
 NUMBER_PREFIX = {Channel.WEB: "W", Channel.MOBILE: "M", Channel.WHOLESALE: "B"}
+CHANNEL_OF = {prefix: channel for channel, prefix in NUMBER_PREFIX.items()}
 INITIAL_PAYMENT_STATUS = {
     PaymentMethod.PREPAID: PaymentStatus.CAPTURED,
     PaymentMethod.TERMS: PaymentStatus.DUE,

@@ -10,8 +10,8 @@ from sqlalchemy import Select, select
 from chassis.database import Tx
 from chassis.pages import Window
 from contracts.orders import Channel
-from orders.domain.orders import Order, Status
-from orders.schema import order_lines, orders
+from orders.domain.orders import CHANNEL_OF, Order, Status
+from orders.schema import NEEDS_ATTENTION, order_lines, orders
 from orders.store import orders as store
 
 _earlier = order_lines.alias("earlier")
@@ -34,6 +34,8 @@ class Wanted:
     channel: Channel | None = None
     customers: Sequence[str] = ()  # all of them: who asks, and whom is asked for
     reference: str | None = None
+    number: str | None = None
+    attention: bool | None = None
     sku: str | None = None
     placed_from: datetime | None = None
     placed_to: datetime | None = None
@@ -67,8 +69,26 @@ def _conditions(wanted: Wanted) -> list[Any]:
     return [
         *(column == value for column, value in exact.items() if value is not None),
         *(orders.c.customer_id == customer for customer in wanted.customers),
+        *_numbered(wanted),
+        *_needing_attention(wanted),
         *_placed(orders, wanted),
     ]
+
+
+def _numbered(wanted: Wanted) -> list[Any]:
+    if wanted.number is None:
+        return []
+    prefix, _, serial = wanted.number.partition("-")
+    return [
+        orders.c.serial == int(serial),
+        orders.c.channel == CHANNEL_OF[prefix],
+    ]
+
+
+def _needing_attention(wanted: Wanted) -> list[Any]:
+    if wanted.attention is None:
+        return []
+    return [NEEDS_ATTENTION if wanted.attention else ~NEEDS_ATTENTION]
 
 
 def _placed(table: Any, wanted: Wanted) -> list[Any]:
