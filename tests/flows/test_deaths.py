@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import cycle
 from pathlib import Path
@@ -37,6 +38,8 @@ pytestmark = [
 
 NEXT_WITHIN_S = 120.0
 SETTLES_WITHIN_S = 60.0
+# A replay whose holder dies waits for its lease to end, at each of the places.
+LIVES_WITHIN_S = 600.0
 SPILLS_AFTER_S = 0.5  # so that nobody waits for a silent database for long
 
 
@@ -160,6 +163,7 @@ async def die(
     see that nobody would notice.
     """
     began = monotonic()
+    shop = replace(shop, patience_s=LIVES_WITHIN_S)
     file = stack.folder.path / "deaths"
     file.write_text("".join(f"{death}\n" for death in deaths))
     print(f"ORDERLY_SEED={SEED}")  # noqa: T201
