@@ -1,13 +1,19 @@
 """Whether an order costs the same when there are millions: `python -m bench.growth`.
 
 Settles an order, repeats its rows in every table of the three services by SQL, as many
-times as is said (100000 1000000), and measures settling at each size.
-Ten million take some 60 GB and an hour.
+times as is said (100000 1000000), and measures settling at each size. Indexes are made
+when the rows are there, and logged events are empty: nobody reads them any more. What
+does not fit on the disk is not begun; `--of orders` fills the tables of one service.
 """
 
+import argparse
 import asyncio
 import json
+import shutil
 import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -21,7 +27,8 @@ from bench.scenarios import JSON, SKUS
 from bench.site import Site, a_site
 from orderly.stack.services import NAMES
 
-AT_ONCE = 50_000
+AT_ONCE = 200_000
+ROOM = 1.5  # times what the rows will take: sorting for the indexes, and the log
 ORDERS = 1000
 # Products and stock are as many as ever; cursors and series are of the service.
 TABLES = {
@@ -39,6 +46,19 @@ _COLUMNS = """
     SELECT column_name, data_type FROM information_schema.columns
     WHERE table_schema = 'public' AND table_name = $1 AND is_generated = 'NEVER'
         AND is_identity = 'NO' ORDER BY ordinal_position
+"""
+# Those that no constraint is made of, of these tables and not of their partitions.
+_INDEXES = """
+    SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition
+    FROM pg_index JOIN pg_class ON pg_class.oid = indrelid
+    WHERE relname = ANY($1) AND relnamespace = 'public'::regnamespace
+        AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+"""
+_IN_A_HURRY = """
+    SET synchronous_commit = off;
+    SET maintenance_work_mem = '1GB';
+    SET max_parallel_maintenance_workers = 2;
+    SET session_replication_role = replica
 """
 # What an index would not take twice, besides ids.
 _COUNTED = {"serial", "position", "added"}
@@ -71,6 +91,8 @@ class Pattern:
 
 def _again(name: str, type_: str) -> str:
     """The same for all columns that name the same thing, in every table."""
+    if name == "data":
+        return "'{}'::json"
     if type_ == "uuid" and name not in {"seller_id", "holder"}:
         return f"md5(n || one.{name}::text)::uuid"
     if name in _SUBJECTS:
@@ -84,22 +106,29 @@ def _again(name: str, type_: str) -> str:
     return f"one.{name}"
 
 
-async def main(sizes: list[int]) -> None:
+async def main(sizes: list[int], services: list[str]) -> None:
     found: list[JSON] = []
     async with a_site() as site:
         await site.stock_up(SKUS)
         await scenarios.settle(site, 1, SKUS)
-        repeated = {name: await patterns(site, name) for name in NAMES}
+        repeated = {name: await patterns(site, name) for name in services}
         await scenarios.settle(site, 300, SKUS)
         filled = 0
         for size in [0, *sizes]:
             say(f"{size:,} orders")
+            await _see_whether_it_fits(site, services, filled, size)
             await fill(site, repeated, filled + 1, size)
             filled = size
+            say("  settling")
             found.append({"orders": size, **await _measure(site)})
             print(json.dumps(found[-1]), flush=True)
     now = datetime.now(UTC)
-    told = {"machine": describe(), "at": now.isoformat(), "sizes": found}
+    told = {
+        "machine": describe(),
+        "of": services,
+        "at": now.isoformat(),
+        "sizes": found,
+    }
     file = RESULTS / f"growth-{now:%Y%m%dT%H%M%S}.json"
     file.write_text(json.dumps(told, indent=2) + "\n")
 
@@ -107,20 +136,57 @@ async def main(sizes: list[int]) -> None:
 async def patterns(site: Site, name: str) -> list[Pattern]:
     connection = site.admin[name]
     # Foreign keys and triggers were checked when the first was written.
-    await connection.execute("SET session_replication_role = replica")
+    await connection.execute(_IN_A_HURRY)
     return [await Pattern.of(connection, table) for table in TABLES[name]]
+
+
+async def _see_whether_it_fits(
+    site: Site, services: list[str], filled: int, size: int
+) -> None:
+    """By what the orders that are there take; of the first, nothing is known."""
+    if not filled:
+        return
+    taken = sum([await _bytes(site, name) for name in services])
+    needed = ROOM * taken / filled * (size - filled)
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    if needed > free:
+        sys.exit(
+            f"{size:,} orders need {needed / 1e9:.0f} GB, and {free / 1e9:.0f} are free"
+        )
+
+
+async def _bytes(site: Site, name: str) -> int:
+    return await site.ask(name, "SELECT pg_database_size(current_database())")
 
 
 async def fill(
     site: Site, patterns: dict[str, list[Pattern]], first: int, last: int
 ) -> None:
     for name, found in patterns.items():
-        for start in range(first, last + 1, AT_ONCE):
-            end = min(start + AT_ONCE - 1, last)
+        connection = site.admin[name]
+        async with _without_indexes(connection, TABLES[name]):
             for pattern in found:
-                await site.admin[name].execute(pattern.statement, start, end)
-        await site.admin[name].execute("VACUUM ANALYZE")
+                say(f"  {name}: {pattern.table}")
+                for start in range(first, last + 1, AT_ONCE):
+                    end = min(start + AT_ONCE - 1, last)
+                    await connection.execute(pattern.statement, start, end)
+            say(f"  {name}: indexes")
+        await connection.execute("VACUUM ANALYZE")
     await site.admin["orders"].execute("CHECKPOINT")
+
+
+@asynccontextmanager
+async def _without_indexes(
+    connection: asyncpg.Connection, tables: tuple[str, ...]
+) -> AsyncIterator[None]:
+    """To sort all rows at the end is faster by far than to find a place for each."""
+    indexes = await connection.fetch(_INDEXES, list(tables))
+    for index in indexes:
+        await connection.execute(f"DROP INDEX {index['name']}")
+    yield
+    for index in indexes:
+        # Also of the partitions, which were dropped with it.
+        await connection.execute(index["definition"].replace(" ON ONLY ", " ON "))
 
 
 async def _measure(site: Site) -> JSON:
@@ -139,4 +205,8 @@ async def _memory(site: Site) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    asyncio.run(main([int(size) for size in sys.argv[1:]] or [100_000]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sizes", nargs="*", type=int, default=[100_000])
+    parser.add_argument("--of", nargs="+", choices=NAMES, default=list(NAMES))
+    given = parser.parse_args()
+    asyncio.run(main(given.sizes, given.of))

@@ -3,6 +3,7 @@ import traceback
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 
@@ -18,6 +19,7 @@ from chassis.database import (
     columns_of,
     insert_many,
     is_away,
+    run,
     update_many,
 )
 from chassis.testing import eventually
@@ -116,6 +118,62 @@ async def test_a_connection_that_dies_within_a_statement_is_replaced(stoppable, 
     await eventually(killed_asleep)
 
     await working
+
+
+SLEEP = sa.text("SELECT pg_sleep(:seconds)")
+
+
+async def test_a_connection_that_dies_within_the_drivers_statement_is_replaced(
+    stoppable, other
+):
+    sleeps = iter([60, 0, 0])
+    working = asyncio.create_task(
+        stoppable.transact(lambda tx: run(tx, SLEEP, {"seconds": next(sleeps)}))
+    )
+
+    async def killed_asleep() -> bool:
+        async with other.begin() as tx:
+            asleep = sa.text(f"{KILL.text} AND query LIKE '%pg_sleep%'")
+            return bool((await tx.execute(asleep, {"name": "stoppable"})).all())
+
+    await eventually(killed_asleep)
+
+    await working
+    await stoppable.transact(run, SLEEP, {"seconds": 0})
+
+
+async def test_what_the_driver_does_first_is_undone_with_the_rest(database):
+    one_note = columns_of([{"id": uuid4(), "text": "gone"}], ("id", "text"))
+
+    async def fail(tx: Tx) -> None:
+        await run(tx, insert_many(notes, "id", "text"), one_note)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await database.transact(fail)
+
+    assert await database.transact(count_notes) == 0
+
+
+@pytest.mark.parametrize("value", ["a\x00b", "a\ud800b", 7])
+async def test_the_content_is_to_blame_by_the_driver_too(database, value):
+    refused = columns_of([{"id": uuid4(), "text": value}], ("id", "text"))
+
+    with pytest.raises(Exception) as raised:  # noqa: PT011 - of several kinds
+        await database.transact(run, insert_many(notes, "id", "text"), refused)
+
+    assert not is_away(raised.value)
+    assert not isinstance(raised.value, DatabaseUnavailable)
+
+
+async def test_the_drivers_errors_do_not_tell_what_was_stored(database):
+    row = {"id": uuid4(), "text": "Ada Byron"}
+    twice = columns_of([row, row], ("id", "text"))
+
+    with pytest.raises(asyncpg.UniqueViolationError) as raised:
+        await database.transact(run, insert_many(notes, "id", "text"), twice)
+
+    assert str(row["id"]) not in str(raised.value)
 
 
 async def test_a_stopped_server_is_away_and_a_started_one_is_back(server, stoppable):

@@ -77,7 +77,6 @@ async def test_pages_follow_each_other_without_gap_or_repetition(pages, limit):
     assert seen == list(range(10))
 
 
-@pytest.mark.usefixtures("pages")
 @pytest.mark.parametrize(("limit", "more"), [(9, True), (10, False), (11, False)])
 async def test_the_last_page_says_that_it_is_the_last(pages, limit, more):
     answer = await pages.get("/papers", params={"limit": limit})
@@ -85,6 +84,7 @@ async def test_the_last_page_says_that_it_is_the_last(pages, limit, more):
     assert (answer.json()["next_cursor"] is not None) is more
 
 
+@pytest.mark.usefixtures("pages")
 async def test_the_newest_may_come_first(tx):
     first = await page_of(tx, Window(6, None), newest_first=True)
     assert first.next_cursor

@@ -125,6 +125,7 @@ READS = frozenset(
         "orders.store.batches.find_results",
         "orders.store.batches.get",
         "orders.store.batches.next_waiting",
+        "orders.store.counts.count",
         "orders.store.listing.find",
         "orders.store.orders.get",
         "orders.store.refusals.find",

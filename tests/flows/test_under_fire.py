@@ -99,7 +99,7 @@ def cloud_event(type_: str, data: JSON) -> JSON:
 def normal(body: str) -> str:
     """As it is written again when it is put aside."""
     try:
-        return json.dumps(json.loads(body))
+        return json.dumps(json.loads(body), separators=(",", ":"))
     except ValueError:
         return body
 

@@ -24,7 +24,7 @@ CUSTOMER = str(EXAMPLE["customer_id"])
 class Whose(StrEnum):
     ONES = "one customer's: to another it is not there"
     LISTED = "customers': each sees its own in the list"
-    FOLLOWED = "customers': each is told its own (tests/orders/test_stream.py)"
+    TOLD = "customers': each is told its own (tests/orders/test_{stream,finding}.py)"
     NAMED = "the customer's that the body names"
     NEW = "the caller's, who makes it"
     ANYBODYS = "no customer's"
@@ -44,7 +44,8 @@ OPERATIONS = {
 WHOSE: Mapping[str, Mapping[str, Whose]] = {
     "orders": OPERATIONS
     | {
-        "stream_orders": Whose.FOLLOWED,
+        "stream_orders": Whose.TOLD,
+        "count_orders": Whose.TOLD,
         "place_batch": Whose.NAMED,
         "get_batch": Whose.ONES,
         "list_batch_results": Whose.ONES,

@@ -4,10 +4,11 @@ from random import Random
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 
 from chassis import inbox
-from chassis.database import Database, Tx
+from chassis.database import Database
+from chassis.testing import statements_of
 from contracts.inventory import ReservationChanged
 from contracts.orders import Policy
 from inventory.commands.products import put_product
@@ -145,25 +146,13 @@ async def test_orders_are_served_in_the_order_in_which_they_were_placed(tx):
     assert reserved == {early.order_id: 1, late.order_id: 0}
 
 
-def statements_of(tx: Tx) -> list[str]:
-    """What the transaction asks the database from now on."""
-    statements: list[str] = []
-    event.listen(
-        tx.sync_connection,
-        "before_cursor_execute",
-        lambda *seen: statements.append(seen[2]),
-    )
-    return statements
-
-
 async def test_the_statements_of_a_batch_do_not_grow_with_it(database):
     await database.transact(stocked, ("SOAP", 500), ("RUM", 500))
     counts = []
 
     for size in (2, 200):
         batch = [placed(an_order(("SOAP", 1), ("RUM", 1))) for _ in range(size)]
-        async with database.begin() as tx:
-            statements = statements_of(tx)
+        async with database.begin() as tx, statements_of(tx) as statements:
             await follow_orders(tx, batch)
         counts.append(len(statements))
 
@@ -179,8 +168,7 @@ async def test_the_statements_of_cancellations_do_not_grow_with_them(database):
         await database.transact(follow_orders, [placed(order) for order in orders])
         batch = [cancelled(order.order_id, {1: 1, 2: 1}) for order in orders]
         batch += [cancelled(uuid4(), {1: 1}) for _ in range(size)]
-        async with database.begin() as tx:
-            statements = statements_of(tx)
+        async with database.begin() as tx, statements_of(tx) as statements:
             await follow_orders(tx, batch)
         counts.append(len(statements))
 

@@ -4,11 +4,12 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import event, update
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
 from chassis.database import Database, Tx
 from chassis.pages import Window
+from chassis.testing import statements_of
 from contracts.accounting import (
     CreditNoteIssued,
     FactsMissing,
@@ -182,7 +183,6 @@ async def test_shipments_and_returns_are_announced_one_by_one(tx, published):
 async def test_a_batch_with_everything_in_it_takes_few_statements(
     database: Database,
 ):
-    statements: list[str] = []
     async with database.begin() as tx:
         orders = await store.add(tx, [an_order(a_line(quantity=3)) for _ in range(40)])
         asked = [
@@ -199,31 +199,22 @@ async def test_a_batch_with_everything_in_it_takes_few_statements(
             )
             for order, cancellation in zip(orders, asked, strict=True)
         ]
-        event.listen(
-            tx.sync_connection,
-            "before_cursor_execute",
-            lambda *given: statements.append(given[2]),
-        )
-
-        await settle_orders(tx, arrived(*snapshots))
+        async with statements_of(tx) as statements:
+            await settle_orders(tx, arrived(*snapshots))
 
     assert len(statements) == 11
 
 
 async def test_a_batch_that_only_decides_takes_five_statements(database: Database):
-    statements: list[str] = []
     async with database.begin() as tx:
         orders = await store.add(tx, [an_order() for _ in range(40)])
-        event.listen(
-            tx.sync_connection,
-            "before_cursor_execute",
-            lambda *given: statements.append(given[2]),
-        )
-
-        await settle_orders(
-            tx,
-            arrived(*(reservation_changed(o.id, units(2, reserved=2)) for o in orders)),
-        )
+        async with statements_of(tx) as statements:
+            await settle_orders(
+                tx,
+                arrived(
+                    *(reservation_changed(o.id, units(2, reserved=2)) for o in orders)
+                ),
+            )
 
     assert len(statements) == 5
 

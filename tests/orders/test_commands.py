@@ -1,11 +1,9 @@
 import asyncio
 from collections import Counter
 from dataclasses import replace
-from typing import Any
-
-from sqlalchemy import event
 
 from chassis.idempotency import KeyReused
+from chassis.testing import statements_of
 from contracts.orders import Channel, OrderPlaced
 from orders.commands.placing import Answer, PaymentAlreadyUsed, Placed, place_orders
 from orders.domain.orders import Order
@@ -158,20 +156,15 @@ async def test_one_payment_in_a_batch_pays_one_order(tx):
 
 
 async def test_repeats_in_a_batch_cost_no_further_statements(tx):
-    statements: list[str] = []
-
-    def note(*call: Any) -> None:
-        statements.append(call[2])
-
-    event.listen(tx.sync_connection, "before_cursor_execute", note)
-    await place_orders(tx, [an_order()])
-    alone = len(statements)
     order = an_order()
+    async with statements_of(tx) as alone:
+        await place_orders(tx, [an_order()])
 
-    answers = await place_orders(tx, [replace(order) for _ in range(50)])
+    async with statements_of(tx) as repeated:
+        answers = await place_orders(tx, [replace(order) for _ in range(50)])
 
     assert Counter(map(kind, answers)) == {"news": 1, "replay": 49}
-    assert len(statements) == 2 * alone
+    assert len(repeated) == len(alone) == 2
 
 
 async def test_attempts_in_two_processes_at_once_are_one_order(database):

@@ -165,9 +165,12 @@ class Gate:
 
         Without parsing it: of ten that come, nine may have to go.
         """
-        if self.inside < FEWEST // 2 or not _can_be_turned_away(data):
+        if self.inside < FEWEST // 2:
             return None
+        # To look at it costs more than to know that there is room.
         if not self.is_full(can_wait=data.startswith(b"GET")):
+            return None
+        if not _can_be_turned_away(data):
             return None
         metrics.SHED.add(1)
         return door.refusal(next(_REASONS), origins.welcome_in(data), closes=False)

@@ -109,7 +109,7 @@ async def take_back(
 ) -> None:
     """These, by id with type and subject, are handled: none of them waits now."""
     found = await run(tx, _TAKE_BACK, {"queue": queue, "ids": list(done)})
-    if waited := found.scalars().all():
+    if waited := [row.event_id for row in found]:
         at = await _now(tx)
         told = [
             Aside(

@@ -18,7 +18,6 @@ import structlog
 from sqlalchemy import (
     JSON,
     ColumnElement,
-    CursorResult,
     Executable,
     Table,
     Text,
@@ -49,10 +48,12 @@ log = structlog.get_logger(__name__)
 Tx: TypeAlias = AsyncConnection
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 # SQLAlchemy's dialects have no types.
 _DIALECT = dialects.dialect()  # type: ignore[no-untyped-call]
 
+NEW = "new_"  # the columns that `update_many` takes begin with it
 ATTEMPTS = 5
 ATTEMPTS_WITHIN_S = 10.0  # a failure that took long itself is not tried again
 _VALUE = re.compile(r"(?<=query argument) \$\d+: .*", re.DOTALL)
@@ -143,6 +144,7 @@ class Database:
             tx = await self._connected(stack)
             tx.info.pop(_SUBJECTS, None)
             tx.info.pop(_NOTES, None)
+            stack.push_async_callback(_leave_no_dead, tx)
             async with tx.begin():
                 yield tx
             subjects = tx.info.pop(_SUBJECTS, None)
@@ -216,6 +218,14 @@ class Database:
         await self._engine.dispose()
 
 
+async def _leave_no_dead(tx: Tx) -> None:
+    """Have a connection that died closed: SQLAlchemy may not have been told."""
+    if not tx.invalidated and tx.sync_connection is not None:
+        adapted = tx.sync_connection.connection.dbapi_connection
+        if adapted is not None and adapted.driver_connection.is_closed():
+            await tx.invalidate()
+
+
 def _drop_rows(context: ExceptionContext) -> None:
     """Keep rows out of the logs: PostgreSQL's detail quotes those it refuses.
 
@@ -255,7 +265,9 @@ def is_away(error: BaseException) -> bool:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     lost = (DatabaseUnavailable, ConnectionError, TimeoutError, asyncpg.InterfaceError)
-    return isinstance(error, lost) or sqlstate(error).startswith(_AWAY)
+    if isinstance(error, lost):
+        return not isinstance(error, ValueError)  # a parameter that is none
+    return sqlstate(error).startswith(_AWAY)
 
 
 def rows_from_arrays(*columns: tuple[str, TypeEngine[Any]]) -> Any:
@@ -270,24 +282,48 @@ def rows_from_arrays(*columns: tuple[str, TypeEngine[Any]]) -> Any:
     )
 
 
-async def run(
-    tx: Tx, statement: Executable, given: Mapping[str, Any]
-) -> CursorResult[Any]:
-    """Execute a statement that is always the same as it was compiled the first time.
+class Row(asyncpg.Record):  # type: ignore[misc]
+    """A row as the driver, which has no types, gives it; by name."""
 
-    SQLAlchemy would look it up by its structure and look at each parameter's type,
-    which costs as much as sending it. What comes back is as the driver has it: JSON is
-    text.
+    def __getattr__(self, name: str) -> Any:
+        return self[name]
+
+
+async def run(tx: Tx, statement: Executable, given: Mapping[str, Any]) -> list[Row]:
+    """Execute a statement that is always the same, by the driver itself.
+
+    SQLAlchemy would look it up by its structure, look at each parameter's type, and
+    call the driver through a greenlet, which costs more than sending it.
     """
-    sql, names = _compiled(statement)
-    return await tx.exec_driver_sql(sql, tuple(given[name] for name in names))
+    sql, names, own = _compiled(statement)
+    values = {**own, **given}
+    driver = await _driver(tx)
+    try:
+        rows: list[Row] = await driver.fetch(
+            sql, *[values[name] for name in names], record_class=Row
+        )
+    except asyncpg.PostgresError as error:
+        error.detail = None  # which quotes rows
+        raise
+    return rows
+
+
+async def _driver(tx: Tx) -> asyncpg.Connection:
+    """The connection under SQLAlchemy's, in the transaction that it begins late."""
+    assert tx.sync_connection is not None  # noqa: S101 - so it is while it is open
+    adapted: Any = tx.sync_connection.connection.dbapi_connection
+    if adapted._transaction is None:  # noqa: SLF001 - there is no other way to ask
+        await adapted._start_transaction()  # noqa: SLF001
+    return adapted.driver_connection
 
 
 @cache
-def _compiled(statement: Executable) -> tuple[str, Sequence[str]]:
+def _compiled(
+    statement: Executable,
+) -> tuple[str, Sequence[str], Mapping[str, Any]]:
     # Whatever can be executed can be compiled: SQLAlchemy has no type that says both.
     compiled = statement.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
-    return str(compiled), compiled.positiontup or ()
+    return str(compiled), compiled.positiontup or (), compiled.params
 
 
 def _wire_type(type_: TypeEngine[Any]) -> TypeEngine[Any]:
@@ -326,6 +362,13 @@ def columns_of(
     return {prefix + name: [row[name] for row in rows] for name in names}
 
 
+def columns_from(
+    things: Sequence[T], places: Mapping[str, Callable[[T], Any]], prefix: str = ""
+) -> dict[str, list[Any]]:
+    """The same of things as they are, by where each column is found in one of them."""
+    return {prefix + name: [*map(place, things)] for name, place in places.items()}
+
+
 def update_many(table: Table, by: Sequence[str], names: Sequence[str]) -> Update:
     """UPDATE … FROM unnest: rows are found by some columns, others take new values."""
     new = rows_from_arrays(
@@ -347,4 +390,4 @@ def changes_of(
 
 def _new(name: str) -> str:
     # An UPDATE would set its columns to parameters of the same name, as scalars.
-    return f"new_{name}"
+    return NEW + name

@@ -64,7 +64,7 @@ async def claim(tx: Tx, events: Sequence[Envelope[Event]]) -> list[Envelope[Even
     distinct = {event.id: event for event in events}
     days = [event.time.astimezone(UTC).date() for event in distinct.values()]
     claimed = await run(tx, _CLAIM, {"ids": list(distinct), "days": days})
-    fresh = set(claimed.scalars())
+    fresh = {row.event_id for row in claimed}
     return [event for event in distinct.values() if event.id in fresh]
 
 

@@ -16,13 +16,13 @@ from uuid import UUID, uuid4
 
 import structlog
 from pydantic_core import from_json
-from sqlalchemy import Row, bindparam, func, select, text, update
+from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis import aside, metrics, tracing
 from chassis.aside import Tell, tell_nobody
 from chassis.backoff import Backoff
-from chassis.database import Database, Tx, is_away
+from chassis.database import Database, Row, Tx, is_away, run
 from chassis.events import to_wire
 from chassis.outbox import AS_SENT, RELAY, outbox, refusals, relay_cursor
 from chassis.queues import BATCH_ENTRIES, Aws
@@ -34,7 +34,10 @@ CALL_BYTES = 250 * 1024  # under the 256 KiB that SNS takes in one call
 STEP_EVENTS = 2000
 LEASE = timedelta(seconds=5)
 LOOK_AGAIN_S = 0.5  # while another process holds the lease and ours are not out yet
-PACE_S = 0.05  # after what was published: what is committed meanwhile travels together
+# After what was published, so that what is committed meanwhile travels together: a few
+# wait for next to nothing. Above two hundred a second, the pause grows to its bound.
+PACE_S_PER_EVENT = 0.005
+PACE_S = 0.25
 
 _CLAIM = (
     update(relay_cursor)
@@ -120,7 +123,8 @@ class Bundle:
         return (Bundle([event]) for event in self.events)
 
 
-def bundles(source: str, rows: Iterable[Row[Any]]) -> Iterator[Bundle]:
+def bundles(source: str, rows: Iterable[Any]) -> Iterator[Bundle]:
+    """Rows of `AS_SENT`, however they were read."""
     return bundled(_carried(source, row) for row in rows)
 
 
@@ -139,7 +143,7 @@ def bundled(events: Iterable[Carried]) -> Iterator[Bundle]:
         yield Bundle(waiting)
 
 
-def _carried(source: str, row: Row[Any]) -> Carried:
+def _carried(source: str, row: Any) -> Carried:
     json = to_wire(
         id=row.id,
         source=source,
@@ -247,7 +251,7 @@ class Relay:
                 if rows:
                     await self._publish(rows)
                     if len(rows) < STEP_EVENTS:
-                        await asyncio.sleep(PACE_S)
+                        await asyncio.sleep(min(PACE_S, len(rows) * PACE_S_PER_EVENT))
                 elif rows is not None:
                     await self._database.transact(self._release)
                     return
@@ -257,25 +261,25 @@ class Relay:
                     metrics.OUTBOX_LAG.set(0)  # another process has seen to it
                     return
 
-    async def _next(self, tx: Tx) -> Sequence[Row[Any]] | None:
+    async def _next(self, tx: Tx) -> Sequence[Row] | None:
         """Hold the lease, note what is out, number what is new, read what is next.
 
         None: another process holds the lease.
         """
         claim = {"me": self._me, "reached": self._reached, "lease": LEASE}
-        held = (await tx.execute(_CLAIM, claim)).one_or_none()
-        if held is None:
+        leases = await run(tx, _CLAIM, claim)
+        if not leases:
             return None
-        numbered = await tx.execute(_NUMBER, {"numbered": held.numbered, "name": RELAY})
-        position = numbered.scalar_one()
-        metrics.OUTBOX_POSITION.set(position)
-        metrics.OUTBOX_LAG.set(position - held.published)
-        return (await tx.execute(_NEXT, {"published": held.published})).all()
+        (held,) = leases
+        (end,) = await run(tx, _NUMBER, {"numbered": held.numbered, "name": RELAY})
+        metrics.OUTBOX_POSITION.set(end.numbered)
+        metrics.OUTBOX_LAG.set(end.numbered - held.published)
+        return await run(tx, _NEXT, {"published": held.published})
 
     async def _release(self, tx: Tx) -> None:
         await tx.execute(_RELEASE, {"me": self._me})
 
-    async def _publish(self, rows: Sequence[Row[Any]]) -> None:
+    async def _publish(self, rows: Sequence[Row]) -> None:
         ready = bundles(self._source, rows)
         with tracing.publishing(self._topic, (row.traceparent for row in rows)):
             async for bundle, refusal in publish_bundles(self._aws, self._topic, ready):

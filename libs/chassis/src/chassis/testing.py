@@ -5,6 +5,7 @@ A conftest says where PostgreSQL and the queues are, by the fixtures `postgres_u
 """
 
 import asyncio
+import re
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 from joserfc import jwt
 from joserfc.jwk import ECKey, Key, KeySet
+from sqlalchemy import event
 from sqlalchemy.engine import make_url
 
 from chassis import migrations, queues
@@ -299,6 +301,30 @@ async def tx(
     async with shared_databases[service].begin() as tx:
         yield tx
         await tx.rollback()
+
+
+# To begin, and to know the types of columns when it meets them first.
+_DRIVERS_OWN = re.compile(r"^(BEGIN|SAVEPOINT)|typeinfo_tree|'jit'")
+
+
+@asynccontextmanager
+async def statements_of(tx: Tx) -> AsyncIterator[list[str]]:
+    """What the transaction asks the database meanwhile, in whichever way."""
+    asked: list[str] = []
+
+    def by_sqlalchemy(*seen: Any) -> None:
+        asked.append(seen[2])
+
+    def by_the_driver(seen: Any) -> None:
+        if not _DRIVERS_OWN.search(seen.query):
+            asked.append(seen.query)
+
+    driver: Any = (await tx.get_raw_connection()).driver_connection
+    event.listen(tx.sync_connection, "before_cursor_execute", by_sqlalchemy)
+    with driver.query_logger(by_the_driver):
+        yield asked
+        await asyncio.sleep(0)  # it is told a turn later
+    event.remove(tx.sync_connection, "before_cursor_execute", by_sqlalchemy)
 
 
 @pytest.fixture(scope="session")

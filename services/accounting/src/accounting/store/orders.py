@@ -14,19 +14,25 @@ from accounting.domain.orders import Order, Payment, Stage
 from accounting.domain.positions import Position, Tally
 from accounting.domain.shares import shipping
 from accounting.schema import order_cursors, order_lines, orders
-from chassis.database import Tx, columns_of, insert_many, rows_from_arrays, run
+from chassis.database import (
+    Row,
+    Tx,
+    columns_of,
+    insert_many,
+    rows_from_arrays,
+    run,
+)
 from contracts.accounting import PaymentStatus
 from contracts.orders import Channel, PaymentMethod
 
 _GIVEN = any_(bindparam("ids", type_=ARRAY(Uuid)))
 
-_ADD_CURSORS = insert_many(order_cursors, "order_id").on_conflict_do_nothing()
-_HOLD_CURSORS = (
-    select(order_cursors)
-    .where(order_cursors.c.order_id == _GIVEN)
-    .order_by(order_cursors.c.order_id)
-    .with_for_update()
-)
+_absent = insert_many(order_cursors, "order_id")
+_HOLD_CURSORS = _absent.on_conflict_do_update(
+    index_elements=["order_id"],
+    # Changes nothing, but waits for whoever has the row, and has it then.
+    set_={"order_id": _absent.excluded.order_id},
+).returning(order_cursors.c.order_id, order_cursors.c.applied)
 _reached = rows_from_arrays(("id", Uuid()), ("reached", BigInteger()))
 _MOVE_CURSORS = (
     update(order_cursors)
@@ -41,9 +47,7 @@ async def hold(tx: Tx, ids: Collection[UUID]) -> dict[UUID, int]:
     A cursor comes before the order it is about, so that also facts of an order that
     nobody knows yet take turns. In one order for everybody: no deadlocks.
     """
-    in_order = sorted(ids)
-    await run(tx, _ADD_CURSORS, {"order_id": in_order})
-    held = await run(tx, _HOLD_CURSORS, {"ids": in_order})
+    held = await run(tx, _HOLD_CURSORS, {"order_id": sorted(ids)})
     return {row.order_id: row.applied for row in held}
 
 
@@ -86,9 +90,9 @@ async def get(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Order]:
         return {}
     wanted = {"ids": list(ids)}
     lines: defaultdict[UUID, list[Line]] = defaultdict(list)
-    for row in (await tx.execute(_GET_LINES, wanted)).mappings():
+    for row in await run(tx, _GET_LINES, wanted):
         lines[row["order_id"]].append(_line(row))
-    rows = (await tx.execute(_GET_ORDERS, wanted)).mappings()
+    rows = await run(tx, _GET_ORDERS, wanted)
     return {row["id"]: _order(row, lines[row["id"]]) for row in rows}
 
 
@@ -139,7 +143,7 @@ def _order_row(order: Order) -> dict[str, Any]:
     }
 
 
-def _order(row: RowMapping, lines: Sequence[Line]) -> Order:
+def _order(row: Row, lines: Sequence[Line]) -> Order:
     return Order(
         id=row["id"],
         number=row["number"],
@@ -164,7 +168,7 @@ def _order(row: RowMapping, lines: Sequence[Line]) -> Order:
     )
 
 
-def position(row: RowMapping) -> Position:
+def position(row: Row | RowMapping) -> Position:
     return Position(
         version=row["payment_version"], status=PaymentStatus(row["payment_status"])
     )
@@ -175,7 +179,7 @@ def _line_row(order_id: UUID, line: Line) -> dict[str, Any]:
     return {"order_id": order_id, **vars(line), "shipped_runs": runs}
 
 
-def _line(row: RowMapping) -> Line:
+def _line(row: Row) -> Line:
     runs = tuple((first, end) for first, end in row["shipped_runs"])
     content = {name: row[name] for name in _LINE if name != "order_id"}
     return Line(**content | {"shipped_runs": runs})

@@ -25,7 +25,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from accounting.schema import gaps, parked_facts
-from chassis.database import Tx, columns_of, insert_many, rows_from_arrays
+from chassis.database import (
+    Row,
+    Tx,
+    columns_of,
+    insert_many,
+    rows_from_arrays,
+    run,
+)
 from chassis.events import Envelope, Event, to_wire
 from contracts.orders import EVENTS
 
@@ -80,12 +87,12 @@ async def find(
 ) -> Mapping[UUID, Collection[Envelope[Event]]]:
     """The parked facts of these orders, also those that were refused."""
     found: defaultdict[UUID, list[Envelope[Event]]] = defaultdict(list)
-    for row in (await tx.execute(_FIND, {"ids": list(ids)})).mappings():
+    for row in await run(tx, _FIND, {"ids": list(ids)}):
         found[row["order_id"]].append(_parked(row))
     return found
 
 
-def _parked(row: RowMapping) -> Envelope[Event]:
+def _parked(row: Row) -> Envelope[Event]:
     return Envelope(
         id=row["event_id"],
         source=SOURCE,

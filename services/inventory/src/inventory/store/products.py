@@ -40,7 +40,7 @@ async def add(tx: Tx, product: Product) -> KnownProduct | None:
 async def hold(tx: Tx, skus: Iterable[str]) -> dict[str, KnownProduct]:
     """The products among the SKUs, kept from others with all their stock."""
     found = await run(tx, _HOLD, {"skus": list(set(skus))})
-    return {row["sku"]: _known(row) for row in found.mappings()}
+    return {row["sku"]: _known(row) for row in found}
 
 
 async def save(tx: Tx, product: Product) -> KnownProduct:

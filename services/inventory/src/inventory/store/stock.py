@@ -62,6 +62,7 @@ _MOVE = text(
     UPDATE stock SET on_hand = stock.on_hand + net.on_hand,
         reserved = stock.reserved + net.reserved
     FROM net WHERE stock.sku = net.sku AND stock.location = net.location
+    RETURNING 1
     """  # noqa: S608 the names are our own
 ).bindparams(
     *(bindparam(name, type_=ARRAY(movements.c[name].type)) for name in _MOVEMENT)
@@ -74,7 +75,7 @@ _ADD_RECEIPT_LINES = insert_many(receipt_lines, *_RECEIPT_LINE)
 async def get(tx: Tx, skus: Iterable[str]) -> list[Shelf]:
     """All there is of the SKUs, at the preferred locations first."""
     found = await run(tx, _BY_PREFERENCE, {"skus": list(skus)})
-    return [Shelf(**row) for row in found.mappings()]
+    return [Shelf(**row) for row in found]
 
 
 async def get_at(tx: Tx, sku: str, location: str) -> Shelf:
@@ -116,7 +117,7 @@ async def move(tx: Tx, moves: Sequence[Movement], *, actor: str) -> None:
         return
     rows = [vars(movement) | {"actor": actor} for movement in moves]
     moved = await run(tx, _MOVE, columns_of(rows, _MOVEMENT))
-    if moved.rowcount != len({(row["sku"], row["location"]) for row in rows}):
+    if len(moved) != len({(row["sku"], row["location"]) for row in rows}):
         raise LookupError("something moved in stock that has no row")
 
 

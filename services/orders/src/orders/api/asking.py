@@ -47,7 +47,6 @@ def _order(body: OrderBody, client: str, key: str) -> Order:
 def _payment(body: PrepaidBody | TermsBody) -> domain.Payment:
     method = PaymentMethod(body.method)
     return domain.Payment(
-        **body.model_dump(exclude={"method"}),
-        method=method,
+        **vars(body) | {"method": method},
         status=domain.INITIAL_PAYMENT_STATUS[method],
     )

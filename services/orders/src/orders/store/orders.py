@@ -1,15 +1,15 @@
 """Orders in and out of the database: always sets, always locked in the order of ids."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import fields, replace
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
 from sqlalchemy import (
     ARRAY,
-    Row,
     Select,
     Text,
     Uuid,
@@ -22,9 +22,9 @@ from sqlalchemy import (
 )
 
 from chassis.database import (
+    NEW,
     Tx,
-    changes_of,
-    columns_of,
+    columns_from,
     insert_many,
     rows_from_arrays,
     run,
@@ -58,17 +58,40 @@ _NEW = {
 _NEW_LINE = dict.fromkeys(
     ("reserved", "backordered", "shipped", "cancelled", "returned"), 0
 )
-# What is placed: the rest is the database's to give, or is not known yet.
-_ORDER = tuple(
-    column.name
+# Where in an order its columns are, but for those that are called the same.
+_ELSEWHERE = {
+    "attention": "overdue",
+    **{f"shipping_{part.name}": f"shipping.{part.name}" for part in fields(Shipping)},
+    **{f"payment_{part.name}": f"payment.{part.name}" for part in fields(Payment)},
+}
+
+
+def _address(order: Order) -> str:
+    return _ADDRESS.dump_json(order.ship_to).decode()
+
+
+_PLACES: Mapping[str, Callable[[Order], Any]] = {
+    column.name: attrgetter(_ELSEWHERE.get(column.name, column.name))
     for column in orders.c
-    if column.server_default is None
-    and column.name not in {"rescue_at", "attention", "decided_at", *_NEW}
-)
-_LINE = tuple(column.name for column in order_lines.c)
-_PLACED_LINE = tuple(name for name in _LINE if name not in _NEW_LINE)
+} | {"ship_to": _address}
+# What is placed: the rest is the database's to give, or is not known yet.
+_ORDER = {
+    name: place
+    for name, place in _PLACES.items()
+    if orders.c[name].server_default is None
+    and name not in {"rescue_at", "attention", "decided_at", *_NEW}
+}
 # An order's line knows its order, and when it was placed, by being in it.
-_LINE_FIELDS = tuple(name for name in _LINE if name not in {"order_id", "placed_at"})
+_LINE_FIELDS = tuple(
+    column.name
+    for column in order_lines.c
+    if column.name not in {"order_id", "placed_at"}
+)
+_LINE = {name: attrgetter(name) for name in _LINE_FIELDS}
+_PLACED_LINE = (
+    *("order_id", "placed_at"),
+    *(name for name in _LINE_FIELDS if name not in _NEW_LINE),
+)
 
 # One round trip: lines of orders that were not new are left out again.
 _added = (
@@ -128,6 +151,7 @@ _CHANGING = (
     "shipments_announced",
     "receipts_announced",
 )
+_CHANGED = {name: _PLACES[name] for name in ("id", *_CHANGING)}
 _SAVE = update_many(orders, ("id",), _CHANGING)
 
 _UNITS = ("pending", "reserved", "backordered", "shipped", "cancelled", "returned")
@@ -138,8 +162,8 @@ async def add(tx: Tx, placed: Iterable[Order]) -> list[Order]:
     """Store the orders whose id and payment are new; these come back, with numbers."""
     # Two processes with the same orders take turns instead of blocking each other.
     in_order = sorted(placed, key=lambda order: order.id)
-    heads = columns_of([_order_row(order) for order in in_order], _ORDER)
-    lines = columns_of(_line_rows(in_order), _PLACED_LINE, prefix="line_")
+    heads = columns_from(in_order, _ORDER)
+    lines = _line_columns(in_order, prefix="line_")
     found = await run(tx, _ADD, heads | lines)
     serials: dict[UUID, int] = {row.id: row.serial for row in found}
     return [
@@ -192,15 +216,13 @@ async def find_decided(tx: Tx, ids: Iterable[str]) -> set[str]:
 async def save(tx: Tx, changed: Sequence[Order]) -> None:
     """Save what may change of the orders themselves."""
     if changed:
-        rows = [_order_row(order) for order in changed]
-        await run(tx, _SAVE, changes_of(rows, ("id", *_CHANGING)))
+        await run(tx, _SAVE, columns_from(changed, _CHANGED, prefix=NEW))
 
 
 async def save_lines(tx: Tx, changed: Sequence[Order]) -> None:
     """Save where the units of the orders' lines are."""
     if changed:
-        rows = _line_rows(changed)
-        await run(tx, _SAVE_LINES, changes_of(rows, ("order_id", "line", *_UNITS)))
+        await run(tx, _SAVE_LINES, _line_columns(changed, prefix=NEW))
 
 
 async def _orders(
@@ -208,19 +230,19 @@ async def _orders(
 ) -> dict[UUID, Order]:
     if not any(parameters.values()):
         return {}
-    rows = (await tx.execute(query, parameters)).all()
+    rows = await run(tx, query, parameters)
     return {order.id: order for order in await _with_lines(tx, rows)}
 
 
-async def _with_lines(tx: Tx, rows: Sequence[Row[Any]]) -> list[Order]:
+async def _with_lines(tx: Tx, rows: Sequence[Any]) -> list[Order]:
     lines: defaultdict[UUID, list[Line]] = defaultdict(list)
-    for row in await tx.execute(_GET_LINES, {"ids": [row.id for row in rows]}):
+    for row in await run(tx, _GET_LINES, {"ids": [row.id for row in rows]}):
         order_id, *fields = row
         lines[order_id].append(Line(**dict(zip(_LINE_FIELDS, fields, strict=True))))
     return [_order(row, tuple(lines[row.id])) for row in rows]
 
 
-def _order(row: Row[Any], lines: tuple[Line, ...]) -> Order:
+def _order(row: Any, lines: tuple[Line, ...]) -> Order:
     return Order(
         id=row.id,
         client=row.client,
@@ -266,51 +288,11 @@ def _order(row: Row[Any], lines: tuple[Line, ...]) -> Order:
     )
 
 
-def _order_row(order: Order) -> dict[str, Any]:
-    shipping, payment = order.shipping, order.payment
-    return {
-        "id": order.id,
-        "client": order.client,
-        "fingerprint": order.fingerprint,
-        "parent_id": order.parent_id,
-        "channel": order.channel,
-        "customer_id": order.customer_id,
-        "reference": order.reference,
-        "currency": order.currency,
-        "policy": order.policy,
-        "shipping_price": shipping.price,
-        "shipping_tax": shipping.tax,
-        "shipping_tax_rate": shipping.tax_rate,
-        "ship_to": _ADDRESS.dump_json(order.ship_to).decode(),
-        "payment_method": payment.method,
-        "payment_provider": payment.provider,
-        "payment_reference": payment.reference,
-        "payment_captured": payment.captured,
-        "payment_net_days": payment.net_days,
-        "payment_status": payment.status,
-        "payment_version": payment.version,
-        "hold_id": order.hold_id,
-        "total": order.total,
-        "status": order.status,
-        "attention": order.overdue,
-        "events_stuck": order.events_stuck,
-        "version": order.version,
-        "reservation_version": order.reservation_version,
-        "sequence": order.sequence,
-        "placed_at": order.placed_at,
-        "decided_at": order.decided_at,
-        "updated_at": order.updated_at,
-        "rescue_at": order.rescue_at,
-        "answers_announced": order.answers_announced,
-        "shipments_announced": order.shipments_announced,
-        "receipts_announced": order.receipts_announced,
+def _line_columns(placed: Sequence[Order], prefix: str) -> dict[str, list[Any]]:
+    lines = [line for order in placed for line in order.lines]
+    return columns_from(lines, _LINE, prefix) | {
+        f"{prefix}order_id": [order.id for order in placed for _ in order.lines],
+        f"{prefix}placed_at": [
+            order.placed_at for order in placed for _ in order.lines
+        ],
     }
-
-
-def _line_rows(placed: Iterable[Order]) -> list[dict[str, Any]]:
-    return [
-        {"order_id": order.id, "placed_at": order.placed_at}
-        | {name: getattr(line, name) for name in _LINE_FIELDS}
-        for order in placed
-        for line in order.lines
-    ]
