@@ -62,8 +62,9 @@ async def test_what_is_counted_is_bounded_and_whole_minutes_are_told(
 ):
     monkeypatch.setattr(counts, "MOST_RECENT", 3)
     monkeypatch.setattr(counts, "MOST_WAITING", 2)
+    moment = datetime.now(UTC).replace(second=0)
     for minutes in (0, 1, 1, 2):
-        at = datetime.now(UTC).replace(second=0) - timedelta(minutes=minutes)
+        at = moment - timedelta(minutes=minutes)
         await change(database, await place(client), placed_at=at)
 
     found = await counted(client)
