@@ -54,7 +54,7 @@ bugs: setup ## Put bugs in that others have had, and see that each is noticed (A
 fuzz: setup ## Send services what their OpenAPI allows and what not (CASES=30000 or SECONDS=600 each, SERVICE=orders)
 	@ORDERLY_FUZZ_SERVICE=$(SERVICE) ORDERLY_FUZZ_SECONDS=$(SECONDS) \
 		ORDERLY_FUZZ_CASES=$(or $(CASES),$(if $(SECONDS),,30000)) \
-		$(BIN)/pytest tests/contracts/test_fuzzing.py --capture=no $(ARGS)
+		$(BIN)/pytest tests/contracts/test_fuzzing.py $(ARGS)
 
 .PHONY: bench
 bench: setup ## Measure what an order costs, beside its peers, in 10 minutes (QUICK=1: 3)
