@@ -74,6 +74,19 @@ async def test_what_is_counted_is_bounded_and_whole_minutes_are_told(
     assert found["undecided"] == 2
 
 
+async def test_a_minute_that_has_more_than_are_counted_is_told_all_the_same(
+    client, database, monkeypatch
+):
+    monkeypatch.setattr(counts, "MOST_RECENT", 2)
+    moment = datetime.now(UTC)
+    for _ in range(3):
+        await change(database, await place(client), placed_at=moment)
+
+    found = await counted(client)
+
+    assert len(found["minutes"]) == 1
+
+
 async def test_a_customer_counts_no_others(client, allowed):
     await place(client)
     await place(client, customer_id="c-7")
