@@ -59,6 +59,7 @@ class Scenario:
     events_per_message: float
     messages_per_call: float
     io_optimized: bool = False
+    audited: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +99,7 @@ class Month:
             "Logs": self._cost("logs", self._gb("log_kb")),
             "Metrics and traces": self._signals(),
             "Cognito": self._cognito(),
+            "Audit": self._audit(),
             "Alarms, dashboard, keys, secret, images": self._small_things(),
         }
 
@@ -168,7 +170,7 @@ class Month:
         )
 
     def _signals(self) -> float:
-        told_of = self._is("metrics") if self.scenario.orders else 0
+        told_of = self._is("metrics" if self.scenario.orders else "standing")
         traced_gb = self._gb("span_kb") * self._is("trace_sampling")
         return self._cost("metric", told_of) + self._cost("spans", traced_gb)
 
@@ -176,6 +178,20 @@ class Month:
         tokens = self.scenario.clients * self._is("tokens_per_client")
         return self._cost("cognito_client", self.scenario.clients) + self._cost(
             "cognito_token", tokens / 1000
+        )
+
+    def _audit(self) -> float:
+        """Its client and secret above all: the task itself runs for minutes."""
+        if not self.scenario.audited:
+            return 0
+        hours = self._is("audits") * self._is("audit_minutes") / 60
+        return (
+            self._cost("cognito_client", 1)
+            + self._cost("cognito_token", self._is("audits") / 1000)
+            + self._cost("secret", 1)
+            + self._cost("composite_alarm", 1)
+            + self._cost("fargate_vcpu", hours * self._is("audit_vcpu"))
+            + self._cost("fargate_gb", hours * self._is("audit_gb"))
         )
 
     def _small_things(self) -> float:
@@ -223,6 +239,7 @@ SAID_OF_A_SCENARIO: Mapping[str, Callable[[Month], str]] = {
     "ACU of each, in the mean": lambda it: f"{it.scenario.acu:g}",
     "Aurora I/O-Optimized": lambda it: "yes" if it.scenario.io_optimized else "no",
     "machine clients of Cognito": lambda it: f"{it.scenario.clients}",
+    "audited": lambda it: "yes" if it.scenario.audited else "no",
     "zones": lambda it: f"{it.scenario.zones}",
     "events in a message": lambda it: f"{it.scenario.events_per_message:g}",
     "messages in a call": lambda it: f"{it.scenario.messages_per_call:g}",

@@ -29,7 +29,11 @@ export class Flow {
     this.facts.length = Math.min(this.facts.length, KEPT_FACTS);
   }
 
-  // Seconds from placed to decided.
+  get decided() {
+    return this.#delays.length;
+  }
+
+  // Seconds from placed to decided, of the orders that were decided last.
   delay(quantile) {
     const sorted = this.#delays.toSorted((a, b) => a - b);
     return sorted[Math.min(sorted.length - 1, Math.floor(quantile * sorted.length))];

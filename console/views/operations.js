@@ -124,16 +124,13 @@ const Letter = ({ letter, busy, onRedrive }) =>
       </div>
       <button type="button" class="quiet" disabled=${busy} aria-label=${`Redrive ${letter.id}`} onClick=${onRedrive}>Redrive</button>
     </div>
-    <p class="bad">${firstOf(letter.error ?? "Its process died of it.")}</p>
+    <p class="bad">${letter.error ?? "Its process died of it."}</p>
     <p class="dim">first seen <${Time} at=${letter.first_seen} />, last <${Time} at=${letter.last_seen} /></p>
     ${letter.trace &&
     html`<details><summary>Where it failed</summary>
       <pre tabindex="0">${letter.error}${"\n\n"}${letter.trace}</pre>
     </details>`}
   </li>`;
-
-// What a database refuses is told first, and then the whole statement.
-const firstOf = (error) => error.split(" [SQL:")[0].split("\n[SQL:")[0];
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 

@@ -76,7 +76,7 @@ export function Overview() {
     <div class="tiles">
       <${Tile} name="Orders a minute" value=${count(counted.data && rate(counted.data))} more=${counted.data && "now"} />
       <${Tile} name="Placed → decided" value=${duration(flow.delay(0.5))}
-        more=${flow.delay(0.95) != null && `median; 95 % within ${duration(flow.delay(0.95))}`} />
+        more=${flow.decided > 0 && `median of the last ${count(flow.decided)}; 95 % within ${duration(flow.delay(0.95))}`} />
       <${Counted} name="Not decided yet" n=${counted.data?.undecided} see="/orders?status=placed" />
       <${Counted} name="Need a look" n=${counted.data?.attention} see="/orders?attention=true" bad />
       <${Behind} from=${behind} />

@@ -182,6 +182,22 @@ async def test_poison_is_put_aside_alone_with_its_reason(
     assert letter.attributes["first_seen"] == letter.attributes["last_seen"]
 
 
+async def test_a_letter_says_what_the_database_refuses_without_the_statement(
+    consumer, database, aws, topic, queue
+):
+    async with database.begin() as tx:
+        await tx.execute(sa.text("ALTER TABLE heard ADD CHECK (note_id IS NULL)"))
+    await aws.publish(topic.name, [a_message("refused")])
+
+    async with consuming(consumer):
+        (letter,) = await dead_letters(aws, queue, 1)
+
+    assert letter.attributes["error"].startswith("IntegrityError: ")
+    assert letter.attributes["error"].endswith('constraint "heard_note_id_check"')
+    assert "CheckViolation" in letter.attributes["stack"]
+    assert "[SQL" not in letter.attributes["stack"]
+
+
 async def test_a_dead_letter_can_be_tried_again(consumer, database, aws, topic, queue):
     await aws.publish(topic.name, [a_message("poison")])
     async with consuming(consumer):

@@ -369,6 +369,20 @@ async def test_tracebacks_do_not_quote_the_rows_that_are_refused(database):
     assert secret not in "".join(traceback.format_exception(refused.value))
 
 
+async def test_errors_do_not_quote_the_values_that_cannot_be_sent(database):
+    secret = uuid4().hex[:8]
+
+    async def add(tx: Tx) -> None:
+        await tx.execute(sa.insert(notes), {"id": uuid4(), "text": f"{secret}\udc00"})
+
+    with pytest.raises(sa.exc.DBAPIError) as refused:
+        await database.transact(add)
+
+    told = "".join(traceback.format_exception(refused.value))
+    assert "invalid input for query argument" in told
+    assert secret not in told
+
+
 async def test_many_rows_are_inserted_by_one_statement(tx):
     rows = [{"id": uuid4(), "text": str(number)} for number in range(500)]
 

@@ -5,9 +5,12 @@ from typing import Any
 
 from rich.console import Console
 
+from chassis.testing import eventually
 from orderly.flow import MOST_WAITING, Flow, rate
-from orderly.top import line, page, top
+from orderly.operations import Refused
+from orderly.top import line, looks, page, summary, top
 
+NOWHERE: Any = nullcontext
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
@@ -94,11 +97,56 @@ async def test_a_terminal_that_cannot_draw_is_told_once(monkeypatch):
     async def look(_: None) -> Flow:
         return a_flow()
 
-    nowhere: Any = nullcontext
     monkeypatch.setattr("orderly.flow.look", look)
-    await top(nowhere)
+    await top(NOWHERE)
 
     assert "orders a minute" in said.getvalue()
+
+
+async def test_the_line_goes_on_after_a_refusal_and_with_a_new_token(monkeypatch):
+    said = StringIO()
+    terminal = Console(file=said, force_terminal=True, _environ={"TERM": "xterm"})
+    monkeypatch.setattr("orderly.top.console", terminal)
+    monkeypatch.setattr("orderly.top.LINE_EVERY_S", 0)
+    connects: list[Any] = []
+
+    def connect() -> Any:
+        connects.append(nullcontext())
+        return connects[-1]
+
+    async def look(_: None) -> Flow:
+        if len(connects) == 1:
+            raise Refused("401: the token has expired")
+        return a_flow()
+
+    async def flows() -> bool:
+        return "1,200 orders" in said.getvalue()
+
+    monkeypatch.setattr("orderly.flow.look", look)
+    async with summary(connect):
+        await eventually(flows)
+
+    assert "the token has expired" in said.getvalue()
+
+
+async def test_who_looks_for_long_asks_with_a_new_token(monkeypatch):
+    """Also when most of that time was slept through: a clock counts, and not looks."""
+    connects: list[Any] = []
+    monkeypatch.setattr("orderly.top.RECONNECT_AFTER_S", 0.001)
+
+    def connect() -> Any:
+        connects.append(nullcontext())
+        return connects[-1]
+
+    async def look(_: None) -> Flow:
+        return a_flow()
+
+    monkeypatch.setattr("orderly.flow.look", look)
+    found = looks(connect, every_s=0.002)
+    for _ in range(3):
+        await anext(found)
+
+    assert len(connects) == 3
 
 
 def test_what_is_not_known_is_not_taken_for_nothing():

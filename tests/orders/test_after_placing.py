@@ -34,7 +34,7 @@ from orders.commands.returning import authorise_return
 from orders.domain.cancellations import CancellationStatus
 from orders.domain.orders import Order, OrderNotFound, Status
 from orders.handlers import UnknownOrders
-from orders.handlers.payments import announce_again, update_payments
+from orders.handlers.payments import UnknownFacts, announce_again, update_payments
 from orders.handlers.reservations import settle_orders
 from orders.schema import cancellation_lines, cancellations, return_lines
 from orders.schema import returns as returns_table
@@ -261,6 +261,16 @@ async def test_facts_of_an_unknown_order_are_a_fault(tx):
     with pytest.raises(UnknownOrders):
         await announce_again(
             tx, arrived(FactsMissing(order_id=uuid4(), from_sequence=1))
+        )
+
+
+async def test_facts_beyond_the_last_are_a_fault_of_their_own(tx):
+    order = an_order()
+    await place_orders(tx, [order])
+
+    with pytest.raises(UnknownFacts, match=f"{order.id} from 2 on"):
+        await announce_again(
+            tx, arrived(FactsMissing(order_id=order.id, from_sequence=2))
         )
 
 

@@ -62,8 +62,9 @@ async def test_what_is_counted_is_bounded_and_whole_minutes_are_told(
 ):
     monkeypatch.setattr(counts, "MOST_RECENT", 3)
     monkeypatch.setattr(counts, "MOST_WAITING", 2)
+    moment = datetime.now(UTC).replace(second=0)
     for minutes in (0, 1, 1, 2):
-        at = datetime.now(UTC).replace(second=0) - timedelta(minutes=minutes)
+        at = moment - timedelta(minutes=minutes)
         await change(database, await place(client), placed_at=at)
 
     found = await counted(client)
@@ -71,6 +72,19 @@ async def test_what_is_counted_is_bounded_and_whole_minutes_are_told(
     first, *later = (one["placed"] for one in found["minutes"])
     assert (first, sum(later)) == (1, 0)
     assert found["undecided"] == 2
+
+
+async def test_a_minute_that_has_more_than_are_counted_is_told_all_the_same(
+    client, database, monkeypatch
+):
+    monkeypatch.setattr(counts, "MOST_RECENT", 2)
+    moment = datetime.now(UTC)
+    for _ in range(3):
+        await change(database, await place(client), placed_at=moment)
+
+    found = await counted(client)
+
+    assert len(found["minutes"]) == 1
 
 
 async def test_a_customer_counts_no_others(client, allowed):

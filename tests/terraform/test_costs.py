@@ -123,12 +123,21 @@ def test_the_report_adds_the_lines_up(figures, idle):
 
 
 def test_the_report_says_what_a_thousand_orders_cost(figures):
-    many = Month(figures, figures.scenarios[-1])
-    dollars = (total(many) + many.egress()["nat"]) / 100_000
-
-    assert f"| a thousand orders, with `nat` |  |  | 0.38 | {dollars:.2f} |" in report(
-        figures
+    some, many = (Month(figures, scenario) for scenario in figures.scenarios[-2:])
+    few, less = (
+        (total(month) + month.egress()["nat"]) / thousands
+        for month, thousands in ((some, 1000), (many, 100_000))
     )
+
+    told = f"| a thousand orders, with `nat` |  |  | {few:.2f} | {less:.2f} |"
+    assert told in report(figures)
+
+
+def test_an_audit_is_paid_for_where_there_is_one(idle):
+    audited = Month(idle.figures, replace(idle.scenario, audited=True))
+    without = Month(idle.figures, replace(idle.scenario, audited=False))
+
+    assert 6 < total(audited) - total(without) < 8
 
 
 def test_the_report_goes_between_its_marks_and_nowhere_else():

@@ -43,7 +43,12 @@ asides = Table(
     PrimaryKeyConstraint("event_id", "queue"),
 )
 
-_NOTE = insert_many(asides, "event_id", "queue").on_conflict_do_nothing()
+# What is noted again is held until the commit: who takes it back comes after, and is
+# told of as later.
+_INSERT = insert_many(asides, "event_id", "queue")
+_NOTE = _INSERT.on_conflict_do_update(
+    index_elements=["event_id", "queue"], set_={"queue": _INSERT.excluded.queue}
+)
 _TAKE_BACK = text(
     "DELETE FROM asides WHERE queue = :queue AND event_id = ANY(:ids)"
     " RETURNING event_id"
@@ -87,20 +92,21 @@ async def note(
     tx: Tx, queue: str, events: Sequence[Mapping[str, str]], tell: Tell
 ) -> None:
     """These wait among the dead letters of a queue, or soon will."""
+    waiting = {UUID(event["id"]): event for event in events}
+    rows = [{"event_id": id_, "queue": queue} for id_ in sorted(waiting)]
+    await tx.execute(_NOTE, columns_of(rows, ("event_id", "queue")))
     at = await _now(tx)
     told = [
         Aside(
-            event_id=UUID(event["id"]),
+            event_id=id_,
             type=event["type"],
             subject=event["subject"],
             queue=queue,
             waits=True,
             at=at,
         )
-        for event in events
+        for id_, event in waiting.items()
     ]
-    rows = [{"event_id": one.event_id, "queue": queue} for one in told]
-    await tx.execute(_NOTE, columns_of(rows, ("event_id", "queue")))
     await tell(tx, told)
 
 

@@ -289,9 +289,8 @@ class Connection(HttpToolsProtocol):
         self.transport.write_eof()
         self._give_up_in(LEFTOVER_WITHIN_S)
         self.refused[self] = None
-        if (
-            len(self.refused) > MOST_REFUSED * self.share
-        ):  # or no file is left for the next
+        # Or no file is left for the next.
+        if len(self.refused) > MOST_REFUSED * self.share:
             next(iter(self.refused)).transport.abort()
 
     def _tell_nobody_listens(self) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import text
 from chassis import aside, inbox, metrics, tracing
 from chassis.backoff import Backoff
 from chassis.batching import in_halves
-from chassis.database import Database, Tx
+from chassis.database import Database, Tx, without_statements
 from chassis.events import Envelope, Event, Router, Unreadable
 from chassis.failpoints import reach
 from chassis.letters import DeadLetter, put_aside
@@ -311,8 +311,8 @@ class Consumer:
 
 
 async def _give_up(item: Delivered, error: Exception) -> Dead:
-    stack = "".join(traceback.format_exception(error))
-    reason = f"{type(error).__name__}: {error}"
+    stack = without_statements("".join(traceback.format_exception(error)))
+    reason = without_statements(f"{type(error).__name__}: {error}")
     return _dead(item.message, item.event.raw, reason, stack)
 
 

@@ -5,6 +5,7 @@ Only this module commits. Work receives `tx`; who has no `tx` has no database.
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -55,6 +56,10 @@ _DIALECT = dialects.dialect()  # type: ignore[no-untyped-call]
 NEW = "new_"  # the columns that `update_many` takes begin with it
 ATTEMPTS = 5
 ATTEMPTS_WITHIN_S = 10.0  # a failure that took long itself is not tried again
+_VALUE = re.compile(r"(?<=query argument) \$\d+: .*", re.DOTALL)
+_STATEMENT = re.compile(
+    r"\n\[SQL: .*?(?:\n\(Background on this error at: \S+\)|\Z)", re.DOTALL
+)
 _NO_ANSWER = "The database does not answer."
 # In a transaction's connection's info: what it announces, and what follows its commit.
 _SUBJECTS = "orderly.subjects"
@@ -222,10 +227,21 @@ async def _leave_no_dead(tx: Tx) -> None:
 
 
 def _drop_rows(context: ExceptionContext) -> None:
-    """Keep rows out of the logs: PostgreSQL's detail quotes those it refuses."""
+    """Keep rows out of the logs: PostgreSQL's detail quotes those it refuses.
+
+    So does what the driver says of values that it cannot send.
+    """
     error = context.original_exception.__cause__
     if isinstance(error, asyncpg.PostgresError):
         error.detail = None
+    for one in (error, context.original_exception, context.sqlalchemy_exception):
+        if one and one.args:
+            one.args = (_VALUE.sub("", str(one.args[0])), *one.args[1:])
+
+
+def without_statements(told: str) -> str:
+    """What an error or its traceback says, but for SQL, which would fill a letter."""
+    return _STATEMENT.sub("", told)
 
 
 def announce(tx: Tx, subjects: Sequence[str]) -> None:

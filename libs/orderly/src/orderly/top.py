@@ -1,6 +1,7 @@
 """The flow of orders in the terminal: as a page of its own, and as one line."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -12,13 +13,14 @@ from rich.text import Text
 from orderly import flow
 from orderly.console import COLOURS, console
 from orderly.flow import MOST_WAITING, Flow
-from orderly.operations import Operations
+from orderly.operations import Operations, Refused
 from orderly.words import some
 
 LOOK_EVERY_S = 1.0
 LINE_EVERY_S = 2.0
-# A token lives for an hour: who looks longer asks with a new one.
-RECONNECT_AFTER_LOOKS = 1000
+# A token lives for an hour, also while the machine sleeps: who looks longer asks with
+# a new one.
+RECONNECT_AFTER_S = 1800
 GOOD, BAD = "green", "bold red"
 
 Connect = Callable[[], AbstractAsyncContextManager[Operations]]
@@ -33,7 +35,7 @@ async def top(connect: Connect) -> None:
     with Live(
         Text("looking"), console=console, screen=True, auto_refresh=False
     ) as live:
-        async for seen in _looks(connect, every_s=LOOK_EVERY_S):
+        async for seen in looks(connect, every_s=LOOK_EVERY_S):
             live.update(page(seen), refresh=True)
 
 
@@ -56,14 +58,20 @@ def _can_draw() -> bool:
 
 
 async def _show_line(live: Live, connect: Connect) -> None:
-    async for seen in _looks(connect, every_s=LINE_EVERY_S):
-        live.update(line(seen), refresh=True)
-
-
-async def _looks(connect: Connect, *, every_s: float) -> AsyncIterator[Flow]:
     while True:
+        try:
+            async for seen in looks(connect, every_s=LINE_EVERY_S):
+                live.update(line(seen), refresh=True)
+        except Refused as error:
+            live.update(Text(str(error), style=BAD), refresh=True)
+        await asyncio.sleep(LINE_EVERY_S)
+
+
+async def looks(connect: Connect, *, every_s: float) -> AsyncIterator[Flow]:
+    while True:
+        since = time.time()
         async with connect() as operations:
-            for _ in range(RECONNECT_AFTER_LOOKS):
+            while time.time() < since + RECONNECT_AFTER_S:
                 yield await flow.look(operations)
                 await asyncio.sleep(every_s)
 

@@ -1,9 +1,10 @@
 """What Accounting says: how far orders are paid, and which of their facts it missed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
+from uuid import UUID
 
 import structlog
 
@@ -44,6 +45,13 @@ router = Router()
 router.on(DeadLetterChanged)(mark_orders)
 
 
+class UnknownFacts(Exception):
+    """Facts are missed that the event log does not have, though it has their orders.
+
+    It was set back, as by a restore, or its months are over: somebody has to look.
+    """
+
+
 @router.on(InvoiceIssued, InvoicePaid, CreditNoteIssued, RefundRequested, RefundSettled)
 async def update_payments(tx: Tx, events: list[Envelope[PaymentMoved]]) -> None:
     newest = {
@@ -80,8 +88,8 @@ async def announce_again(tx: Tx, events: list[Envelope[FactsMissing]]) -> None:
         )
     }
     told = await timeline.find_from(tx, missing)
-    if unknown := missing.keys() - {fact.order_id for fact in told}:
-        raise UnknownOrders(", ".join(map(str, unknown)))
+    if untold := missing.keys() - {fact.order_id for fact in told}:
+        await _complain(tx, {id_: missing[id_] for id_ in untold})
     again = [
         Announcement(
             EVENTS[fact.type].model_validate(fact.data),
@@ -93,6 +101,13 @@ async def announce_again(tx: Tx, events: list[Envelope[FactsMissing]]) -> None:
     ]
     await outbox.publish(tx, again)
     log.info("Facts announced again", orders=len(missing), facts=len(again))
+
+
+async def _complain(tx: Tx, untold: Mapping[UUID, int]) -> NoReturn:
+    known = await store.get_many(tx, untold.keys())
+    if unknown := untold.keys() - known.keys():
+        raise UnknownOrders(", ".join(map(str, unknown)))
+    raise UnknownFacts(", ".join(f"{id_} from {n} on" for id_, n in untold.items()))
 
 
 def _record(waited: Sequence[timedelta]) -> None:

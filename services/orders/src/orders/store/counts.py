@@ -32,10 +32,12 @@ async def count(tx: Tx, customer_id: str | None, *, minutes: int) -> Counts:
     """The orders of the last minutes, the current one being the last of them."""
     own = [] if customer_id is None else [orders.c.customer_id == customer_id]
     as_of: datetime = (await tx.execute(select(func.now()))).scalar_one()
-    first = as_of.replace(second=0, microsecond=0) - A_MINUTE * (minutes - 1)
+    current = as_of.replace(second=0, microsecond=0)
+    first = current - A_MINUTE * (minutes - 1)
     rows = (await tx.execute(_by_minute(first, own))).all()
     if sum(row.orders for row in rows) == MOST_RECENT:
-        first = min(row.minute for row in rows) + A_MINUTE
+        # The current one alone may be so many: then they stand for that or more.
+        first = min(min(row.minute for row in rows) + A_MINUTE, current)
     placed: Counter[datetime] = Counter(
         {first + A_MINUTE * n: 0 for n in range((as_of - first) // A_MINUTE + 1)}
     )

@@ -6,13 +6,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orderly import tokens
+from orderly.cli import audit, dead_letters
+from orderly.cli.target import Url, here, target_of
 from orderly.console import LOOK_EVERY_S, Follower, console, say
 from orderly.errors import StackError
 from orderly.stack.folder import Folder, State
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from orderly.stack.stack import Stack
 
 DOWN_WITHIN_S = 90.0
-DISAGREE, COULD_NOT_ASK = 1, 2
 
 app = typer.Typer(
     help="Run Orderly on this machine, look inside, put things right.",
@@ -174,175 +175,35 @@ def demo_() -> None:
 
     folder = Folder()
     if not folder.demo_done.exists():
-        asyncio.run(demo.stock_up(*_here(folder, ["inventory.write"])))
+        asyncio.run(demo.stock_up(*here(folder, ["inventory.write"])))
         folder.demo_done.touch()
     console.print("Demo products are in stock.")
 
 
-Url = Annotated[
-    str | None, typer.Option(help="Where the API is; without it, this machine's stack.")
-]
-Token = Annotated[
-    str | None, typer.Option(help="With the scope `ops`; without it, one made here.")
-]
-
-
-@app.command(name="audit")
-def audit_(
-    *,
-    url: Url = None,
-    token: Token = None,
-    patience: Annotated[
-        float, typer.Option(min=0, help="Seconds that orders under way may take.")
-    ] = 30,
-) -> None:
-    """Prove that the three services agree.
-
-    Exit status 0: they do; 1: they do not; 2: they could not be asked.
-
-    Where nobody is there to give a token, it gets one by itself, from where
-    ORDERLY_TOKEN_URL says, for ORDERLY_CLIENT_ID and ORDERLY_CLIENT_SECRET.
-    """
-    from orderly import audit, findings, operations  # noqa: PLC0415
-
-    async def look() -> audit.Report:
-        target = await _audited(url, token)
-        async with operations.connect(*target, local=url is None) as asked:
-            with findings.progress() as progress:
-                return await audit.audit(asked, patience_s=patience, progress=progress)
-
-    try:
-        found = asyncio.run(look())
-    except StackError as error:
-        console.print(str(error), style="red", markup=False)
-        raise typer.Exit(COULD_NOT_ASK) from error
-    console.print(findings.report(found))
-    if not found.clean:
-        raise typer.Exit(DISAGREE)
+app.command(name="audit")(audit.audit_services)
 
 
 @app.command(name="top")
-def top_(*, url: Url = None, token: Token = None) -> None:
+def top_(
+    *,
+    url: Url = None,
+    token: Annotated[
+        str | None,
+        typer.Option(help="With `ops` and `orders.read`; without it, one made here."),
+    ] = None,
+) -> None:
     """Show how orders flow, every second until Ctrl-C; where it is piped, once."""
     from orderly import operations, top  # noqa: PLC0415
 
     def connect() -> AbstractAsyncContextManager[operations.Operations]:
-        target = _target(url, token, scopes=("ops", "orders.read"))
+        target = target_of(url, token, scopes=("ops", "orders.read"))
         return operations.connect(*target, local=url is None)
 
     with suppress(KeyboardInterrupt):
         asyncio.run(top.top(connect))
 
 
-async def _audited(url: str | None, token: str | None) -> tuple[str, str]:
-    from orderly import clients  # noqa: PLC0415
-
-    client = clients.from_environment()
-    if client and token is None:
-        return url or os.environ.get("ORDERLY_URL", Ports().url), await client.token()
-    return _target(url, token)
-
-
-dead_letters = typer.Typer(
-    help="Show what could not be handled, or have it handled again.",
-    invoke_without_command=True,
-)
-app.add_typer(dead_letters, name="dead-letters")
-
-
-@dead_letters.callback()
-def list_dead_letters(
-    context: typer.Context,
-    *,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="For programs: all that is known of each.")
-    ] = False,
-    trace: Annotated[
-        bool, typer.Option("--trace", help="Show where each failed.")
-    ] = False,
-    url: Url = None,
-    token: Token = None,
-) -> None:
-    """Show what could not be handled, of all three services."""
-    if context.invoked_subcommand is None:
-        asyncio.run(_show_dead_letters(url, token, as_json=as_json, trace=trace))
-
-
-async def _show_dead_letters(
-    url: str | None, token: str | None, *, as_json: bool, trace: bool
-) -> None:
-    from orderly import letters, operations  # noqa: PLC0415
-
-    async with operations.connect(*_target(url, token), local=url is None) as asked:
-        seen = await operations.find_dead_letters(asked)
-    if as_json:
-        typer.echo(letters.as_json(seen))
-    else:
-        console.print(letters.table(seen, trace=trace))
-
-
-@dead_letters.command(name="redrive")
-def redrive_dead_letters(
-    ids: Annotated[
-        list[str] | None, typer.Argument(help="Which, as they are listed.")
-    ] = None,
-    *,
-    all_: Annotated[
-        bool, typer.Option("--all", help="All that there are now.")
-    ] = False,
-    url: Url = None,
-    token: Token = None,
-) -> None:
-    """Put dead letters back on their queues. Exit status 1: some were not found."""
-    from orderly import operations  # noqa: PLC0415
-
-    if bool(ids) == all_:
-        raise StackError("Say which: the ids of dead letters, or --all.")
-
-    async def redrive() -> tuple[int, set[str]]:
-        async with operations.connect(*_target(url, token), local=url is None) as asked:
-            return await operations.redrive(asked, ids or [])
-
-    _tell_redriven(*asyncio.run(redrive()))
-
-
-def _tell_redriven(count: int, nowhere: set[str]) -> None:
-    if count:
-        console.print(
-            f"Redriven: {some(count, 'dead letter')}."
-            " What fails again comes back: `orderly dead-letters` shows it."
-        )
-    elif not nowhere:
-        console.print("There are no dead letters.", style="green")
-    if nowhere:
-        raise StackError(
-            f"Not found: {', '.join(sorted(nowhere))}. They were redriven before, or"
-            " never were there: `orderly dead-letters` lists those that are."
-        )
-
-
-def _target(
-    url: str | None, token: str | None, *, scopes: Sequence[str] = ("ops",)
-) -> tuple[str, str]:
-    """Where to ask, and with what token: this machine's, unless said otherwise."""
-    if url is not None and token is None:
-        raise StackError(
-            "Say --token: what is made here is good for this machine only."
-        )
-    here, made = _here(Folder(), scopes)
-    return url or here, token or made
-
-
-def _here(folder: Folder, scopes: Sequence[str]) -> tuple[str, str]:
-    """Where this machine's stack is, and a token for it.
-
-    From within a container it is elsewhere than its tokens say: ORDERLY_URL.
-    """
-    folder.open()
-    state = folder.read_state()
-    issuer = (state.ports if state else Ports()).url
-    token = tokens.Signer(tokens.load_key(folder.key), issuer).token(scopes)
-    return os.environ.get("ORDERLY_URL", issuer), token
+app.add_typer(dead_letters.app, name="dead-letters")
 
 
 async def _run(ports: Ports, *, fresh: bool, logs: bool) -> None:
