@@ -77,8 +77,10 @@ function useRedrive(onDone) {
     running.current = true;
     set({ busy: true });
     try {
-      const { redriven } = await post(`/v1/${service}/ops/dead-letters/redrive`, { ids });
-      say(`${plural(redriven, "dead letter")} of ${service} on ${redriven === 1 ? "its queue" : "their queues"} again.`);
+      const { redriven, kept } = await post(`/v1/${service}/ops/dead-letters/redrive`, { ids });
+      const back = `${plural(redriven, "dead letter")} of ${service} on ${redriven === 1 ? "its queue" : "their queues"} again.`;
+      const stay = `SQS did not delete ${count(kept.length)} of them: to redrive once more does no harm.`;
+      say(kept.length ? `${back} ${stay}` : back);
       set({ busy: false });
       onDone();
     } catch (problem) {

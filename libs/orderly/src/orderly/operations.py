@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import httpx
@@ -18,6 +19,17 @@ ANSWERS_WITHIN_S = 120  # a digest of millions of orders takes its time
 
 class Refused(StackError):
     """It answers, and does not do this: asking again would not help."""
+
+
+@dataclass(frozen=True)
+class Redriven:
+    """`kept`: back on their queues, and among the dead letters too; `nowhere`: those
+    that were asked for and are neither.
+    """
+
+    count: int
+    kept: frozenset[str] = frozenset()
+    nowhere: frozenset[str] = frozenset()
 
 
 class Operations:
@@ -114,24 +126,35 @@ async def find_dead_letters(operations: Operations) -> list[JSON]:
     return [{"service": name, **seen} for name, seen in zip(NAMES, found, strict=True)]
 
 
-async def redrive(operations: Operations, ids: Sequence[str]) -> tuple[int, set[str]]:
-    """Redrive these, or all that are there now; how many, and which are nowhere."""
+async def redrive(operations: Operations, ids: Sequence[str]) -> Redriven:
+    """Redrive these, or all that are there now."""
     if not ids:
-        return sum([await _redrive_all(operations, name) for name in NAMES]), set()
+        done = [await _redrive_all(operations, name) for name in NAMES]
+        return Redriven(
+            count=sum(one.count for one in done),
+            kept=frozenset[str]().union(*(one.kept for one in done)),
+        )
     answers = await asyncio.gather(
         *(operations.redrive(name, list(ids)) for name in NAMES)
     )
-    nowhere = set.intersection(*(set(answer["not_found"]) for answer in answers))
-    return sum(int(answer["redriven"]) for answer in answers), nowhere
+    return Redriven(
+        count=sum(int(answer["redriven"]) for answer in answers),
+        kept=frozenset(letter for answer in answers for letter in answer["kept"]),
+        nowhere=frozenset.intersection(
+            *(frozenset(answer["not_found"]) for answer in answers)
+        ),
+    )
 
 
-async def _redrive_all(operations: Operations, service: str) -> int:
+async def _redrive_all(operations: Operations, service: str) -> Redriven:
     """Ask until nothing is left, but not for ever: what fails again comes back."""
     queues = await operations.queues(service)
     there = sum(int(queue["dead_letters"] or 0) for queue in queues)
     redriven: int = 0
+    kept: set[str] = set()
     while True:
         answer = await operations.redrive(service, None)
         redriven += int(answer["redriven"])
+        kept.update(answer["kept"])
         if not answer["more"] or redriven >= there:
-            return redriven
+            return Redriven(redriven, frozenset(kept))

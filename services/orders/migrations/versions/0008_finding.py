@@ -1,4 +1,10 @@
-"""Orders are found by their number, and those that somebody should look at."""
+"""Orders are found by their number, and those that somebody should look at.
+
+Orders go on being placed meanwhile. What an attempt that broke off has left is no index
+that anybody could use: it is made anew.
+"""
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,10 +14,17 @@ down_revision = "0007"
 
 
 def upgrade() -> None:
-    op.create_index("orders_by_serial", "orders", ["serial"])
-    op.create_index(
+    index_beside_writes("orders_by_serial", ["serial"])
+    index_beside_writes(
         "orders_with_attention",
-        "orders",
         ["placed_at", "id"],
         postgresql_where=sa.text("attention IS NOT NULL OR events_stuck > 0"),
     )
+
+
+def index_beside_writes(name: str, columns: list[str], **options: Any) -> None:
+    with op.get_context().autocommit_block():
+        op.drop_index(name, if_exists=True, postgresql_concurrently=True)
+        op.create_index(
+            name, "orders", columns, postgresql_concurrently=True, **options
+        )

@@ -1,7 +1,7 @@
 """`orderly dead-letters`: what could not be handled, and its redriving."""
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from orderly.cli.target import Token, Url, target_of
 from orderly.console import console
 from orderly.errors import StackError
 from orderly.words import some
+
+if TYPE_CHECKING:
+    from orderly.operations import Redriven
 
 app = typer.Typer(
     help="Show what could not be handled, or have it handled again.",
@@ -66,24 +69,30 @@ def redrive_dead_letters(
     if bool(ids) == all_:
         raise StackError("Say which: the ids of dead letters, or --all.")
 
-    async def redrive() -> tuple[int, set[str]]:
+    async def redrive() -> operations.Redriven:
         target = target_of(url, token)
         async with operations.connect(*target, local=url is None) as asked:
             return await operations.redrive(asked, ids or [])
 
-    _tell_redriven(*asyncio.run(redrive()))
+    tell_redriven(asyncio.run(redrive()))
 
 
-def _tell_redriven(count: int, nowhere: set[str]) -> None:
-    if count:
+def tell_redriven(done: "Redriven") -> None:
+    if done.count:
         console.print(
-            f"Redriven: {some(count, 'dead letter')}."
+            f"Redriven: {some(done.count, 'dead letter')}."
             " What fails again comes back: `orderly dead-letters` shows it."
         )
-    elif not nowhere:
+    elif not done.nowhere:
         console.print("There are no dead letters.", style="green")
-    if nowhere:
+    if done.kept:
+        console.print(
+            f"Among the dead letters they stay, for SQS did not delete them: "
+            f"{', '.join(sorted(done.kept))}. To redrive them once more does no harm.",
+            style="yellow",
+        )
+    if done.nowhere:
         raise StackError(
-            f"Not found: {', '.join(sorted(nowhere))}. They were redriven before, or"
-            " never were there: `orderly dead-letters` lists those that are."
+            f"Not found: {', '.join(sorted(done.nowhere))}. They were redriven before,"
+            " or never were there: `orderly dead-letters` lists those that are."
         )

@@ -67,7 +67,7 @@ async def put_refused_aside(database: Database, aws: Aws, queue: Queue) -> int:
             await put_aside(aws, queue, DeadLetter(raw=fact.raw, reason=fact.reason))
         except ClientError:
             # Tried again, and the others need not wait for it.
-            log.exception("Not put aside", order_id=str(fact.order_id))
+            log.exception("Not put aside", subject=str(fact.order_id))
         else:
             # A crash before this costs a second letter, and never one.
             await database.transact(parking.note_put_aside, fact)
