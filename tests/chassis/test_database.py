@@ -1,6 +1,8 @@
 import asyncio
 import traceback
 from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -74,12 +76,43 @@ async def count_notes(tx: Tx) -> int:
     return int(found.scalar_one())
 
 
-async def test_connections_that_died_while_idle_are_replaced(stoppable, other):
-    await asyncio.gather(*(stoppable.transact(one) for _ in range(5)))
+SLEEP = sa.text("SELECT pg_sleep(:seconds)")
+
+
+async def one_by_driver(tx: Tx) -> int:
+    return len(await run(tx, SLEEP, {"seconds": 0}))
+
+
+@pytest.mark.parametrize("work", [one, one_by_driver])
+async def test_connections_that_died_while_idle_are_replaced(stoppable, other, work):
+    await asyncio.gather(*(stoppable.transact(work) for _ in range(8)))
 
     await kill_connections(other)
 
-    assert await stoppable.transact(one) == 1
+    assert await stoppable.transact(work) == 1
+
+
+async def test_a_connection_that_dies_before_the_drivers_first_statement(
+    stoppable, other
+):
+    attempts = 0
+
+    async def work(tx: Tx) -> int:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            await kill_connections(other)
+            await eventually(partial(is_dead, tx))
+        await one_by_driver(tx)
+        return attempts
+
+    assert await stoppable.transact(work) == 2
+
+
+async def is_dead(tx: Tx) -> bool:
+    connection = await tx.get_raw_connection()
+    driver: Any = connection.driver_connection
+    return bool(driver.is_closed())
 
 
 @pytest.mark.parametrize("statements_after", [0, 1])
@@ -118,9 +151,6 @@ async def test_a_connection_that_dies_within_a_statement_is_replaced(stoppable, 
     await eventually(killed_asleep)
 
     await working
-
-
-SLEEP = sa.text("SELECT pg_sleep(:seconds)")
 
 
 async def test_a_connection_that_dies_within_the_drivers_statement_is_replaced(

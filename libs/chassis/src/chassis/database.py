@@ -34,7 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.dialects.postgresql import asyncpg as dialects
 from sqlalchemy.engine import ExceptionContext, make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import TypeEngine
@@ -52,6 +52,7 @@ T = TypeVar("T")
 
 # SQLAlchemy's dialects have no types.
 _DIALECT = dialects.dialect()  # type: ignore[no-untyped-call]
+_TRANSLATED = dialects.AsyncAdapt_asyncpg_dbapi.Error
 
 NEW = "new_"  # the columns that `update_many` takes begin with it
 ATTEMPTS = 5
@@ -121,6 +122,7 @@ class Database:
             },
         )
         event.listen(self._engine.sync_engine, "handle_error", _drop_rows)
+        event.listen(self._engine.sync_engine, "checkout", _refuse_dead)
         self._listeners: list[Callable[[Sequence[str]], None]] = []
         self._last_used = time.monotonic()
         self._most_in_use = 0
@@ -218,6 +220,12 @@ class Database:
         await self._engine.dispose()
 
 
+def _refuse_dead(connection: Any, *_: object) -> None:
+    """Who died waiting for work did not die alone: all in the pool are made anew."""
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
+
+
 async def _leave_no_dead(tx: Tx) -> None:
     """Have a connection that died closed: SQLAlchemy may not have been told."""
     if not tx.invalidated and tx.sync_connection is not None:
@@ -313,7 +321,10 @@ async def _driver(tx: Tx) -> asyncpg.Connection:
     assert tx.sync_connection is not None  # noqa: S101 - so it is while it is open
     adapted: Any = tx.sync_connection.connection.dbapi_connection
     if adapted._transaction is None:  # noqa: SLF001 - there is no other way to ask
-        await adapted._start_transaction()  # noqa: SLF001
+        try:
+            await adapted._start_transaction()  # noqa: SLF001
+        except _TRANSLATED as error:
+            raise error.__cause__ or error from None  # as the driver has it
     return adapted.driver_connection
 
 
