@@ -172,6 +172,33 @@ async def test_a_connection_that_dies_within_the_drivers_statement_is_replaced(
     await stoppable.transact(run, SLEEP, {"seconds": 0})
 
 
+async def test_a_connection_that_is_left_within_the_drivers_statement_is_closed(
+    stoppable, other
+):
+    connected = sa.text(
+        "SELECT pid FROM pg_stat_activity WHERE application_name = 'stoppable'"
+        " AND wait_event = 'PgSleep'"
+    )
+    still_there = sa.text("SELECT 1 FROM pg_stat_activity WHERE pid = :pid")
+    working = asyncio.create_task(stoppable.transact(run, SLEEP, {"seconds": 60}))
+    pids: list[int] = []
+
+    async def is_asleep() -> bool:
+        async with other.begin() as tx:
+            pids.extend((await tx.execute(connected)).scalars())
+        return bool(pids)
+
+    async def is_closed() -> bool:
+        async with other.begin() as tx:
+            return not (await tx.execute(still_there, {"pid": pids[0]})).all()
+
+    await eventually(is_asleep)
+    working.cancel()
+
+    await eventually(is_closed)
+    assert await stoppable.transact(one_by_driver) == 1
+
+
 async def test_what_the_driver_does_first_is_undone_with_the_rest(database):
     one_note = columns_of([{"id": uuid4(), "text": "gone"}], ("id", "text"))
 

@@ -84,6 +84,15 @@ class DatabaseTooSlow(DatabaseUnavailable):
     """A statement took too long: the database suffers, or it was asked too much."""
 
 
+_LOST = (
+    DatabaseUnavailable,
+    ConnectionError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # of what was broken off, and not noticed
+)
+
+
 class StartOver(Exception):
     """What was read before it could be locked is not so any more."""
 
@@ -272,8 +281,7 @@ def is_away(error: BaseException) -> bool:
     """Whether this is about reaching the database, rather than about what was asked."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    lost = (DatabaseUnavailable, ConnectionError, TimeoutError, asyncpg.InterfaceError)
-    if isinstance(error, lost):
+    if isinstance(error, _LOST):
         return not isinstance(error, ValueError)  # a parameter that is none
     return sqlstate(error).startswith(_AWAY)
 
@@ -305,13 +313,19 @@ async def run(tx: Tx, statement: Executable, given: Mapping[str, Any]) -> list[R
     """
     sql, names, own = _compiled(statement)
     values = {**own, **given}
-    driver = await _driver(tx)
     try:
+        driver = await _driver(tx)
         rows: list[Row] = await driver.fetch(
             sql, *[values[name] for name in names], record_class=Row
         )
     except asyncpg.PostgresError as error:
         error.detail = None  # which quotes rows
+        raise
+    except ValueError:  # a parameter that is none: nothing was sent
+        raise
+    except BaseException:
+        # Broken off in the middle, nobody can go on with it; SQLAlchemy was not told.
+        await tx.invalidate()
         raise
     return rows
 
