@@ -314,25 +314,29 @@ def older_snapshot_overwrites_newer() -> None:
 def cancellation_that_overtakes_forgotten() -> None:
     reservations = _import("inventory.commands.reservations")
 
-    async def as_it_came(_: Any, new: Sequence[Any]) -> list[Any]:
-        return list(new)
+    def as_they_came(placed: Sequence[Any], awaited: Any) -> list[Any]:
+        return [
+            replace(order, version=awaited[order.order_id].version)
+            for order in placed
+            if order.order_id in awaited
+        ]
 
-    reservations._without_cancelled = as_it_came
+    reservations._new = as_they_came
 
 
 @bug(breaks=["orders_and_holds_make_reserved"], of="inventory", buyers=["cancelled"])
 def stock_released_twice() -> None:
-    cancelling = _import("inventory.commands.cancelling")
+    reservations = _import("inventory.store.reservations")
+    stock = _import("inventory.store.stock")
 
-    move = cancelling.stock.move
+    as_it_should_be = reservations.save_cancelled
 
-    class Stock:
-        @staticmethod
-        async def move(tx: Any, moves: Sequence[Any], *, actor: str) -> None:
-            await move(tx, moves, actor=actor)
-            await move(tx, moves, actor=actor)
+    async def save(tx: Any, cancelled: Any, *rest: Any, actor: str) -> None:
+        await as_it_should_be(tx, cancelled, *rest, actor=actor)
+        moves = [move for one in cancelled for move in one.movements]
+        await stock.move(tx, moves, actor=actor)
 
-    cancelling.stock = Stock
+    reservations.save_cancelled = save
 
 
 @bug(breaks=["the_last_unit_is_sold"], of="inventory", buyers=["hot", "once"])
@@ -369,27 +373,28 @@ def last_unit_never_sold() -> None:
 
 @bug(breaks=["orders_and_holds_make_reserved"], of="inventory")
 def confirmed_and_nothing_kept() -> None:
-    reservations = _import("inventory.commands.reservations")
+    """Say yes, and leave the shelf as it is."""
+    reservations = _import("inventory.store.reservations")
 
-    class Stock:
-        get = staticmethod(reservations.stock.get)
+    as_it_should_be = reservations.save
 
-        @staticmethod
-        async def move(*_: Any, **__: Any) -> None:
-            """Say yes, and leave the shelf as it is."""
+    async def save(tx: Any, changed: Any, *kept: Any, moves: Any, actor: str) -> None:
+        if actor == "orders":
+            moves = ()
+        await as_it_should_be(tx, changed, *kept, moves=moves, actor=actor)
 
-    reservations.stock = Stock
+    reservations.save = save
 
 
 @bug(breaks=["movements_make_on_hand"], of="inventory")
 def moved_without_a_trace() -> None:
     """A unit appears on the shelf, and no movement tells where it is from."""
-    stock = _import("inventory.store.stock")
+    reservations = _import("inventory.store.reservations")
 
-    as_it_should_be = stock.move
+    as_it_should_be = reservations.save
 
-    async def move(tx: Any, moves: Sequence[Any], *, actor: str) -> None:
-        await as_it_should_be(tx, moves, actor=actor)
+    async def save(tx: Any, changed: Any, *kept: Any, moves: Any, actor: str) -> None:
+        await as_it_should_be(tx, changed, *kept, moves=moves, actor=actor)
         if moves and actor == "orders":
             one = moves[0]
             await tx.execute(
@@ -400,7 +405,7 @@ def moved_without_a_trace() -> None:
                 {"sku": one.sku, "location": one.location},
             )
 
-    stock.move = move
+    reservations.save = save
 
 
 # --- money ---------------------------------------------------------------------------

@@ -319,6 +319,27 @@ async def test_orders_at_hand_get_what_those_who_wait_leave(tx, published):
     await assert_books_agree(tx)
 
 
+async def test_what_orders_at_hand_get_is_not_given_to_who_waits_behind_them(
+    tx, published
+):
+    await stocked(tx, ("SOAP", 5))
+    given_up, first = an_order(("SOAP", 5)), an_order(("SOAP", 4))
+    second = a_backorder(("SOAP", 4), placed_after_s=9)
+    await follow_orders(tx, [placed(given_up)])
+
+    await follow_orders(
+        tx, [placed(first), placed(second), cancelled(given_up.order_id, {1: 5})]
+    )
+
+    newest = {a.subject: a.data for a in await published()}
+    assert figures(newest[str(second.order_id)]) == {
+        "requested": 4,
+        "reserved": 1,
+        "backordered": 3,
+    }
+    await assert_books_agree(tx)
+
+
 async def test_what_was_told_before_is_told_by_every_later_version(tx, published):
     await stocked(tx, ("SOAP", 5))
     order = a_backorder(("SOAP", 7))

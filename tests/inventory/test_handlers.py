@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import Sequence
 from random import Random
+from typing import TypeAlias
 from uuid import uuid4
 
 import pytest
@@ -14,7 +15,7 @@ from contracts.orders import Policy
 from inventory.commands.products import put_product
 from inventory.commands.stock import receive_goods
 from inventory.domain.reservations import Reservation
-from inventory.handlers.orders import follow_orders, router
+from inventory.handlers.orders import OrderEvent, follow_orders, router
 from inventory.schema import reservation_lines
 from tests.inventory.factories import (
     a_delivery,
@@ -146,33 +147,53 @@ async def test_orders_are_served_in_the_order_in_which_they_were_placed(tx):
     assert reserved == {early.order_id: 1, late.order_id: 0}
 
 
-async def test_the_statements_of_a_batch_do_not_grow_with_it(database):
+Batch: TypeAlias = list[OrderEvent]
+
+
+async def count_statements(database: Database, batch: Batch) -> int:
+    async with database.begin() as tx, statements_of(tx) as statements:
+        await follow_orders(tx, batch)
+    return len(statements)
+
+
+async def new_orders(_: Database, size: int) -> Batch:
+    return [placed(an_order(("SOAP", 1), ("RUM", 1))) for _ in range(size)]
+
+
+async def cancellations(database: Database, size: int) -> Batch:
+    """Also of orders that have not come yet."""
+    orders = [an_order(("SOAP", 1), ("RUM", 1)) for _ in range(size)]
+    await database.transact(follow_orders, [placed(order) for order in orders])
+    return [
+        *(cancelled(order.order_id, {1: 1, 2: 1}) for order in orders),
+        *(cancelled(uuid4(), {1: 1}) for _ in range(size)),
+    ]
+
+
+async def everything_at_once(database: Database, size: int) -> Batch:
+    """Orders, one of them again, and cancellations of what others wait for."""
+    await database.transact(stocked, ("RUM", size))
+    asked = await cancellations(database, size)
+    takes_the_rest = an_order(("RUM", 5000), policy=Policy.ALLOW_PARTIAL)
+    await database.transact(follow_orders, [placed(takes_the_rest)])
+    waiting = [an_order(("RUM", 1), policy=Policy.ALLOW_BACKORDER) for _ in range(size)]
+    await database.transact(follow_orders, [placed(order) for order in waiting])
+    return [*await new_orders(database, size), *asked, placed(waiting[0])]
+
+
+@pytest.mark.parametrize(
+    ("batch", "statements"),
+    [(new_orders, 4), (cancellations, 6), (everything_at_once, 10)],
+)
+async def test_the_statements_of_a_batch_do_not_grow_with_it(
+    database, batch, statements
+):
     await database.transact(stocked, ("SOAP", 500), ("RUM", 500))
-    counts = []
 
-    for size in (2, 200):
-        batch = [placed(an_order(("SOAP", 1), ("RUM", 1))) for _ in range(size)]
-        async with database.begin() as tx, statements_of(tx) as statements:
-            await follow_orders(tx, batch)
-        counts.append(len(statements))
+    few = await count_statements(database, await batch(database, 2))
+    many = await count_statements(database, await batch(database, 200))
 
-    assert counts == [6, 6]
-
-
-async def test_the_statements_of_cancellations_do_not_grow_with_them(database):
-    await database.transact(stocked, ("SOAP", 500), ("RUM", 500))
-    counts = []
-
-    for size in (2, 200):
-        orders = [an_order(("SOAP", 1), ("RUM", 1)) for _ in range(size)]
-        await database.transact(follow_orders, [placed(order) for order in orders])
-        batch = [cancelled(order.order_id, {1: 1, 2: 1}) for order in orders]
-        batch += [cancelled(uuid4(), {1: 1}) for _ in range(size)]
-        async with database.begin() as tx, statements_of(tx) as statements:
-            await follow_orders(tx, batch)
-        counts.append(len(statements))
-
-    assert counts[0] == counts[1] < 30
+    assert (few, many) == (statements, statements)
 
 
 async def handle_in_four_processes(

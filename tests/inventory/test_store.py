@@ -6,7 +6,7 @@ from inventory.commands.products import put_product
 from inventory.commands.reservations import reserve_orders
 from inventory.domain.reservations import State
 from inventory.domain.stock import Movement, MovementKind
-from inventory.store import products, reservations, stock
+from inventory.store import locks, products, reservations, stock, waiting
 from tests.inventory.factories import a_product, an_order, stocked
 from tests.inventory.figures import quantities
 
@@ -39,7 +39,7 @@ async def test_stock_is_seen_at_the_preferred_location_first(tx):
 async def test_a_reservation_that_is_not_there_yet_is_held_as_awaited(tx):
     order = an_order(("SOAP", 1))
 
-    held = await reservations.hold(tx, [order.order_id, order.order_id])
+    _, held = await locks.hold(tx, [order.order_id, order.order_id])
 
     assert held[order.order_id].state is State.AWAITED
     assert await reservations.get(tx, [order.order_id]) == []
@@ -68,9 +68,9 @@ async def test_only_as_many_who_wait_are_found_as_can_be_served(tx):
     ]
     await reserve_orders(tx, orders)
 
-    reached = await reservations.find_first_in_line(tx, {"SOAP": 3})
+    reached = await waiting.hold_first(tx, {"SOAP": 3})
 
-    assert reached == {orders[0].order_id, orders[1].order_id}
+    assert set(reached) == {orders[0].order_id, orders[1].order_id}
 
 
 async def test_products_are_found_by_parts_of_sku_and_name(tx):

@@ -122,7 +122,8 @@ async def get_reservation(_: StaffReader, order_id: UUID, request: Request) -> R
     """Get what an order holds, and what was cancelled, shipped and returned of it."""
 
     async def find(tx: Tx) -> list[ReservationView]:
-        return await _views(tx, await store.get(tx, [order_id]))
+        found = await store.get_with_allocations(tx, [order_id])
+        return [_view(*one) for one in found]
 
     found = await database_of(request).transact(find)
     if not found:
@@ -143,7 +144,8 @@ async def list_reservations(
     """List what orders hold, those placed first first."""
 
     async def find(tx: Tx, window: Window) -> list[ReservationView]:
-        return await _views(tx, await store.find(tx, window, State(state)))
+        found = await store.find(tx, window, State(state))
+        return [_view(*one) for one in found]
 
     found = await database_of(request).transact(find, window)
     return respond_page(
@@ -153,11 +155,6 @@ async def list_reservations(
         view=lambda view: view,
         key=lambda view: (view.placed_at, view.order_id),
     )
-
-
-async def _views(tx: Tx, found: Sequence[Reservation]) -> list[ReservationView]:
-    kept = await store.get_allocations(tx, [order.order_id for order in found])
-    return [_view(order, kept.get(order.order_id, [])) for order in found]
 
 
 def _view(reservation: Reservation, kept: Sequence[Allocation]) -> ReservationView:

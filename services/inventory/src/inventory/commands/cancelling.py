@@ -1,25 +1,25 @@
-"""Answer cancellations: what has not shipped is released, and others get it."""
+"""Answer cancellations: what has not shipped is released."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
 
 import structlog
 
-from chassis import metrics, outbox
+from chassis import metrics
 from chassis.database import Tx, after_commit
-from inventory.commands.locking import hold_orders
-from inventory.commands.reservations import ORDERS, fill_backorders, snapshot
+from inventory.commands.locking import Held
 from inventory.domain.cancellations import (
     CancellationRequest,
-    Cancelled,
     Tombstone,
     cancel,
     void,
 )
-from inventory.domain.history import Cancellation, History
-from inventory.store import history, reservations, stock
+from inventory.domain.history import Cancellation
+from inventory.domain.reservations import Allocation, Reservation
+from inventory.store import reservations
 
 log = structlog.get_logger(__name__)
 
@@ -28,33 +28,46 @@ UNITS_RELEASED = metrics.counter(
 )
 
 Requests = Mapping[UUID, Sequence[CancellationRequest]]
-Answered = tuple[History, Sequence[Cancellation]]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Orders after their cancellations, and the units of each SKU that are free now."""
+
+    reservations: dict[UUID, Reservation] = field(default_factory=dict)
+    tombstones: dict[UUID, Tombstone] = field(default_factory=dict)
+    freed: Mapping[str, int] = field(default_factory=dict)
 
 
 async def cancel_units(
-    tx: Tx, asked: Iterable[CancellationRequest], *, fill: bool = True
-) -> Mapping[str, int]:
-    """Answer each with a new version, also when nothing is left to be released.
-
-    Returns the units of each SKU that it freed; who does not have them filled here does
-    it later.
-    """
+    tx: Tx, asked: Collection[CancellationRequest], held: Held, *, actor: str
+) -> Answered:
+    """Answer each with a new version, also when nothing is left to be released."""
+    if not asked:
+        return Answered()
     requests = _by_order(asked)
-    known, held = await hold_orders(tx, requests)
-    cancelled = await _cancel_known(tx, requests)
-    awaited = requests.keys() - {c.reservation.order_id for c in cancelled}
-    voided = await _void_awaited(
-        tx, requests, {order_id: held[order_id].version for order_id in awaited}
+    cancelled = [
+        cancel(order, requests[order_id], held.allocations[order_id])
+        for order_id, order in held.reservations.items()
+        if order_id in requests
+    ]
+    voided = [
+        void(stone, requests[order_id])
+        for order_id, stone in held.awaited.items()
+        if order_id in requests
+    ]
+    answers = [
+        *_numbered((one.reservation, one.answers) for one in cancelled),
+        *_numbered(voided),
+    ]
+    stones = [stone for stone, _ in voided]
+    await reservations.save_cancelled(tx, cancelled, stones, answers, actor=actor)
+    after_commit(tx, partial(_record, [answer for _, _, answer in answers]))
+    return Answered(
+        reservations={one.reservation.order_id: one.reservation for one in cancelled},
+        tombstones={stone.order_id: stone for stone in stones},
+        freed=_units(units for one in cancelled for units in one.freed),
     )
-    freed: Counter[str] = Counter()
-    for units in (units for order in cancelled for units in order.freed):
-        freed[units.sku] += units.reserved
-    answered = [order.reservation for order in cancelled]
-    if freed and fill:
-        products = {sku: known[sku] for sku in freed}
-        answered += await fill_backorders(tx, products, actor=ORDERS)
-    await outbox.publish(tx, [*map(snapshot, answered), *map(snapshot, voided)])
-    return freed
 
 
 def _by_order(asked: Iterable[CancellationRequest]) -> Requests:
@@ -64,57 +77,25 @@ def _by_order(asked: Iterable[CancellationRequest]) -> Requests:
     return requests
 
 
-async def _cancel_known(tx: Tx, requests: Requests) -> list[Cancelled]:
-    known = await reservations.get(tx, requests.keys())
-    kept = await reservations.get_allocations(tx, [order.order_id for order in known])
-    cancelled = [
-        cancel(order, requests[order.order_id], kept.get(order.order_id, []))
-        for order in known
-    ]
-    freed = [units for order in cancelled for units in order.freed]
-    await stock.move(tx, [m for c in cancelled for m in c.movements], actor=ORDERS)
-    await reservations.release(tx, freed)
-    await reservations.save(tx, [order.reservation for order in cancelled])
-    await _add(
-        tx,
-        {
-            order.reservation.order_id: (order.reservation.history, order.answers)
-            for order in cancelled
-        },
-    )
-    return cancelled
+def _numbered(
+    orders: Iterable[tuple[Reservation | Tombstone, Sequence[Cancellation]]],
+) -> Iterator[tuple[UUID, int, Cancellation]]:
+    """What was answered of each order, with its number among its order's."""
+    for order, new in orders:
+        first = len(order.history.cancellations) - len(new) + 1
+        for number, answer in enumerate(new, first):
+            yield order.order_id, number, answer
 
 
-async def _void_awaited(
-    tx: Tx, requests: Requests, versions: Mapping[UUID, int]
-) -> list[Tombstone]:
-    earlier = await history.get(tx, versions.keys())
-    voided = [
-        void(
-            Tombstone(order_id=order_id, version=version, history=earlier[order_id]),
-            requests[order_id],
-        )
-        for order_id, version in versions.items()
-    ]
-    tombstones = [tombstone for tombstone, _ in voided]
-    await reservations.save_tombstones(tx, tombstones)
-    await _add(tx, {stone.order_id: (stone.history, new) for stone, new in voided})
-    return tombstones
+def _units(freed: Iterable[Allocation]) -> Mapping[str, int]:
+    units: Counter[str] = Counter()
+    for allocation in freed:
+        units[allocation.sku] += allocation.reserved
+    return units
 
 
-async def _add(tx: Tx, answered: Mapping[UUID, Answered]) -> None:
-    rows = [
-        (order_id, number, answer)
-        for order_id, (after, new) in answered.items()
-        for number, answer in enumerate(new, len(after.cancellations) - len(new) + 1)
-    ]
-    await history.add_cancellations(tx, rows)
-    answers = [answer for _, _, answer in rows]
-    units = sum(line.released for answer in answers for line in answer.lines)
-    after_commit(tx, partial(_record, len(answers), units))
-
-
-def _record(cancellations: int, released: int) -> None:
-    if cancellations:
+def _record(answers: Sequence[Cancellation]) -> None:
+    if answers:
+        released = sum(line.released for answer in answers for line in answer.lines)
         UNITS_RELEASED.add(released)
-        log.info("Cancellations answered", count=cancellations, released=released)
+        log.info("Cancellations answered", count=len(answers), released=released)

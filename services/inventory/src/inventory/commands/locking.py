@@ -3,37 +3,82 @@
 So two transactions that change one order meet at its products, in SKU order.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from chassis.database import StartOver, Tx
+from inventory.domain.cancellations import Tombstone
 from inventory.domain.products import KnownProduct
-from inventory.domain.reservations import Reservation, ReservationNotFound, State
-from inventory.store import products, reservations
-from inventory.store.reservations import Held
+from inventory.domain.reservations import (
+    Allocation,
+    Reservation,
+    ReservationNotFound,
+    State,
+)
+from inventory.store import history, locks, reservations
+
+
+@dataclass(frozen=True)
+class Held:
+    """Orders that are kept from others, as they stand, and products.
+
+    `awaited` are those that have not come: what is cancelled of them already.
+    """
+
+    products: Mapping[str, KnownProduct]
+    reservations: dict[UUID, Reservation]
+    allocations: dict[UUID, Sequence[Allocation]]
+    awaited: dict[UUID, Tombstone]
 
 
 async def hold_orders(
-    tx: Tx, order_ids: Collection[UUID], *, also: Iterable[str] = ()
-) -> tuple[dict[str, KnownProduct], dict[UUID, Held]]:
-    """Keep orders from others, with the products of those that have come."""
-    skus = await reservations.find_skus(tx, order_ids)
-    known = await products.hold(tx, set(also).union(*skus.values()))
-    held = await reservations.hold(tx, order_ids)
-    if any(
-        order.state is not State.AWAITED and order_id not in skus
-        for order_id, order in held.items()
-    ):
+    tx: Tx,
+    order_ids: Collection[UUID],
+    *,
+    skus: Iterable[str] = (),
+    hold_ids: Iterable[UUID] = (),
+) -> Held:
+    """Keep orders from others, with the products of those that have come, and with
+    these products, and those of the holds.
+    """
+    products, heads = await locks.hold(tx, order_ids, skus=skus, hold_ids=hold_ids)
+    come = [id_ for id_, head in heads.items() if head.state is not State.AWAITED]
+    found = await reservations.get_with_allocations(tx, come)
+    if any(_moves_others(order, products) for order, _ in found):
         raise StartOver("an order came while its cancellation was on its way")
-    return known, held
+    versions = {id_: head.version for id_, head in heads.items() if id_ not in {*come}}
+    return Held(
+        products=products,
+        reservations={order.order_id: order for order, _ in found},
+        allocations={order.order_id: kept for order, kept in found},
+        awaited=await _tombstones(tx, versions),
+    )
+
+
+def _moves_others(order: Reservation, products: Collection[str]) -> bool:
+    """Whether it has units of products that are not held: it was not there to tell."""
+    return any(
+        line.sku not in products and (line.reserved or line.backordered or line.shipped)
+        for line in order.lines
+    )
+
+
+async def _tombstones(tx: Tx, versions: Mapping[UUID, int]) -> dict[UUID, Tombstone]:
+    cancelled = [order_id for order_id, version in versions.items() if version]
+    pasts = await history.get(tx, cancelled)
+    return {
+        order_id: Tombstone(order_id=order_id, version=version, history=pasts[order_id])
+        for order_id, version in versions.items()
+    }
 
 
 async def hold_order(
     tx: Tx, order_id: UUID
-) -> tuple[dict[str, KnownProduct], Reservation]:
-    """Keep an order that has come from others, with its products."""
-    known, _ = await hold_orders(tx, [order_id])
-    found = await reservations.get(tx, [order_id])
-    if not found:
+) -> tuple[Mapping[str, KnownProduct], Reservation, Sequence[Allocation]]:
+    """Keep an order that has come from others, with its products and their places."""
+    held = await hold_orders(tx, [order_id])
+    if order_id not in held.reservations:
         raise ReservationNotFound(f"Nothing is known here of order {order_id}.")
-    return known, found[0]
+    order = held.reservations[order_id]
+    return held.products, order, held.allocations[order_id]

@@ -1,8 +1,7 @@
 """Give stock to orders, and take it back."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 from uuid import UUID
@@ -20,21 +19,22 @@ from contracts.inventory import (
     ReservedLine,
     Shipment,
 )
+from inventory.commands.cancelling import cancel_units
 from inventory.commands.levels import watch_levels
+from inventory.commands.locking import hold_orders
 from inventory.domain.allocation import Served, fill, reserve
-from inventory.domain.cancellations import Tombstone
+from inventory.domain.cancellations import CancellationRequest, Tombstone
 from inventory.domain.holds import Hold, HoldStatus
 from inventory.domain.products import KnownProduct
-from inventory.domain.reservations import Reservation, State
-from inventory.domain.stock import Movement, available, left
-from inventory.store import history, holds, products, reservations, stock
+from inventory.domain.reservations import Reservation
+from inventory.domain.stock import Shelf, available, left, moved
+from inventory.store import holds, reservations, stock, waiting
 
 M = TypeVar("M", bound=BaseModel)
 
 log = structlog.get_logger(__name__)
 
 ORDERS = "orders"  # who moves stock by what it announces
-NOTHING: Mapping[str, int] = {}
 
 UNITS_RESERVED = metrics.counter(
     "orderly.units.reserved", "{unit}", "Units kept for orders"
@@ -51,34 +51,49 @@ ORDERS_SHORT = metrics.counter(
 
 
 async def reserve_orders(
-    tx: Tx, placed: Sequence[Reservation], freed: Mapping[str, int] = NOTHING
+    tx: Tx,
+    placed: Sequence[Reservation],
+    asked: Collection[CancellationRequest] = (),
 ) -> None:
     """Decide new orders together; answer known ones with how they stand.
 
-    What was `freed` just before is for those who wait already.
+    Cancellations come first: what they release, or spare, is there for the orders, but
+    for what others wait for already. Backorders are filled once, at the end: their
+    orders are locked in one order too.
     """
-    named = {order.hold_id for order in placed if order.hold_id}
-    wanted = {line.sku for order in placed for line in order.lines} | freed.keys()
-    known = await products.hold(tx, wanted | await holds.find_skus(tx, named))
-    locked = await reservations.hold(tx, [order.order_id for order in placed])
-    new = [
-        replace(order, version=locked[order.order_id].version)
-        for order in placed
-        if locked[order.order_id].state is State.AWAITED
-    ]
-    served, filled = await _serve(tx, await _without_cancelled(tx, new), known, freed)
+    orders = {order.order_id for order in placed}
+    held = await hold_orders(
+        tx,
+        orders | {request.order_id for request in asked},
+        skus=[line.sku for order in placed for line in order.lines],
+        hold_ids={order.hold_id for order in placed if order.hold_id},
+    )
+    answered = await cancel_units(tx, asked, held, actor=ORDERS)
+    new = _new(placed, held.awaited | answered.tombstones)
+    served, filled = await _serve(tx, new, held.products, answered.freed)
     decided = [order.reservation for order in served]
-    repeated = locked.keys() - {order.order_id for order in new}
-    answers = [*await reservations.get(tx, repeated), *decided, *filled]
-    await outbox.publish(tx, [snapshot(reservation) for reservation in answers])
-    after_commit(tx, partial(_count, decided))
+    answers = [*answered.reservations.values(), *decided, *filled]
+    stands = held.reservations | {order.order_id: order for order in answers}
+    repeated = [stands[id_] for id_ in orders if id_ in held.reservations]
+    await outbox.publish(
+        tx,
+        [
+            *map(snapshot, answered.tombstones.values()),
+            *map(snapshot, answers + repeated),
+        ],
+    )
+    if placed:
+        after_commit(tx, partial(_count, decided))
 
 
-async def _without_cancelled(tx: Tx, new: Sequence[Reservation]) -> list[Reservation]:
-    """Leave out what was cancelled before its order came: what has a version then."""
-    overtaken = await history.get(tx, [o.order_id for o in new if o.version])
+def _new(
+    placed: Iterable[Reservation], awaited: Mapping[UUID, Tombstone]
+) -> list[Reservation]:
+    """Those that were awaited, without what was cancelled before they came."""
     return [
-        order.overtaken_by(overtaken[order.order_id].cancellations) for order in new
+        order.overtaken_by(stone.version, stone.history) if stone.version else order
+        for order in placed
+        if (stone := awaited.get(order.order_id))
     ]
 
 
@@ -88,16 +103,30 @@ async def _serve(
     known: Mapping[str, KnownProduct],
     freed: Mapping[str, int],
 ) -> tuple[list[Served], list[Reservation]]:
-    """Give new orders their units, and what their holds leave over to who waits."""
-    named = await _named_holds(tx, new, known)
+    """Give new orders their units, and who waits what is left of what was freed."""
+    if not (new or freed):
+        return [], []
     shelves = await stock.get(tx, known)
-    waiting = await _waiting_for(tx, named.values(), freed)
-    served = reserve(new, known, shelves, named, waiting)
-    moves = await _keep(tx, served, actor=ORDERS)
+    served = await _reserve(tx, new, known, shelves, freed) if new else []
+    moves = [move for order in served for move in order.movements]
     if freed or any(order.took_over for order in served):
-        return served, await fill_backorders(tx, known, actor=ORDERS)
+        return served, await _fill(tx, known, moved(shelves, moves), actor=ORDERS)
     await watch_levels(tx, known, left(shelves, moves))
     return served, []
+
+
+async def _reserve(
+    tx: Tx,
+    new: Sequence[Reservation],
+    known: Mapping[str, KnownProduct],
+    shelves: Sequence[Shelf],
+    freed: Mapping[str, int],
+) -> list[Served]:
+    named = await _named_holds(tx, new, known)
+    theirs = await _waiting_for(tx, named.values(), freed)
+    served = reserve(new, known, shelves, named, theirs)
+    await _keep(tx, served, actor=ORDERS)
+    return served
 
 
 async def _named_holds(
@@ -119,7 +148,7 @@ async def _waiting_for(
     units = Counter(freed)
     for held in (held for hold in named for held in hold.units):
         units[held.sku] += held.reserved
-    return await reservations.count_waiting(tx, units) if units else {}
+    return await waiting.count(tx, units) if units else {}
 
 
 async def fill_backorders(
@@ -130,20 +159,33 @@ async def fill_backorders(
     Every command that changes what is free ends with it: it also notices what has run
     low.
     """
-    shelves = await stock.get(tx, known)
-    reached = await reservations.find_first_in_line(tx, available(shelves))
-    await reservations.hold(tx, reached)
+    return await _fill(tx, known, await stock.get(tx, known), actor=actor)
+
+
+async def _fill(
+    tx: Tx,
+    known: Mapping[str, KnownProduct],
+    shelves: Sequence[Shelf],
+    *,
+    actor: str,
+) -> list[Reservation]:
+    reached = await waiting.hold_first(tx, available(shelves))
     served = fill(await reservations.get(tx, reached), known, shelves)
-    moves = await _keep(tx, served, actor=actor)
+    await _keep(tx, served, actor=actor)
+    moves = [move for order in served for move in order.movements]
     await watch_levels(tx, known, left(shelves, moves))
     return [order.reservation for order in served]
 
 
-async def _keep(tx: Tx, served: Sequence[Served], *, actor: str) -> list[Movement]:
-    moves = [movement for order in served for movement in order.movements]
+async def _keep(tx: Tx, served: Sequence[Served], *, actor: str) -> None:
     kept = [units for order in served for units in order.allocations]
-    await stock.move(tx, moves, actor=actor)
-    await reservations.save(tx, [order.reservation for order in served], kept)
+    await reservations.save(
+        tx,
+        [order.reservation for order in served],
+        kept,
+        moves=[movement for order in served for movement in order.movements],
+        actor=actor,
+    )
     took_over = {
         order.took_over.id: order.reservation.order_id
         for order in served
@@ -152,7 +194,6 @@ async def _keep(tx: Tx, served: Sequence[Served], *, actor: str) -> list[Movemen
     await holds.end(tx, took_over, HoldStatus.CONSUMED, orders=took_over)
     units = sum(allocation.reserved for allocation in kept)
     after_commit(tx, partial(UNITS_RESERVED.add, units))
-    return moves
 
 
 def _count(decided: Sequence[Reservation]) -> None:

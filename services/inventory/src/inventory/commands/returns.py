@@ -24,12 +24,11 @@ async def receive_return(
     if await products.get_location(tx, parcel.location) is None:
         missing = Fault("/location", f"There is no location {parcel.location}.")
         raise UnknownLocation("Goods come back at a location.", faults=[missing])
-    known, order = await hold_order(tx, parcel.order_id)
+    known, order, _ = await hold_order(tx, parcel.order_id)
     returned = take_back(order, parcel, known)
-    movements = returned.movements
-    await stock.add(tx, parcel.location, {movement.sku for movement in movements})
-    await stock.move(tx, movements, actor=actor)
-    await reservations.save(tx, [returned.reservation])
+    moves = returned.movements
+    await stock.add(tx, parcel.location, {movement.sku for movement in moves})
+    await reservations.save(tx, [returned.reservation], moves=moves, actor=actor)
     number = len(returned.reservation.history.returns)
     await history.add_return(tx, returned.receipt, number=number, actor=actor)
     more = {sku: known[sku] for sku in returned.resellable}

@@ -8,7 +8,7 @@ from inventory.commands.locking import hold_order
 from inventory.commands.reservations import snapshot
 from inventory.domain.history import Shipment
 from inventory.domain.shipments import Parcel, ship
-from inventory.store import history, reservations, stock
+from inventory.store import history, reservations
 
 UNITS_SHIPPED = metrics.counter("orderly.units.shipped", "{unit}", "Units that left")
 
@@ -18,12 +18,11 @@ async def ship_units(tx: Tx, parcel: Parcel, *, actor: str) -> Shipment:
 
     Nothing becomes free: what leaves was kept for this order.
     """
-    known, order = await hold_order(tx, parcel.order_id)
-    kept = await reservations.get_allocations(tx, [order.order_id])
-    shipped = ship(order, parcel, kept.get(order.order_id, []), known)
-    await stock.move(tx, shipped.movements, actor=actor)
+    known, order, kept = await hold_order(tx, parcel.order_id)
+    shipped = ship(order, parcel, kept, known)
     await reservations.ship(tx, shipped.taken)
-    await reservations.save(tx, [shipped.reservation])
+    moves = shipped.movements
+    await reservations.save(tx, [shipped.reservation], moves=moves, actor=actor)
     number = len(shipped.reservation.history.shipments)
     await history.add_shipment(tx, shipped.shipment, number=number, actor=actor)
     await outbox.publish(tx, [snapshot(shipped.reservation)])

@@ -17,6 +17,7 @@ from inventory.domain.reservations import (
     Cause,
     Line,
     Reservation,
+    State,
     portions,
 )
 from inventory.domain.stock import Movement, MovementKind
@@ -61,6 +62,10 @@ class Tombstone:
     version: int
     history: History = NOTHING_YET
     cause: Cause = Cause.CANCELLED
+
+    # What the order is going to say.
+    state = State.AWAITED
+    policy = placed_at = None
 
     @property
     def lines(self) -> tuple[Line, ...]:

@@ -1,6 +1,6 @@
 """What an order holds: where the units of its lines are, and what each change makes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from chassis.errors import NotFound
 from contracts.orders import Policy
-from inventory.domain.history import NOTHING_YET, Cancellation, History, MovedLine
+from inventory.domain.history import NOTHING_YET, History, MovedLine
 from inventory.domain.stock import Movement, MovementKind
 
 
@@ -107,14 +107,13 @@ class Reservation:
     def short(self) -> int:
         return sum(line.short for line in self.lines)
 
-    def overtaken_by(self, cancellations: Sequence[Cancellation]) -> "Reservation":
+    def overtaken_by(self, version: int, past: History) -> "Reservation":
         """The order without what was cancelled of it before it came."""
-        history = replace(self.history, cancellations=tuple(cancellations))
         lines = tuple(
-            replace(line, voided=min(history.released[line.line], line.requested))
+            replace(line, voided=min(past.released[line.line], line.requested))
             for line in self.lines
         )
-        return replace(self, lines=lines, history=history)
+        return replace(self, version=version, lines=lines, history=past)
 
     def become(
         self, cause: Cause, lines: Mapping[int, Line], history: History

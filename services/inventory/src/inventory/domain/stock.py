@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -55,6 +55,23 @@ def available(shelves: Iterable[Shelf]) -> dict[str, int]:
     for shelf in shelves:
         free[shelf.sku] += shelf.available
     return dict(free)
+
+
+def moved(shelves: Iterable[Shelf], moves: Iterable[Movement]) -> list[Shelf]:
+    """What there is when this has moved."""
+    changes: defaultdict[tuple[str, str], list[Movement]] = defaultdict(list)
+    for movement in moves:
+        changes[movement.sku, movement.location].append(movement)
+    return [
+        replace(
+            shelf,
+            on_hand=shelf.on_hand + sum(move.on_hand_change for move in here),
+            reserved=shelf.reserved + sum(move.reserved_change for move in here),
+        )
+        if (here := changes.get((shelf.sku, shelf.location)))
+        else shelf
+        for shelf in shelves
+    ]
 
 
 def left(shelves: Iterable[Shelf], moves: Iterable[Movement]) -> dict[str, int]:

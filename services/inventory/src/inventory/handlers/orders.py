@@ -1,18 +1,16 @@
 """What Inventory does when it hears of an order."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
+from uuid import UUID
 
 from chassis.database import Tx
 from chassis.events import Envelope, Router
 from contracts.orders import OrderCancellationRequested, OrderPlaced
-from inventory.commands import reservations
-from inventory.commands.cancelling import cancel_units
-from inventory.commands.locking import hold_orders
+from inventory.commands.reservations import reserve_orders
 from inventory.domain.cancellations import CancellationRequest
 from inventory.domain.reservations import Cause, Line, Reservation
-from inventory.store import holds
 
 OrderEvent: TypeAlias = Envelope[OrderPlaced | OrderCancellationRequested]
 
@@ -21,43 +19,21 @@ router = Router()
 
 @router.on(OrderPlaced, OrderCancellationRequested)
 async def follow_orders(tx: Tx, events: Sequence[OrderEvent]) -> None:
-    """Cancellations first: what they release, or spare, is there for the orders.
-
-    One of an order in the same batch has overtaken it, as it might have anyway.
+    """A cancellation of an order in the same batch has overtaken it, as it might have
+    anyway.
     """
-    placed = [event.data for event in events if isinstance(event.data, OrderPlaced)]
-    asked = [
-        event.data
-        for event in events
-        if isinstance(event.data, OrderCancellationRequested)
-    ]
-    if placed and asked:
-        await _hold_together(tx, placed, asked)
-    # Backorders are filled once, at the end: their orders are locked in one order too.
-    freed = await _cancel(tx, asked, fill=not placed) if asked else {}
-    if placed:
-        await _reserve(tx, placed, freed)
-
-
-async def _hold_together(
-    tx: Tx,
-    placed: Sequence[OrderPlaced],
-    asked: Sequence[OrderCancellationRequested],
-) -> None:
-    """Take all locks at once: one after the other, they would not be in order."""
-    order_ids = {order.order_id for order in placed} | {o.order_id for o in asked}
-    skus = {line.sku for order in placed for line in order.lines}
-    named = {order.hold_id for order in placed if order.hold_id}
-    await hold_orders(tx, order_ids, also=skus | await holds.find_skus(tx, named))
-
-
-async def _cancel(
-    tx: Tx, asked: Sequence[OrderCancellationRequested], *, fill: bool
-) -> Mapping[str, int]:
-    # What is asked again is answered again, but not twice at once.
-    distinct = {event.cancellation_id: event for event in asked}
-    requests = [_request(event) for event in distinct.values()]
-    return await cancel_units(tx, requests, fill=fill)
+    # The watchdog announces an undecided order again, under a new event id; and what
+    # is asked again is answered again: but neither of them twice at once.
+    placed: dict[UUID, OrderPlaced] = {}
+    asked: dict[UUID, OrderCancellationRequested] = {}
+    for event in events:
+        if isinstance(event.data, OrderPlaced):
+            placed[event.data.order_id] = event.data
+        else:
+            asked[event.data.cancellation_id] = event.data
+    await reserve_orders(
+        tx, [*map(_reservation, placed.values())], [*map(_request, asked.values())]
+    )
 
 
 def _request(event: OrderCancellationRequested) -> CancellationRequest:
@@ -67,15 +43,6 @@ def _request(event: OrderCancellationRequested) -> CancellationRequest:
     return CancellationRequest(
         cancellation_id=event.cancellation_id, order_id=event.order_id, units=units
     )
-
-
-async def _reserve(
-    tx: Tx, orders: Sequence[OrderPlaced], freed: Mapping[str, int]
-) -> None:
-    # The watchdog announces an undecided order again, under a new event id.
-    placed = {order.order_id: order for order in orders}
-    new = [_reservation(order) for order in placed.values()]
-    await reservations.reserve_orders(tx, new, freed)
 
 
 def _reservation(order: OrderPlaced) -> Reservation:

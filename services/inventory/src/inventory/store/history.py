@@ -1,16 +1,29 @@
 """Cancellations, shipments and returns of orders: written once, never changed."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, Table, Uuid, any_, bindparam, insert, select
+from sqlalchemy import (
+    Select,
+    Table,
+    Uuid,
+    any_,
+    bindparam,
+    cast,
+    insert,
+    literal_column,
+    null,
+    select,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from chassis.database import Tx, columns_of, insert_many
+from chassis import database
+from chassis.database import Row, Tx, insert_many, run
 from contracts.inventory import Condition
 from inventory.domain.history import (
     Cancellation,
@@ -30,32 +43,50 @@ from inventory.schema import (
     shipments,
 )
 
-T = TypeVar("T")
-
 _ORDERS = any_(bindparam("order_ids", type_=ARRAY(Uuid)))
 
+# What any of them has; who lacks something of it has NULL.
+_HAS = {
+    column.name: column.type
+    for table in (
+        *(cancellations, cancellation_lines, shipments, shipment_lines),
+        *(return_receipts, return_receipt_lines),
+    )
+    for column in table.c
+}
 
-def _whole(heads: Table, lines: Table, id: str, *then: str) -> Select[Any]:
-    """Each with its lines, in the order in which it happened."""
+
+def _facts(heads: Table, lines: Table, id: str) -> Select[Any]:
+    """Each with its lines; a cancellation may have none. `number` is the head's."""
+    has = {column.name: column for column in (*lines.c, *heads.c)}
     return (
-        # A cancellation may have none; `number` is the head's.
-        select(heads, *(c for c in lines.c if c.name != id))
+        select(
+            literal_column(f"'{heads.name}'").label("fact"),
+            *(has.get(n, cast(null(), type_)).label(n) for n, type_ in _HAS.items()),
+        )
         .join(lines, lines.c[id] == heads.c[id], isouter=True)
         .where(heads.c.order_id == _ORDERS)
-        .order_by(heads.c.order_id, heads.c.number, *(lines.c[name] for name in then))
     )
 
 
-_CANCELLATIONS = _whole(cancellations, cancellation_lines, "cancellation_id", "line")
-_SHIPMENTS = _whole(shipments, shipment_lines, "shipment_id", "line")
-_RETURNS = _whole(
-    return_receipts, return_receipt_lines, "receipt_id", "line", "condition"
+_all_facts = union_all(
+    _facts(cancellations, cancellation_lines, "cancellation_id"),
+    _facts(shipments, shipment_lines, "shipment_id"),
+    _facts(return_receipts, return_receipt_lines, "receipt_id"),
+).subquery()
+_GET = select(_all_facts).order_by(
+    *(_all_facts.c[name] for name in ("order_id", "fact", "number")),
+    *(_all_facts.c[name] for name in ("line", "condition")),
 )
 
 _CANCELLATION = ("cancellation_id", "order_id", "number")
 _CANCELLATION_LINE = ("cancellation_id", "line", "asked", "released")
-_ADD_CANCELLATIONS = insert_many(cancellations, *_CANCELLATION)
-_ADD_CANCELLATION_LINES = insert_many(cancellation_lines, *_CANCELLATION_LINE)
+ADD_CANCELLATIONS = (
+    insert_many(cancellations, *_CANCELLATION, prefix="answer_").cte("answers"),
+    insert_many(cancellation_lines, *_CANCELLATION_LINE, prefix="answered_").cte(
+        "answered_lines"
+    ),
+)
 _SHIPMENT_LINE = ("shipment_id", "line", "quantity", "cost")
 _ADD_SHIPMENT_LINES = insert_many(shipment_lines, *_SHIPMENT_LINE)
 _RETURN_LINE = ("receipt_id", "line", "condition", "quantity", "cost")
@@ -64,35 +95,26 @@ _ADD_RETURN_LINES = insert_many(return_receipt_lines, *_RETURN_LINE)
 
 async def get(tx: Tx, order_ids: Collection[UUID]) -> defaultdict[UUID, History]:
     """What happened to the orders; to those that are not in it, nothing."""
-    if not order_ids:
-        return defaultdict(History)
-    ids = {"order_ids": list(order_ids)}
-    cancelled = _by_order(await tx.execute(_CANCELLATIONS, ids), _cancellation)
-    shipped = _by_order(await tx.execute(_SHIPMENTS, ids), _shipment)
-    returned = _by_order(await tx.execute(_RETURNS, ids), _return)
-    return defaultdict(
-        History,
-        {
-            order_id: History(
-                cancellations=tuple(cancelled[order_id]),
-                shipments=tuple(shipped[order_id]),
-                returns=tuple(returned[order_id]),
-            )
-            for order_id in {*cancelled, *shipped, *returned}
-        },
+    histories: defaultdict[UUID, History] = defaultdict(History)
+    if order_ids:
+        rows = await run(tx, _GET, {"order_ids": list(order_ids)})
+        for order_id, of_order in groupby(rows, key=attrgetter("order_id")):
+            histories[order_id] = _history(of_order)
+    return histories
+
+
+def _history(rows: Iterable[Row]) -> History:
+    facts: defaultdict[str, list[Any]] = defaultdict(list)
+    for (fact, _), of_fact in groupby(rows, key=attrgetter("fact", "number")):
+        facts[fact].append(_READ[fact](list(of_fact)))
+    return History(
+        cancellations=tuple(facts[cancellations.name]),
+        shipments=tuple(facts[shipments.name]),
+        returns=tuple(facts[return_receipts.name]),
     )
 
 
-def _by_order(
-    rows: Iterable[Row[Any]], whole: Callable[[Sequence[Row[Any]]], T]
-) -> defaultdict[UUID, list[T]]:
-    found: defaultdict[UUID, list[T]] = defaultdict(list)
-    for (order_id, _), group in groupby(rows, key=attrgetter("order_id", "number")):
-        found[order_id].append(whole(list(group)))
-    return found
-
-
-def _cancellation(rows: Sequence[Row[Any]]) -> Cancellation:
+def _cancellation(rows: Sequence[Row]) -> Cancellation:
     return Cancellation(
         cancellation_id=rows[0].cancellation_id,
         lines=tuple(
@@ -103,7 +125,7 @@ def _cancellation(rows: Sequence[Row[Any]]) -> Cancellation:
     )
 
 
-def _shipment(rows: Sequence[Row[Any]]) -> Shipment:
+def _shipment(rows: Sequence[Row]) -> Shipment:
     return Shipment(
         shipment_id=rows[0].shipment_id,
         order_id=rows[0].order_id,
@@ -117,7 +139,7 @@ def _shipment(rows: Sequence[Row[Any]]) -> Shipment:
     )
 
 
-def _return(rows: Sequence[Row[Any]]) -> ReturnReceipt:
+def _return(rows: Sequence[Row]) -> ReturnReceipt:
     return ReturnReceipt(
         receipt_id=rows[0].receipt_id,
         order_id=rows[0].order_id,
@@ -136,10 +158,19 @@ def _return(rows: Sequence[Row[Any]]) -> ReturnReceipt:
     )
 
 
-async def add_cancellations(
-    tx: Tx, answered: Sequence[tuple[UUID, int, Cancellation]]
-) -> None:
-    """Add cancellations of held orders, each with its number among its order's."""
+_READ: Mapping[str, Callable[[Sequence[Row]], object]] = {
+    cancellations.name: _cancellation,
+    shipments.name: _shipment,
+    return_receipts.name: _return,
+}
+
+
+def columns_of(
+    answered: Sequence[tuple[UUID, int, Cancellation]],
+) -> dict[str, Sequence[Any]]:
+    """What `ADD_CANCELLATIONS` takes: of held orders, each with its number among its
+    order's.
+    """
     heads = [
         {"cancellation_id": c.cancellation_id, "order_id": order_id, "number": number}
         for order_id, number, c in answered
@@ -149,10 +180,10 @@ async def add_cancellations(
         for _, _, c in answered
         for line in c.lines
     ]
-    if heads:
-        await tx.execute(_ADD_CANCELLATIONS, columns_of(heads, _CANCELLATION))
-    if lines:
-        await tx.execute(_ADD_CANCELLATION_LINES, columns_of(lines, _CANCELLATION_LINE))
+    return {
+        **database.columns_of(heads, _CANCELLATION, prefix="answer_"),
+        **database.columns_of(lines, _CANCELLATION_LINE, prefix="answered_"),
+    }
 
 
 async def add_shipment(tx: Tx, shipment: Shipment, *, number: int, actor: str) -> None:
@@ -170,7 +201,7 @@ async def add_shipment(tx: Tx, shipment: Shipment, *, number: int, actor: str) -
     rows = [
         vars(line) | {"shipment_id": shipment.shipment_id} for line in shipment.lines
     ]
-    await tx.execute(_ADD_SHIPMENT_LINES, columns_of(rows, _SHIPMENT_LINE))
+    await tx.execute(_ADD_SHIPMENT_LINES, database.columns_of(rows, _SHIPMENT_LINE))
 
 
 async def add_return(
@@ -188,4 +219,4 @@ async def add_return(
         )
     )
     rows = [vars(line) | {"receipt_id": receipt.receipt_id} for line in receipt.lines]
-    await tx.execute(_ADD_RETURN_LINES, columns_of(rows, _RETURN_LINE))
+    await tx.execute(_ADD_RETURN_LINES, database.columns_of(rows, _RETURN_LINE))

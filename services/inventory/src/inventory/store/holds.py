@@ -12,7 +12,14 @@ from uuid import UUID
 from sqlalchemy import Uuid, any_, bindparam, delete, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from chassis.database import Tx, changes_of, columns_of, insert_many, update_many
+from chassis.database import (
+    Tx,
+    changes_of,
+    columns_of,
+    insert_many,
+    run,
+    update_many,
+)
 from inventory.domain.holds import HeldUnits, Hold, HoldLine, HoldStatus
 from inventory.schema import hold_allocations, hold_lines, holds
 
@@ -48,8 +55,9 @@ _DUE = (
 )
 _NEXT_EXPIRY = select(func.min(holds.c.expires_at)).where(_IS_HELD)
 
-_END = update_many(holds, ["id"], ["status", "order_id"]).values(ended_at=func.now())
-_FREE = delete(hold_allocations).where(hold_allocations.c.hold_id == _HOLDS)
+_end = update_many(holds, ["id"], ["status", "order_id"]).values(ended_at=func.now())
+_free = delete(hold_allocations).where(hold_allocations.c.hold_id == _HOLDS)
+_END = _end.add_cte(_free.cte("freed"))
 
 
 async def add(tx: Tx, hold: Hold, *, actor: str) -> None:
@@ -123,8 +131,8 @@ async def end(
         for hold_id in hold_ids
     ]
     if rows:
-        await tx.execute(_FREE, {"hold_ids": [row["id"] for row in rows]})
-        await tx.execute(_END, changes_of(rows, ("id", "status", "order_id")))
+        ids = {"hold_ids": [row["id"] for row in rows]}
+        await run(tx, _END, ids | changes_of(rows, ("id", "status", "order_id")))
 
 
 async def find_due(tx: Tx, before: datetime, *, most: int) -> Sequence[UUID]:

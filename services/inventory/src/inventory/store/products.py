@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import RowMapping, Text, any_, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from chassis.database import Tx, changes_of, run, update_many
+from chassis.database import Row, Tx, changes_of, run, update_many
 from chassis.pages import Window
 from inventory.domain.products import KnownProduct, Location, Product
 from inventory.schema import locations, products
@@ -34,13 +34,13 @@ async def add(tx: Tx, product: Product) -> KnownProduct | None:
         .returning(products)
     )
     row = added.mappings().one_or_none()
-    return _known(row) if row else None
+    return known_product(row) if row else None
 
 
 async def hold(tx: Tx, skus: Iterable[str]) -> dict[str, KnownProduct]:
     """The products among the SKUs, kept from others with all their stock."""
     found = await run(tx, _HOLD, {"skus": list(set(skus))})
-    return {row["sku"]: _known(row) for row in found}
+    return {row["sku"]: known_product(row) for row in found}
 
 
 async def save(tx: Tx, product: Product) -> KnownProduct:
@@ -52,7 +52,7 @@ async def save(tx: Tx, product: Product) -> KnownProduct:
         )
         .returning(products)
     )
-    return _known(saved.mappings().one())
+    return known_product(saved.mappings().one())
 
 
 async def save_low(tx: Tx, low: Mapping[str, bool]) -> datetime:
@@ -65,7 +65,7 @@ async def save_low(tx: Tx, low: Mapping[str, bool]) -> datetime:
 async def get(tx: Tx, sku: str) -> KnownProduct | None:
     found = await tx.execute(select(products).where(products.c.sku == sku))
     row = found.mappings().one_or_none()
-    return _known(row) if row else None
+    return known_product(row) if row else None
 
 
 async def find(tx: Tx, window: Window, q: str | None) -> list[KnownProduct]:
@@ -76,10 +76,10 @@ async def find(tx: Tx, window: Window, q: str | None) -> list[KnownProduct]:
             | products.c.name.icontains(q, autoescape=True)
         )
     found = await tx.execute(window.of(query, products.c.sku))
-    return [_known(row) for row in found.mappings()]
+    return [known_product(row) for row in found.mappings()]
 
 
-def _known(row: RowMapping) -> KnownProduct:
+def known_product(row: Row | RowMapping) -> KnownProduct:
     return KnownProduct(
         product=Product(
             sku=row["sku"],

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from operator import attrgetter
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -14,11 +16,12 @@ from sqlalchemy import (
     exists,
     func,
     select,
-    text,
+    update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from chassis.database import Tx, columns_of, insert_many, run
+from chassis import database
+from chassis.database import Tx, columns_from, insert_many, run
 from chassis.pages import Window
 from inventory.domain.stock import Adjustment, Movement, MovementKind, Receipt, Shelf
 from inventory.schema import (
@@ -47,25 +50,31 @@ _AVAILABLE = (
 )
 _ADD = insert_many(stock, "sku", "location").on_conflict_do_nothing()
 
-_MOVEMENT = (*(field.name for field in fields(Movement)), "actor")
-_MOVE = text(
-    f"""
-    WITH moved AS (
-        INSERT INTO movements ({", ".join(_MOVEMENT)})
-        SELECT * FROM unnest({", ".join(f":{name}" for name in _MOVEMENT)})
-        RETURNING sku, location, on_hand_change, reserved_change
-    ), net AS (
-        SELECT sku, location, sum(on_hand_change)::bigint AS on_hand,
-            sum(reserved_change)::bigint AS reserved
-        FROM moved GROUP BY sku, location
+_MOVEMENT = {field.name: attrgetter(field.name) for field in fields(Movement)}
+_moved = (
+    insert_many(movements, *_MOVEMENT, "actor", prefix="moved_")
+    .returning(*movements.c["sku", "location", "on_hand_change", "reserved_change"])
+    .cte("moved")
+)
+_net = (
+    select(
+        _moved.c.sku,
+        _moved.c.location,
+        func.sum(_moved.c.on_hand_change).cast(BigInteger).label("on_hand"),
+        func.sum(_moved.c.reserved_change).cast(BigInteger).label("reserved"),
     )
-    UPDATE stock SET on_hand = stock.on_hand + net.on_hand,
-        reserved = stock.reserved + net.reserved
-    FROM net WHERE stock.sku = net.sku AND stock.location = net.location
-    RETURNING 1
-    """  # noqa: S608 the names are our own
-).bindparams(
-    *(bindparam(name, type_=ARRAY(movements.c[name].type)) for name in _MOVEMENT)
+    .group_by(_moved.c.sku, _moved.c.location)
+    .cte("net")
+)
+# Others write what a movement is of in the same round trip.
+MOVE = (
+    update(stock)
+    .where(stock.c.sku == _net.c.sku, stock.c.location == _net.c.location)
+    .values(
+        on_hand=stock.c.on_hand + _net.c.on_hand,
+        reserved=stock.c.reserved + _net.c.reserved,
+    )
+    .returning(stock.c.sku)
 )
 
 _RECEIPT_LINE = ("receipt_id", "line", "sku", "quantity", "unit_cost", "standard_cost")
@@ -113,11 +122,22 @@ async def move(tx: Tx, moves: Sequence[Movement], *, actor: str) -> None:
 
     Nothing else changes stock; so the two always agree.
     """
-    if not moves:
-        return
-    rows = [vars(movement) | {"actor": actor} for movement in moves]
-    moved = await run(tx, _MOVE, columns_of(rows, _MOVEMENT))
-    if len(moved) != len({(row["sku"], row["location"]) for row in rows}):
+    if moves:
+        moved = await run(tx, MOVE, columns_of(moves, actor=actor))
+        check_moved(moves, len(moved))
+
+
+def columns_of(moves: Sequence[Movement], *, actor: str) -> dict[str, Sequence[Any]]:
+    """What `MOVE` takes."""
+    return {
+        **columns_from(moves, _MOVEMENT, prefix="moved_"),
+        "moved_actor": [actor] * len(moves),
+    }
+
+
+def check_moved(moves: Iterable[Movement], shelves: int) -> None:
+    """Of as many shelves as `MOVE` answers that it changed."""
+    if shelves != len({(move.sku, move.location) for move in moves}):
         raise LookupError("something moved in stock that has no row")
 
 
@@ -156,7 +176,7 @@ async def add_receipt(tx: Tx, receipt: Receipt, *, actor: str) -> None:
         )
     )
     rows = [vars(line) | {"receipt_id": receipt.id} for line in receipt.lines]
-    await tx.execute(_ADD_RECEIPT_LINES, columns_of(rows, _RECEIPT_LINE))
+    await tx.execute(_ADD_RECEIPT_LINES, database.columns_of(rows, _RECEIPT_LINE))
 
 
 async def add_adjustment(
