@@ -13,7 +13,7 @@ from accounting.domain.lines import Inconsistent
 from accounting.domain.money import spread
 from accounting.domain.orders import Order, in_turn
 from accounting.handlers.facts import read_fact
-from accounting.store import documents, journal, orders, parking, receivables, refunds
+from accounting.store import books, orders, parking, receivables
 from accounting.store.parking import Refusal
 from chassis import aside, outbox
 from chassis.database import Tx, announce
@@ -79,8 +79,7 @@ async def post_orders(tx: Tx, events: list[Envelope[Event]]) -> None:
         turns.take(facts)
 
     await _note_turns(tx, turns, waiting)
-    await orders.save(tx, before, turns.orders.values())
-    await _keep(tx, turns.books, turns.orders)
+    await _keep(tx, turns, before)
 
 
 def _order_id(event: Envelope[Event]) -> UUID:
@@ -111,7 +110,6 @@ async def _note_turns(
     turns: _Turns,
     waiting: Mapping[UUID, Collection[Envelope[Event]]],
 ) -> None:
-    await orders.move_cursors(tx, turns.reached)
     reached = {id_: turns.reached[id_] for id_ in waiting if id_ in turns.reached}
     if reached:
         await parking.forget(tx, reached)
@@ -133,17 +131,16 @@ async def _take_back(tx: Tx, entered: Iterable[Envelope[Event]]) -> None:
     await aside.take_back(tx, ACCOUNTING_FROM_ORDERS.name, done, tell)
 
 
-async def _keep(tx: Tx, books: Books, after: Mapping[UUID, Order]) -> None:
+async def _keep(tx: Tx, turns: _Turns, before: Mapping[UUID, Order]) -> None:
     """Write down what the facts brought forth, and announce the refunds."""
-    await journal.add(tx, books.entries)
-    await documents.add(tx, books.documents)
-    await _credit(tx, books.documents, after)
-    requested = await refunds.add(tx, books.refunds)
-    await outbox.publish(
-        tx,
-        [refund_requested(one, after[one.refund.order_id]) for one in requested],
+    new, after = turns.books, turns.orders
+    requested = await books.write(
+        tx, new, reached=turns.reached, before=before, after=after
     )
-    if books.documents:
+    await _credit(tx, new.documents, after)
+    asked = [refund_requested(one, after[one.refund.order_id]) for one in requested]
+    await outbox.publish(tx, asked)
+    if new.documents:
         announce(tx, [UNNUMBERED])
 
 

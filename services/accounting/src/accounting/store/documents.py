@@ -35,8 +35,8 @@ from accounting.domain.positions import Position
 from accounting.schema import documents, orders, sellers
 from accounting.store.orders import position
 from accounting.store.periods import in_open_period, open_period
-from chassis import tracing
-from chassis.database import Tx, columns_of, rows_from_arrays, run
+from chassis import database, tracing
+from chassis.database import Tx, rows_from_arrays
 from chassis.pages import Window
 
 _DOCUMENT = (
@@ -57,16 +57,23 @@ _DOCUMENT = (
     "traceparent",
 )
 _OF_DOCUMENT = tuple(n for n in _DOCUMENT if n not in {"id", "traceparent"})
-_new = rows_from_arrays(*((name, documents.c[name].type) for name in _DOCUMENT))
-_issued_on = in_open_period(_new.c.issued_on)
-_ADD = insert(documents).from_select(
+_new = rows_from_arrays(
+    *(("document_" + name, documents.c[name].type) for name in _DOCUMENT)
+)
+_given = {
+    name: cast(_new.c["document_" + name], documents.c[name].type) for name in _DOCUMENT
+}
+_issued_on = in_open_period(_new.c.document_issued_on)
+# Each as of a day of an open period, as its entry is.
+ADD = insert(documents).from_select(
     _DOCUMENT,
     select(
         *(
-            {name: cast(_new.c[name], documents.c[name].type) for name in _DOCUMENT}
+            _given
             | {
                 "issued_on": _issued_on,
-                "due_on": _new.c.due_on + (_issued_on - _new.c.issued_on),
+                "due_on": _new.c.document_due_on
+                + (_issued_on - _new.c.document_issued_on),
             }
         ).values()
     ).select_from(_new.join(open_period, true())),
@@ -166,20 +173,19 @@ class Printable:
     seller: Mapping[str, Any] | None
 
 
-async def add(tx: Tx, batch: Sequence[Document]) -> None:
-    """Store documents, each as of a day of an open period, as its entry is."""
-    if batch:
-        rows = [
-            {
-                **vars(document),
-                "id": uuid7(),
-                "lines": json.dumps([vars(line) for line in document.lines]),
-                "taxes": json.dumps([vars(tax) for tax in document.taxes]),
-                "traceparent": tracing.traceparent(str(document.order_id)),
-            }
-            for document in batch
-        ]
-        await run(tx, _ADD, columns_of(rows, _DOCUMENT))
+def columns_of(batch: Sequence[Document]) -> dict[str, list[Any]]:
+    """What `ADD` takes."""
+    rows = [
+        {
+            **vars(document),
+            "id": uuid7(),
+            "lines": json.dumps([vars(line) for line in document.lines]),
+            "taxes": json.dumps([vars(tax) for tax in document.taxes]),
+            "traceparent": tracing.traceparent(str(document.order_id)),
+        }
+        for document in batch
+    ]
+    return database.columns_of(rows, _DOCUMENT, prefix="document_")
 
 
 async def number(tx: Tx, most: int, seller: str) -> list[Numbered]:

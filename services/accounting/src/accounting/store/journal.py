@@ -27,11 +27,10 @@ from accounting.domain.ledger import Account, Entry, Posting
 from accounting.domain.periods import Month
 from accounting.schema import entries, postings
 from accounting.store.periods import in_open_period, open_period
-from chassis import metrics
+from chassis import database, metrics
 from chassis.database import (
     Tx,
     after_commit,
-    columns_of,
     insert_many,
     rows_from_arrays,
     run,
@@ -50,21 +49,21 @@ _ENTRY = (
     "effective_on",
 )
 _POSTING = ("entry_id", "account", "currency", "debit", "credit")
-_new = rows_from_arrays(*((name, entries.c[name].type) for name in _ENTRY))
+_new = rows_from_arrays(*(("entry_" + name, entries.c[name].type) for name in _ENTRY))
+_day = _new.c.entry_effective_on
 _days = {
-    "effective_on": in_open_period(_new.c.effective_on),
-    "refers_to": case(
-        (_new.c.effective_on < open_period.c.first_day, _new.c.effective_on)
-    ),
+    "effective_on": in_open_period(_day),
+    "refers_to": case((_day < open_period.c.first_day, _day)),
 }
 _add_entries = insert(entries).from_select(
     [*_ENTRY, "refers_to"],
-    select(*({name: _new.c[name] for name in _ENTRY} | _days).values()).select_from(
-        _new.join(open_period, true())
-    ),
+    select(
+        *({name: _new.c["entry_" + name] for name in _ENTRY} | _days).values()
+    ).select_from(_new.join(open_period, true())),
 )
-# One statement: the database weighs each INSERT as a whole.
-_ADD = insert_many(postings, *_POSTING, prefix="posting_").add_cte(
+# One statement: the database weighs each INSERT as a whole. What is posted for orders
+# is written with what became of them.
+ADD = insert_many(postings, *_POSTING, prefix="posting_").add_cte(
     _add_entries.cte("added_entries")
 )
 
@@ -100,20 +99,25 @@ class Balance:
 
 async def add(tx: Tx, batch: Sequence[Entry]) -> None:
     """Post entries; what happened in a closed period, in the first open one."""
-    if not batch:
-        return
+    if batch:
+        await run(tx, ADD, columns_of(batch))
+        note(tx, batch)
+
+
+def columns_of(batch: Sequence[Entry]) -> dict[str, list[Any]]:
+    """What `ADD` takes."""
     rows: list[dict[str, Any]] = []
     posting_rows: list[dict[str, Any]] = []
     for entry in batch:
         id_ = uuid7()
         rows.append({"id": id_, **vars(entry)})
         posting_rows += [{"entry_id": id_, **vars(p)} for p in entry.postings]
-    await run(
-        tx,
-        _ADD,
-        columns_of(rows, _ENTRY)
-        | columns_of(posting_rows, _POSTING, prefix="posting_"),
-    )
+    heads = database.columns_of(rows, _ENTRY, prefix="entry_")
+    return heads | database.columns_of(posting_rows, _POSTING, prefix="posting_")
+
+
+def note(tx: Tx, batch: Sequence[Entry]) -> None:
+    """Count what was posted, once it is committed."""
     after_commit(tx, lambda: POSTED.add(len(batch)))
 
 

@@ -14,14 +14,8 @@ from accounting.domain.orders import Order, Payment, Stage
 from accounting.domain.positions import Position, Tally
 from accounting.domain.shares import shipping
 from accounting.schema import order_cursors, order_lines, orders
-from chassis.database import (
-    Row,
-    Tx,
-    columns_of,
-    insert_many,
-    rows_from_arrays,
-    run,
-)
+from chassis import database
+from chassis.database import Row, Tx, insert_many, rows_from_arrays, run
 from contracts.accounting import PaymentStatus
 from contracts.orders import Channel, PaymentMethod
 
@@ -33,10 +27,10 @@ _HOLD_CURSORS = _absent.on_conflict_do_update(
     # Changes nothing, but waits for whoever has the row, and has it then.
     set_={"order_id": _absent.excluded.order_id},
 ).returning(order_cursors.c.order_id, order_cursors.c.applied)
-_reached = rows_from_arrays(("id", Uuid()), ("reached", BigInteger()))
-_MOVE_CURSORS = (
+_reached = rows_from_arrays(("reached_by", Uuid()), ("reached", BigInteger()))
+MOVE_CURSORS = (
     update(order_cursors)
-    .where(order_cursors.c.order_id == _reached.c.id)
+    .where(order_cursors.c.order_id == _reached.c.reached_by)
     .values(applied=_reached.c.reached)
 )
 
@@ -51,16 +45,15 @@ async def hold(tx: Tx, ids: Collection[UUID]) -> dict[UUID, int]:
     return {row.order_id: row.applied for row in held}
 
 
-async def move_cursors(tx: Tx, applied: Mapping[UUID, int]) -> None:
-    if applied:
-        reached = {"id": list(applied), "reached": list(applied.values())}
-        await run(tx, _MOVE_CURSORS, reached)
+def columns_of_cursors(applied: Mapping[UUID, int]) -> dict[str, list[Any]]:
+    """What `MOVE_CURSORS` takes."""
+    return {"reached_by": list(applied), "reached": list(applied.values())}
 
 
 _SUMS = ("invoiced", "credited", "paid", "to_refund", "refunded")
 _ORDER = tuple(column.name for column in orders.c)
 _LINE = tuple(column.name for column in order_lines.c)
-_add_orders = insert_many(orders, *_ORDER)
+_add_orders = insert_many(orders, *_ORDER, prefix="order_")
 _save_orders = _add_orders.on_conflict_do_update(
     index_elements=["id"],
     set_={
@@ -76,7 +69,7 @@ _save_lines = _add_lines.on_conflict_do_update(
         for name in ("short", "shipped", "cancelled", "returned", "shipped_runs")
     },
 )
-_SAVE = _save_lines.add_cte(_save_orders.cte("saved_orders"))
+SAVE = _save_lines.add_cte(_save_orders.cte("saved_orders"))
 _GET_ORDERS = select(orders).where(orders.c.id == _GIVEN)
 _GET_LINES = (
     select(order_lines)
@@ -98,6 +91,13 @@ async def get(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Order]:
 
 async def save(tx: Tx, before: Mapping[UUID, Order], after: Iterable[Order]) -> None:
     """Write what is new or has changed: never what was ordered."""
+    await run(tx, SAVE, columns_of(before, after))
+
+
+def columns_of(
+    before: Mapping[UUID, Order], after: Iterable[Order]
+) -> dict[str, list[Any]]:
+    """What `SAVE` takes: of orders what has changed."""
     changed: list[dict[str, Any]] = []
     changed_lines: list[dict[str, Any]] = []
     for order in after:
@@ -110,9 +110,8 @@ async def save(tx: Tx, before: Mapping[UUID, Order], after: Iterable[Order]) -> 
             for line in order.lines
             if line not in lines_before
         ]
-    if changed or changed_lines:
-        heads = columns_of(changed, _ORDER)
-        await run(tx, _SAVE, heads | columns_of(changed_lines, _LINE, prefix="line_"))
+    heads = database.columns_of(changed, _ORDER, prefix="order_")
+    return heads | database.columns_of(changed_lines, _LINE, prefix="line_")
 
 
 def _changing(order: Order) -> tuple[Stage, Position, Tally]:

@@ -11,7 +11,8 @@ from uuid_utils.compat import uuid7
 
 from accounting.domain.documents import Refund, RefundStatus
 from accounting.schema import orders, refunds
-from chassis.database import Tx, columns_of, insert_many
+from chassis import database
+from chassis.database import Tx, insert_many
 from chassis.pages import Window
 
 _REFUND = (
@@ -24,7 +25,7 @@ _REFUND = (
     "provider",
     "reference",
 )
-_ADD = insert_many(refunds, *_REFUND)
+ADD = insert_many(refunds, *_REFUND, prefix="refund_")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,18 +38,20 @@ class Requested:
     settled_at: datetime | None = None
 
 
-async def add(tx: Tx, batch: Sequence[Refund]) -> list[Requested]:
-    requested = [
+def request(batch: Sequence[Refund]) -> list[Requested]:
+    """New ones, with their ids."""
+    return [
         Requested(id=uuid7(), status=RefundStatus.REQUESTED, refund=refund)
         for refund in batch
     ]
-    if requested:
-        rows = [
-            {"id": one.id, "status": one.status, **vars(one.refund)}
-            for one in requested
-        ]
-        await tx.execute(_ADD, columns_of(rows, _REFUND))
-    return requested
+
+
+def columns_of(requested: Sequence[Requested]) -> dict[str, list[Any]]:
+    """What `ADD` takes."""
+    rows = [
+        {"id": one.id, "status": one.status, **vars(one.refund)} for one in requested
+    ]
+    return database.columns_of(rows, _REFUND, prefix="refund_")
 
 
 async def get(tx: Tx, id: UUID) -> Requested | None:
