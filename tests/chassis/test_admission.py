@@ -8,13 +8,14 @@ from typing import cast
 
 import pytest
 import uvicorn
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from chassis import admission, connections, web
 from chassis.admission import FEWEST, FEWEST_IN_A_RUSH, Gate, stepping_aside
 from chassis.connections import MOST_IN_LINE, Connection
 from chassis.door import Origins
 from chassis.pace import Pace
+from chassis.routing import HttpRouter
 from chassis.testing import eventually
 
 ORDER = b"POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
@@ -23,7 +24,7 @@ LOOK = b"GET /v1/orders HTTP/1.1\r\nHost: x\r\n\r\n"
 SHOP = "https://shop.test"
 NOWHERE = Origins()
 
-router = APIRouter()
+router = HttpRouter()
 held = asyncio.Event()
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import RowMapping
 
@@ -14,9 +14,10 @@ from chassis.database import Tx
 from chassis.errors import NotFound
 from chassis.idempotency import Answer, Once
 from chassis.replays import Sought
+from chassis.routing import HttpRouter
 from chassis.web import database_of, respond
 
-router = APIRouter()
+router = HttpRouter()
 
 
 class ReplayNotFound(NotFound):

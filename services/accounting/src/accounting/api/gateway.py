@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import (
     AwareDatetime,
     BaseModel,
@@ -21,9 +21,10 @@ from accounting.domain.money import Money
 from accounting.domain.reports import Failed, PaidOut, Report, Settled
 from chassis.bodies import RequestBody, text
 from chassis.idempotency import fingerprint
+from chassis.routing import HttpRouter
 from chassis.web import database_of, respond
 
-router = APIRouter(prefix="/v1/accounting", tags=["refunds"], dependencies=[SIGNED])
+router = HttpRouter(prefix="/v1/accounting", tags=["refunds"], dependencies=[SIGNED])
 
 EventId = Annotated[str, text(255)]
 # The books have a page for every month since the first posting: a slip must not make

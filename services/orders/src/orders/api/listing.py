@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from chassis.bodies import text
 from chassis.moments import WrittenOut
 from chassis.pages import Page, Paged
+from chassis.routing import HttpRouter
 from chassis.shedding import LISTS_AT_ONCE, at_most
 from chassis.web import reader_of, respond_page
 from contracts.inventory import Sku
@@ -19,7 +20,7 @@ from orders.domain.orders import NUMBER_PREFIX, Status
 from orders.store import listing as store
 from orders.store.listing import Wanted
 
-router = APIRouter(prefix="/v1/orders", tags=["orders"])
+router = HttpRouter(prefix="/v1/orders", tags=["orders"])
 
 # Far from where time zones would lead out of the calendar.
 Moment = Annotated[
