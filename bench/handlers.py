@@ -9,7 +9,6 @@ machine. `--only inventory` leaves the other out; `--profile` shows where the ti
 import argparse
 import asyncio
 import cProfile
-import gc
 import logging
 import os
 import pstats
@@ -32,7 +31,6 @@ from accounting.main import SERVICE as ACCOUNTING
 from chassis import aside, inbox
 from chassis.database import Database, Tx
 from chassis.events import Envelope, Event, Router, Unreadable, to_wire
-from chassis.lifecycle import GARBAGE
 from chassis.testing import Databases
 from contracts.orders import LineUnits, OrderCancellationRequested, OrderPlaced
 from contracts.topology import ACCOUNTING_FROM_ORDERS, INVENTORY_FROM_ORDERS
@@ -200,7 +198,7 @@ async def measure(args: argparse.Namespace, databases: Databases) -> None:
     for name, scenario in SCENARIOS.items():
         if args.only and not {name, scenario.service} & set(args.only):
             continue
-        profile = cProfile.Profile(time.process_time) if args.profile else None
+        profile = cProfile.Profile() if args.profile else None
         async with a_database(databases, scenario.service) as database:
             await take(database, scenario, BATCHES[-1], None)  # warm
             for batch in args.batch or BATCHES:
@@ -215,8 +213,6 @@ async def measure(args: argparse.Namespace, databases: Databases) -> None:
 
 
 async def main() -> None:
-    gc.freeze()
-    gc.set_threshold(*GARBAGE)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+")
     parser.add_argument("--batch", nargs="+", type=int)

@@ -448,20 +448,6 @@ async def test_many_rows_are_inserted_by_one_statement(tx):
     assert await count_notes(tx) == 500
 
 
-@pytest.mark.parametrize("type_", [sa.SmallInteger, sa.Integer, sa.BigInteger])
-async def test_integers_are_stored_as_they_are_by_whoever_executes(tx, type_):
-    table = sa.Table("counts", sa.MetaData(), sa.Column("n", type_))
-    await tx.run_sync(table.create)
-    numbers = [None, 0, -1, 32767]
-
-    await tx.execute(insert_many(table, "n"), {"n": numbers})
-    await run(tx, insert_many(table, "n"), {"n": tuple(numbers)})
-    await run(tx, insert_many(table, "n"), {"n": []})
-
-    stored = await tx.execute(sa.select(table.c.n))
-    assert list(stored.scalars()) == numbers * 2
-
-
 async def test_json_is_stored_as_the_text_it_is(tx):
     table = sa.Table("papers", sa.MetaData(), sa.Column("data", sa.JSON))
     await tx.run_sync(table.create)

@@ -18,9 +18,7 @@ import structlog
 from sqlalchemy import (
     JSON,
     ColumnElement,
-    Dialect,
     Executable,
-    Integer,
     Table,
     Text,
     Update,
@@ -39,8 +37,7 @@ from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import QueuePool
-from sqlalchemy.types import TypeDecorator, TypeEngine
-from typing_extensions import override
+from sqlalchemy.types import TypeEngine
 
 from chassis.errors import Unavailable
 from chassis.failpoints import reach
@@ -289,41 +286,16 @@ def is_away(error: BaseException) -> bool:
     return sqlstate(error).startswith(_AWAY)
 
 
-class _Integers(TypeDecorator[Sequence[int | None]]):
-    """Integers as the text of an array, which PostgreSQL reads as fast as any.
-
-    Of an array's elements the driver asks, each by itself, whether they are arrays: ten
-    times the cost of writing an integer down.
-    """
-
-    impl = Text
-    cache_ok = True
-
-    @override
-    def process_bind_param(
-        self, value: Sequence[int | None] | None, dialect: Dialect
-    ) -> str | None:
-        return None if value is None else _array_text(value)
-
-
-def _array_text(integers: Sequence[int | None]) -> str:
-    return "{" + str([*integers])[1:-1].replace("None", "NULL") + "}"
-
-
 def rows_from_arrays(*columns: tuple[str, TypeEngine[Any]]) -> Any:
     """`unnest` as a table: one parameter per column, however many rows."""
-    arrays = [_array(name, type_) for name, type_ in columns]
+    arrays = [
+        bindparam(name, type_=ARRAY(_wire_type(type_))) for name, type_ in columns
+    ]
     return (
         func.unnest(*arrays)
         .table_valued(*(column(name, _wire_type(type_)) for name, type_ in columns))
         .render_derived()
     )
-
-
-def _array(name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
-    if isinstance(type_, Integer):
-        return cast(bindparam(name, type_=_Integers), ARRAY(type_))
-    return bindparam(name, type_=ARRAY(_wire_type(type_)))
 
 
 class Row(asyncpg.Record):  # type: ignore[misc]
@@ -339,9 +311,8 @@ async def run(tx: Tx, statement: Executable, given: Mapping[str, Any]) -> list[R
     SQLAlchemy would look it up by its structure, look at each parameter's type, and
     call the driver through a greenlet, which costs more than sending it.
     """
-    sql, names, own, integers = _compiled(statement)
+    sql, names, own = _compiled(statement)
     values = {**own, **given}
-    values |= {name: _array_text(values[name]) for name in integers}
     try:
         driver = await _driver(tx)
         rows: list[Row] = await driver.fetch(
@@ -374,15 +345,10 @@ async def _driver(tx: Tx) -> asyncpg.Connection:
 @cache
 def _compiled(
     statement: Executable,
-) -> tuple[str, Sequence[str], Mapping[str, Any], Sequence[str]]:
+) -> tuple[str, Sequence[str], Mapping[str, Any]]:
     # Whatever can be executed can be compiled: SQLAlchemy has no type that says both.
     compiled = statement.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
-    integers = [
-        name
-        for name, bind in compiled.binds.items()
-        if isinstance(bind.type, _Integers)
-    ]
-    return str(compiled), compiled.positiontup or (), compiled.params, integers
+    return str(compiled), compiled.positiontup or (), compiled.params
 
 
 def _wire_type(type_: TypeEngine[Any]) -> TypeEngine[Any]:
