@@ -126,6 +126,8 @@ class Databases:
         self._templates: dict[str, str] = {}
         self._shapes: dict[str, str] = {}
         self._free: defaultdict[str, list[str]] = defaultdict(list)
+        # To who comes anew, PostgreSQL reads half its catalogue before it does a thing.
+        self._cleaners: dict[str, asyncpg.Connection[asyncpg.Record]] = {}
 
     async def make(self, service: str) -> str:
         """An empty database that belongs to the service's own role."""
@@ -136,16 +138,26 @@ class Databases:
         return await self._create(service, template=self._templates[service])
 
     async def give_back(self, service: str, url: str) -> None:
-        async with self._connected(make_url(url).database) as connection:
-            as_before = await connection.fetchval(_SHAPE) == self._shapes[service]
-            if as_before:
-                await connection.execute(_EMPTY)
-        if as_before:
+        cleaner = await self._cleaner(url)
+        if await cleaner.fetchval(_SHAPE) == self._shapes[service]:
+            await cleaner.execute(_EMPTY)
             self._free[service].append(url)
         else:
             await self.drop(url)
 
+    async def close(self) -> None:
+        for cleaner in self._cleaners.values():
+            await cleaner.close()
+
+    async def _cleaner(self, url: str) -> "asyncpg.Connection[asyncpg.Record]":
+        cleaner = self._cleaners.get(url)
+        if cleaner is None or cleaner.is_closed():
+            cleaner = self._cleaners[url] = await self._connect(make_url(url).database)
+        return cleaner
+
     async def drop(self, url: str) -> None:
+        if cleaner := self._cleaners.pop(url, None):
+            await cleaner.close()
         await self._run(f'DROP DATABASE "{make_url(url).database}" WITH (FORCE)')
 
     async def _template(self, service: str) -> str:
@@ -178,12 +190,17 @@ class Databases:
     async def _connected(
         self, database: str | None
     ) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-        url = self._admin.set(database=database)
-        connection = await asyncpg.connect(url.render_as_string(hide_password=False))
+        connection = await self._connect(database)
         try:
             yield connection
         finally:
             await connection.close()
+
+    async def _connect(
+        self, database: str | None
+    ) -> "asyncpg.Connection[asyncpg.Record]":
+        url = self._admin.set(database=database)
+        return await asyncpg.connect(url.render_as_string(hide_password=False))
 
 
 class TokenIssuer:
@@ -267,8 +284,10 @@ async def serving(
 
 
 @pytest.fixture(scope="session")
-async def databases(postgres_url: str) -> Databases:
-    return Databases(postgres_url)
+async def databases(postgres_url: str) -> AsyncIterator[Databases]:
+    databases = Databases(postgres_url)
+    yield databases
+    await databases.close()
 
 
 @pytest.fixture(scope="session")
