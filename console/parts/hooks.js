@@ -4,8 +4,10 @@ import { useEffect, useReducer, useRef, useState } from "../vendor/preact-htm.js
 import { get, newKey, post } from "../lib/api.js";
 import { listen } from "../lib/live.js";
 
-// Loads again when `deps` change, when told, and every so many seconds: all that while it
-// is seen, and once when it is seen again.
+const AGAIN_S = 5;
+
+// Loads again when `deps` change, when told, every so many seconds, and after a problem
+// that passes: all that while it is seen, and once when it is seen again.
 // What is told while it loads waits for that: however often, something is always shown.
 export function useResource(load, deps, { every } = {}) {
   const [state, set] = useState({ loading: true });
@@ -19,7 +21,11 @@ export function useResource(load, deps, { every } = {}) {
   useEffect(() => {
     const onSeen = () => document.hidden || reload();
     document.addEventListener("visibilitychange", onSeen);
-    return () => document.removeEventListener("visibilitychange", onSeen);
+    addEventListener("online", onSeen);
+    return () => {
+      document.removeEventListener("visibilitychange", onSeen);
+      removeEventListener("online", onSeen);
+    };
   }, []);
   useEffect(() => {
     const leaving = new AbortController();
@@ -30,8 +36,9 @@ export function useResource(load, deps, { every } = {}) {
       if (leaving.signal.aborted) return;
       loading.current = false;
       set((old) => ({ data: old.data, ...change, loading: false }));
+      const wait = every ?? (change.problem?.passes && AGAIN_S);
       if (told.current && !document.hidden) again();
-      else if (every) timer = setInterval(() => !document.hidden && again(), every * 1000);
+      else if (wait) timer = setInterval(() => !document.hidden && again(), wait * 1000);
     };
     set((old) => ({ ...old, loading: true }));
     load({ signal: leaving.signal }).then(
