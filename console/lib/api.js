@@ -45,7 +45,9 @@ function elsewhere({ status, headers }) {
 }
 
 const silence = () =>
-  new Problem({ status: 0, title: "No answer", detail: "Orderly does not answer." });
+  navigator.onLine
+    ? new Problem({ status: 0, title: "No answer", detail: "Orderly does not answer." })
+    : new Problem({ status: 0, title: "Offline", detail: "This browser is offline.", code: "offline" });
 
 async function once(path, { signal, ...init }) {
   const headers = { ...init.headers, Authorization: `Bearer ${await accessToken()}` };
@@ -143,6 +145,9 @@ export async function ofThoseThatAnswer(path, { signal }) {
   if (answers.every(({ reason }) => reason)) throw answers[0].reason;
   return answers.map(({ value, reason }, i) => ({ service: SERVICES[i], ...value, problem: reason }));
 }
+
+// Of some of them there will be one, so that it is worth asking again.
+export const lacksAnswers = (answers) => answers.some(({ problem }) => problem?.passes);
 
 // Not randomUUID, which browsers have on trusted origins only.
 export const newKey = () =>

@@ -6,10 +6,11 @@ import { listen } from "../lib/live.js";
 
 const AGAIN_S = 5;
 
-// Loads again when `deps` change, when told, every so many seconds, and after a problem
-// that passes: all that while it is seen, and once when it is seen again.
+// Loads again when `deps` change, when told, every so many seconds, and while a problem
+// that passes keeps all or a part of it away: all that while it is seen, and once when it
+// is seen again.
 // What is told while it loads waits for that: however often, something is always shown.
-export function useResource(load, deps, { every } = {}) {
+export function useResource(load, deps, { every, isPartial = () => false } = {}) {
   const [state, set] = useState({ loading: true });
   const [turn, again] = useReducer((n) => n + 1, 0);
   const loading = useRef(false);
@@ -36,7 +37,8 @@ export function useResource(load, deps, { every } = {}) {
       if (leaving.signal.aborted) return;
       loading.current = false;
       set((old) => ({ data: old.data, ...change, loading: false }));
-      const wait = every ?? (change.problem?.passes && AGAIN_S);
+      const lacking = change.problem ? change.problem.passes : isPartial(change.data);
+      const wait = every ?? (lacking && AGAIN_S);
       if (told.current && !document.hidden) again();
       else if (wait) timer = setInterval(() => !document.hidden && again(), wait * 1000);
     };

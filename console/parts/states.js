@@ -3,6 +3,7 @@
 import { html } from "../vendor/preact-htm.js";
 
 const HELP = {
+  offline: "What is shown is from before.",
   0: "Does it run? “orderly status” shows what does.",
   403: "Your token does not open this. Ask for one with the scope that is named.",
   404: "It may be somebody else’s, or mistyped.",
@@ -12,7 +13,8 @@ const HELP_ELSEWHERE = {
   403: "A firewall takes this for an attack, or your network may not come in: your token is not the reason. Ask who runs Orderly, with the time and what is named above.",
 };
 
-const helpFor = ({ isFromElsewhere, status }) => (isFromElsewhere ? HELP_ELSEWHERE : HELP)[status];
+const helpFor = ({ isFromElsewhere, code, status }) =>
+  isFromElsewhere ? HELP_ELSEWHERE[status] : (HELP[code] ?? HELP[status]);
 
 // What is read is asked for again by itself; what is done, by whoever wants it done.
 const whatNext = (isRead) =>
