@@ -74,7 +74,9 @@ function Frame({ token }) {
     </header>
     <${Notices} />
     <main id="content" tabindex="-1">
-      <${Boundary} at=${location.pathname + location.search}>${viewOf(place)}<//>
+      <${Boundary} key=${[...place.path, place.query.product]} at=${location.pathname + location.search}>
+        ${viewOf(place)}
+      <//>
     </main>
     ${asking && html`<${Shortcuts} onClose=${() => ask(false)} />`}
   `;

@@ -54,7 +54,7 @@ const whole = (name, field) => ({ name, number: true, of: (row) => html`<${Count
 const queueColumns = [
   { name: "Queue", head: true, of: ({ name }) => name.replace("orderly-", "") },
   whole("Waiting", "depth"),
-  whole("In flight", "in_flight"),
+  { ...whole("In flight", "in_flight"), wide: true },
   { name: "Oldest", number: true, of: ({ age }) => duration(age) },
   {
     name: "Dead",
