@@ -1,6 +1,7 @@
 """Every test's surroundings: the chassis's test kit on real servers."""
 
 import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
@@ -41,6 +42,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # What runs in the background ignores Ctrl-C, and so would all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.register_profile("patient", deadline=None)  # machines are busy at times
     settings.load_profile("patient")
     config.addinivalue_line("markers", "postgres: needs PostgreSQL (marked by itself)")

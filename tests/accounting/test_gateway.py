@@ -291,6 +291,7 @@ async def test_what_cannot_be_understood_is_refused(gateway, event):
         ({"occurred_at": "0001-01-01T00:00:00+14:00"}, "/occurred_at"),
         ({"occurred_at": "9999-12-31T23:59:59-10:00"}, "/occurred_at"),
         ({"occurred_at": "1026-03-02T10:00:00Z"}, "/occurred_at"),
+        ({"occurred_at": "1577836800"}, "/occurred_at"),
     ],
 )
 async def test_what_is_wrong_with_an_event_is_named(gateway, wrong, pointer):

@@ -3,17 +3,17 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import APIRouter
 from structlog.testing import capture_logs
 
 from chassis.batching import TooManyWaiting
 from chassis.errors import Conflict, Unavailable
+from chassis.routing import HttpRouter
 from chassis.web import create_app
 
 
 async def logged(path: str, which: str) -> list[MutableMapping[str, Any]]:
     """The lines of one request, of the access log alone."""
-    router = APIRouter()
+    router = HttpRouter()
 
     @router.get("/notes/{note_id}")
     async def get_note(note_id: str) -> str:

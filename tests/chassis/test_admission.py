@@ -4,15 +4,18 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
+from typing import cast
 
 import pytest
 import uvicorn
-from fastapi import APIRouter, Request
+from fastapi import Request
 
-from chassis import admission, web
+from chassis import admission, connections, web
 from chassis.admission import FEWEST, FEWEST_IN_A_RUSH, Gate, stepping_aside
 from chassis.connections import MOST_IN_LINE, Connection
 from chassis.door import Origins
+from chassis.pace import Pace
+from chassis.routing import HttpRouter
 from chassis.testing import eventually
 
 ORDER = b"POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
@@ -21,7 +24,7 @@ LOOK = b"GET /v1/orders HTTP/1.1\r\nHost: x\r\n\r\n"
 SHOP = "https://shop.test"
 NOWHERE = Origins()
 
-router = APIRouter()
+router = HttpRouter()
 held = asyncio.Event()
 
 
@@ -187,6 +190,76 @@ async def test_at_the_door_a_connection_stays_for_the_next_request(server, gate)
 
     assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
     writer.close()
+
+
+@pytest.fixture
+def in_line(gate, monkeypatch) -> None:
+    """All that are turned away wait for their turn."""
+    monkeypatch.setattr(gate, "told", Pace(0.001, most_waiting=1))
+    crowded(gate)
+
+
+async def ask_in_vain(server: uvicorn.Server, writer: asyncio.StreamWriter) -> None:
+    writer.write(ORDER)
+
+    async def waits() -> bool:
+        connected = cast("set[Connection]", server.server_state.connections)
+        return any(one._untold for one in connected)  # noqa: SLF001
+
+    await eventually(waits)
+
+
+@pytest.mark.usefixtures("in_line")
+async def test_whoever_goes_on_asking_is_told_at_once_and_each_time(server):
+    reader, writer = await connect(server)
+    await ask_in_vain(server, writer)
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    refused = await reader.readuntil(b"}")
+    assert refused.startswith(b"HTTP/1.1 503 ")
+    assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+
+
+@pytest.mark.usefixtures("in_line")
+async def test_nobody_waits_who_stands_in_too_long_a_line(server):
+    first, second = await connect(server), await connect(server)
+    for _, writer in (first, second):
+        writer.write(ORDER)
+
+    done, waiting = await asyncio.wait(
+        [asyncio.create_task(reader.readuntil(b"}")) for reader, _ in (first, second)],
+        return_when=asyncio.FIRST_COMPLETED,
+    )
+
+    assert [len(done), len(waiting)] == [1, 1]
+    waiting.pop().cancel()
+    for _, writer in (first, second):
+        writer.close()
+
+
+@pytest.mark.usefixtures("in_line")
+async def test_who_waits_to_be_told_is_told_before_the_server_leaves(server):
+    reader, writer = await connect(server)
+    await ask_in_vain(server, writer)
+    server.should_exit = True
+
+    assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
+    writer.close()
+
+
+@pytest.mark.usefixtures("in_line")
+async def test_who_makes_room_while_waiting_to_be_told_is_told(server, monkeypatch):
+    reader, writer = await connect(server)
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    await reader.readuntil(b'"alive"')
+    await ask_in_vain(server, writer)
+    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 1)
+    _, other = await connect(server)
+
+    assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
+    for each in (writer, other):
+        each.close()
 
 
 async def test_at_the_door_who_takes_no_answers_has_them_pile_up_nowhere(server, gate):

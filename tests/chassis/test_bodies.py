@@ -6,12 +6,12 @@ from uuid import UUID
 
 import httpx
 import pytest
-from fastapi import APIRouter
 from pydantic import Field, TypeAdapter
 
 from chassis import web
 from chassis.bodies import RequestBody, parse, reads, text
 from chassis.errors import Malformed, Unprocessable
+from chassis.routing import HttpRouter
 
 MAX_BYTES = 2000
 
@@ -39,7 +39,7 @@ class Album(RequestBody):
     circles: Annotated[tuple[Circle, ...], Field(min_length=1)]
 
 
-router = APIRouter()
+router = HttpRouter()
 
 
 @router.post("/drawings")

@@ -8,17 +8,18 @@ from typing import Annotated
 
 import pytest
 import uvicorn
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 
 from chassis import connections, web
 from chassis.bodies import RequestBody, reads
 from chassis.connections import Connection
 from chassis.door import Origins
+from chassis.routing import HttpRouter
 from chassis.testing import eventually
 
 MIB = 1024 * 1024
-router = APIRouter()
+router = HttpRouter()
 
 
 class Word(RequestBody):

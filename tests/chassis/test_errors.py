@@ -6,7 +6,7 @@ from uuid import UUID
 import httpx
 import pytest
 import structlog
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import StreamingResponse
 
 from chassis import web
@@ -23,8 +23,9 @@ from chassis.errors import (
     Unprocessable,
     problem,
 )
+from chassis.routing import HttpRouter
 
-router = APIRouter(prefix="/v1/things")
+router = HttpRouter(prefix="/v1/things")
 
 
 class AlreadyShipped(Conflict):

@@ -3,7 +3,7 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
@@ -12,8 +12,9 @@ from chassis import web
 from chassis.bodies import RequestBody, reads
 from chassis.errors import Conflict
 from chassis.idempotency import Key
+from chassis.routing import HttpRouter
 
-router = APIRouter()
+router = HttpRouter()
 
 
 class Colour(RequestBody):
@@ -172,7 +173,7 @@ async def of_no_response() -> str:
     ],
 )
 def test_what_would_be_served_otherwise_than_by_the_framework_is_not(endpoint, why):
-    other = APIRouter()
+    other = HttpRouter()
     other.post("/other")(endpoint)
     app = web.create_app("o", description="", routers=[other], express=[endpoint])
 

@@ -8,11 +8,12 @@ from uuid import UUID
 import httpx
 import pytest
 import sqlalchemy as sa
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from chassis import web
 from chassis.database import Tx
 from chassis.pages import Page, Paged, Window
+from chassis.routing import HttpRouter
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
 papers = sa.Table(
@@ -22,7 +23,7 @@ papers = sa.Table(
     sa.Column("id", sa.Uuid),
     sa.Column("number", sa.Integer),
 )
-router = APIRouter()
+router = HttpRouter()
 
 
 def cursor_of(key: Any) -> str:

@@ -3,13 +3,14 @@ from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel
 
 from chassis.pages import Paged
+from chassis.routing import HttpRouter
 from chassis.web import create_app
 
-router = APIRouter()
+router = HttpRouter()
 
 
 class Filter(BaseModel):

@@ -1,15 +1,15 @@
 import asyncio
 
 import httpx
-from fastapi import APIRouter
 
+from chassis.routing import HttpRouter
 from chassis.shedding import at_most
 from chassis.web import create_app
 
 
 async def test_who_is_too_many_is_told_at_once_and_the_next_one_is_let_in():
     is_in, may_go = asyncio.Event(), asyncio.Event()
-    router = APIRouter(dependencies=[at_most(1)])
+    router = HttpRouter(dependencies=[at_most(1)])
 
     @router.get("/list")
     async def list_things() -> list[str]:

@@ -3,7 +3,6 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from fastapi import APIRouter
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -11,6 +10,7 @@ from opentelemetry.trace import StatusCode
 
 from chassis import tracing
 from chassis.errors import Conflict
+from chassis.routing import HttpRouter
 from chassis.web import create_app
 
 SAMPLED, UNSAMPLED = "01", "00"
@@ -45,7 +45,7 @@ def recorded() -> Iterator[Recorded]:
 
 @pytest.fixture
 def http() -> httpx.AsyncClient:
-    router = APIRouter(prefix="/v1")
+    router = HttpRouter(prefix="/v1")
 
     @router.get("/notes/{id}")
     async def get_note(id: str) -> str | None:

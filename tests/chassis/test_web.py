@@ -5,12 +5,13 @@ from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from chassis import web
 from chassis.bodies import RequestBody, reads
+from chassis.routing import HttpRouter
 from sample.main import router as sample_router
 
 
@@ -18,7 +19,7 @@ class Colour(BaseModel):
     name: str
 
 
-router = APIRouter()
+router = HttpRouter()
 
 
 @router.get("/colours/{name}")
@@ -53,7 +54,7 @@ async def stream() -> StreamingResponse:
     return StreamingResponse(colours(), media_type="text/event-stream")
 
 
-def an_app(*routers: APIRouter) -> FastAPI:
+def an_app(*routers: HttpRouter) -> FastAPI:
     return web.create_app(
         "colours",
         description="Colours.",
@@ -266,7 +267,7 @@ def test_openapi_shows_problems_and_none_of_the_frameworks():
 
 
 def test_openapi_keeps_what_a_route_says_of_its_own_422():
-    choosy = APIRouter()
+    choosy = HttpRouter()
     own = {"description": "too dark", "content": {"application/problem+json": {}}}
 
     @choosy.get("/shades/{name}", responses={422: own})
@@ -302,7 +303,7 @@ def references(node) -> list[str]:
 
 
 def test_two_models_of_one_name_are_noticed():
-    other = APIRouter()
+    other = HttpRouter()
 
     def body_called_colour() -> type[RequestBody]:
         class Colour(RequestBody):
@@ -321,7 +322,7 @@ def test_two_models_of_one_name_are_noticed():
 
 
 async def test_what_is_allowed_is_told_in_full():
-    router = APIRouter(prefix="/things")
+    router = HttpRouter(prefix="/things")
 
     @router.put("/{id_}")
     async def put_thing(id_: str) -> str:

@@ -96,6 +96,19 @@ async def test_two_who_look_at_once_see_the_same(operator, aws, queue):
     assert len(mine["items"]) == len(others.letters) == 3
 
 
+async def test_who_looks_as_others_hand_back_sees_what_they_had(aws, queue):
+    await put_aside(aws, queue, *"abc")
+    theirs = await aws.receive(queue.dead_letters, hide_s=60)
+
+    async def hand_back_first(real, **asked):
+        await aws.hide(queue.dead_letters, theirs, for_s=0)
+        return await real(**asked)
+
+    late = with_faults(aws, sqs={"get_queue_attributes": first_time(hand_back_first)})
+
+    assert len((await dead_letters.look(late, [queue], most=10)).letters) == 3
+
+
 async def test_a_look_is_bounded_and_says_so(operator, aws, queue):
     await put_aside(aws, queue, *"abc")
 

@@ -173,6 +173,7 @@ async def test_a_repeated_request_is_one_replay(operator):
         {"to": ALWAYS},
         {"from": ALWAYS, "to": ALWAYS},
         {"from": "yesterday"},
+        {"from": "0"},
         {"from": "2020-01-01T00:00:00"},
         {"subject": ""},
         {"from": ALWAYS, "types": []},

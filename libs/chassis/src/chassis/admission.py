@@ -3,7 +3,8 @@
 What is inside is bounded by time, not by a number that fits one machine: as many as
 were answered in a moment lately. A rush may be larger, since it passes. What stays
 crowded is no rush: whoever comes then is told so at once, which costs next to nothing,
-so that those inside are answered as fast as ever, however many are outside.
+so that those inside are answered as fast as ever, however many are outside. Whoever
+was told may ask again at once: when they are many, they are told in turn.
 """
 
 import re
@@ -20,6 +21,7 @@ from chassis import door, headers, metrics
 from chassis.batching import TooManyWaiting
 from chassis.door import Origins
 from chassis.errors import render
+from chassis.pace import Pace
 
 WAITS_S = 0.2  # inside, about, while it is crowded
 RUSH_S = 2.5  # so long it may be crowded: more than it takes to spill
@@ -32,6 +34,9 @@ MEASURED_S = 0.5
 MOST_BODY_BYTES = 64 * 1024 * 1024  # of all that is being read, as far as declared
 UNDECLARED_BYTES = 1024 * 1024
 COME_AGAIN_S = (1, 2, 3)  # not all at once
+TOLD_PER_S = 3000  # to go: less than a tenth of a processor
+TOLD_PER_S_IF_PARSED = 600  # since they came in pieces
+MOST_UNTOLD = 2000
 
 # What is asked about the process itself: by the balancer, and by who puts it right.
 _ALWAYS = re.compile(r"/healthz$|/readyz$|/v1/[a-z]+/ops/")
@@ -49,9 +54,10 @@ def too_many(retry_after_s: int) -> TooManyWaiting:
 
 
 async def turned_away(
-    origins: Origins, scope: Scope, receive: Receive, send: Send
+    pace: Pace, origins: Origins, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """ASGI: for who was not let in, and did not come in one piece."""
+    await pace.turn()
     answer = render(Request(scope), next(_REASONS))
     welcome = origins.welcome_among(scope["headers"])
     answer.headers.update({**headers.PRIVATE, **door.said_to(welcome)})
@@ -115,6 +121,8 @@ class Gate:
     def __init__(self) -> None:
         self.inside = 0
         self.reading = 0
+        self.told = Pace(TOLD_PER_S, most_waiting=MOST_UNTOLD)
+        self.told_if_parsed = Pace(TOLD_PER_S_IF_PARSED, most_waiting=MOST_UNTOLD)
         self._answered = 0
         self._per_s = 0.0
         self._measured_at = time.monotonic()

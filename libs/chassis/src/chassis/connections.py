@@ -76,6 +76,7 @@ class Connection(HttpToolsProtocol):
     _came = 0  # bytes since the request began
     _body = 0  # those of them that are the body's
     _refused = False
+    _untold = b""  # the answer to who was turned away, until it is their turn
     _look: TimerHandle | None = None
     _give_up: TimerHandle | None = None
     _begun: RequestResponseCycle | None = None  # the last that was not left in line
@@ -105,6 +106,7 @@ class Connection(HttpToolsProtocol):
 
     @override
     def data_received(self, data: bytes) -> None:
+        self._tell()  # whoever goes on asking waits no longer
         if self._refused or self._turned_away(data):
             return
         if self.idle_since is not None:
@@ -126,11 +128,18 @@ class Connection(HttpToolsProtocol):
         answer = self.gate.turn_away(data, self.origins) if at_rest else None
         if answer is None:
             return False
+        self._untold = answer
+        self.gate.told.take(self._tell)
+        return True
+
+    def _tell(self) -> None:
+        answer, self._untold = self._untold, b""
+        if not answer or self.transport.is_closing():
+            return
         self.transport.write(answer)
         self._since = time.monotonic()
         if self.idle_since is not None:
             self._stay_idle()
-        return True
 
     def _stay_idle(self) -> None:
         self._unset_keepalive_if_required()
@@ -146,7 +155,7 @@ class Connection(HttpToolsProtocol):
         ticket = self.gate.admit(cast("Scope", cycle.scope))
         self._begun = cycle
         if ticket is None:
-            turns_away = partial(turned_away, self.origins)
+            turns_away = partial(turned_away, self.gate.told_if_parsed, self.origins)
             super()._start_asgi_task(cycle, cast("ASGI3Application", turns_away))
             return
         if not cycle.more_body:  # it waited behind another on its connection
@@ -215,6 +224,11 @@ class Connection(HttpToolsProtocol):
             self._look_in(LEFTOVER_WITHIN_S)
         elif self.timeout_keep_alive_task:
             self.idle_since = time.monotonic()
+
+    @override
+    def shutdown(self) -> None:
+        self._tell()
+        super().shutdown()
 
     @override
     def pause_writing(self) -> None:
@@ -311,6 +325,7 @@ class Connection(HttpToolsProtocol):
 
     def leave(self) -> None:
         self.idle_since = None  # who is leaving makes room once
+        self._tell()
         self.transport.close()
         self._give_up_in(TAKEN_WITHIN_S)  # closing waits until all written is taken
 

@@ -5,7 +5,7 @@ them back at once; who looks meanwhile waits for them.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -134,7 +134,7 @@ async def _redrive(aws: Aws, queue: Queue, wanted: Collection[str] | None) -> Re
             chosen = [m for m in ten if _is_meant(m, wanted, began)]
             kept |= await _put_back(aws, queue, chosen)
             redriven.update(message.id for message in chosen)
-            taken.forget(chosen)
+            taken.forget(one for one in chosen if one.id not in kept)
             if len(redriven) >= REDRIVES_AT_MOST or redriven == wanted:
                 break
     if redriven:
@@ -194,11 +194,11 @@ class _Taken:
             seen.update(message.id for message in fresh)
             if fresh:
                 yield fresh
-            elif not await self._others_have_some():
+            elif not await self._there_are_others():
                 self.exhausted = True
                 return
 
-    def forget(self, messages: Sequence[Message]) -> None:
+    def forget(self, messages: Iterable[Message]) -> None:
         for message in messages:
             self.in_hand.pop(message.id, None)
 
@@ -208,9 +208,9 @@ class _Taken:
             for ten in in_tens(list(self.in_hand.values())):
                 await self.aws.hide(self.queue, ten, for_s=0)
 
-    async def _others_have_some(self) -> bool:
-        found = await self.aws.count(self.queue)
-        return found.in_flight > len(self.in_hand)
+    async def _there_are_others(self) -> bool:
+        """In the hands of who looks as well, or just handed back by them."""
+        return await self.aws.depth(self.queue) > len(self.in_hand)
 
 
 @asynccontextmanager

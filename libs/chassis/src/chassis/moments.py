@@ -4,17 +4,19 @@ import re
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import AwareDatetime, BeforeValidator, Field
 
 _DATE_FIRST = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _written_out(value: Any) -> Any:
-    if isinstance(value, str) and not _DATE_FIRST.match(value):
-        raise ValueError("write a day as 2026-11-21, a moment as 2026-11-21T09:30:00Z")
-    return value
+    if isinstance(value, date) or (isinstance(value, str) and _DATE_FIRST.match(value)):
+        return value
+    raise ValueError("write a day as 2026-11-21, a moment as 2026-11-21T09:30:00Z")
 
 
-# For a parameter: pydantic alone takes any number for seconds since 1970.
+# Pydantic alone takes any number, also as text, for seconds since 1970.
 WrittenOut = BeforeValidator(_written_out)
 Day = Annotated[date, WrittenOut]
+# Text is no moment to who is strict, once somebody else has looked at it.
+Moment = Annotated[AwareDatetime, Field(strict=False), WrittenOut]

@@ -6,7 +6,7 @@ from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
@@ -28,7 +28,7 @@ from chassis.headers import Careful
 from chassis.idempotency import KEY_PARAMETER, required_key
 from chassis.ndjson import NdjsonRows
 from chassis.pages import Page, Window
-from chassis.parameters import only_known
+from chassis.routing import HttpRouter
 
 T = TypeVar("T")
 V = TypeVar("V", bound=BaseModel)
@@ -73,7 +73,7 @@ def create_app(
     service: str,
     *,
     description: str,
-    routers: Sequence[APIRouter],
+    routers: Sequence[HttpRouter],
     cors_origins: Sequence[str] = (),
     express: Collection[Callable[..., Any]] = (),
 ) -> FastAPI:
@@ -85,13 +85,11 @@ def create_app(
         openapi_url=f"/v1/{service}/openapi.json",
         docs_url=None,
         redoc_url=None,
-        generate_unique_id_function=lambda route: route.name,
+        routes=[route for router in routers for route in router.routes],
         redirect_slashes=False,
         # Ours tell of batches and events too, and never what somebody searched for.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    for router in routers:
-        app.include_router(router, dependencies=[Depends(only_known)])
     app.add_middleware(Express, routes=list(_served_by(app, express)))
     documentation.add_to(app, service)
     errors.render_problems(app)

@@ -3,7 +3,7 @@ from typing import Annotated, ClassVar
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import BaseModel, Field
 from pydantic_settings import SettingsConfigDict
 from typing_extensions import override
@@ -18,6 +18,7 @@ from chassis.errors import NotFound
 from chassis.events import Announcement, Envelope, Event, Router
 from chassis.idempotency import Answer, Once
 from chassis.lifecycle import Parts, Runtime, Service
+from chassis.routing import HttpRouter
 from chassis.settings import ServiceSettings
 from chassis.topology import Queue, Topic, Topology
 from sample.schema import heard, notes
@@ -77,7 +78,7 @@ async def hear(tx: Tx, taken: list[Envelope[NoteTaken]]) -> None:
     await tx.execute(insert_many(heard, "note_id"), columns_of(rows, ("note_id",)))
 
 
-router = APIRouter(prefix="/v1/sample")
+router = HttpRouter(prefix="/v1/sample")
 
 
 @router.post(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
@@ -12,11 +12,12 @@ from chassis import dead_letters
 from chassis.bodies import RequestBody, reads, text
 from chassis.dead_letters import REDRIVES_AT_MOST
 from chassis.ops import desk_of
+from chassis.routing import HttpRouter
 from chassis.web import respond
 
 MOST = 100
 
-router = APIRouter()
+router = HttpRouter()
 
 
 class DeadEventView(BaseModel):

@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from typing import Annotated, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.digest import Bucket, Finding, OrderFigures
 from chassis.ops import desk_of
 from chassis.pages import MAX_LIMIT, Page, Paged
+from chassis.routing import HttpRouter
 from chassis.web import reader_of, respond, respond_page
 
-router = APIRouter()
+router = HttpRouter()
 
 
 class SumsView(BaseModel):

@@ -1,12 +1,13 @@
 """How much of what was announced is not published yet, and for how long."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from chassis import outbox
+from chassis.routing import HttpRouter
 from chassis.web import database_of, respond
 
-router = APIRouter()
+router = HttpRouter()
 
 
 class OutboxView(BaseModel):

@@ -3,18 +3,19 @@
 import asyncio
 from datetime import UTC, datetime
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.ops import Desk, desk_of
 from chassis.pages import Page
 from chassis.queues import NO_ANSWER, Aws
+from chassis.routing import HttpRouter
 from chassis.topology import Queue
 from chassis.web import respond
 
 ANSWERS_WITHIN_S = 5
 
-router = APIRouter()
+router = HttpRouter()
 
 
 class QueueView(BaseModel):

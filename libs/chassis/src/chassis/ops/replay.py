@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from fastapi import Request, Response
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import RowMapping
 
 from chassis import replays
@@ -13,10 +13,12 @@ from chassis.bodies import RequestBody, reads, text
 from chassis.database import Tx
 from chassis.errors import NotFound
 from chassis.idempotency import Answer, Once
+from chassis.moments import Moment
 from chassis.replays import Sought
+from chassis.routing import HttpRouter
 from chassis.web import database_of, respond
 
-router = APIRouter()
+router = HttpRouter()
 
 
 class ReplayNotFound(NotFound):
@@ -26,10 +28,10 @@ class ReplayNotFound(NotFound):
 class ReplayBody(RequestBody):
     """Which events to announce again; at least `from` or `subject` says which."""
 
-    since: AwareDatetime | None = Field(
+    since: Moment | None = Field(
         default=None, alias="from", description="announced at or after this moment"
     )
-    until: AwareDatetime | None = Field(
+    until: Moment | None = Field(
         default=None, alias="to", description="announced before it"
     )
     types: (

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Annotated, NamedTuple, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from accounting.api.callers import Reader
@@ -17,9 +17,10 @@ from accounting.store.documents import Issued
 from chassis.auth import Caller
 from chassis.errors import NotFound
 from chassis.pages import Page, Paged, Window
+from chassis.routing import HttpRouter
 from chassis.web import database_of, etag, is_known, respond, respond_page
 
-router = APIRouter(prefix="/v1/accounting", tags=["documents"])
+router = HttpRouter(prefix="/v1/accounting", tags=["documents"])
 
 
 class InvoiceNotFound(NotFound):

@@ -4,9 +4,8 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import (
-    AwareDatetime,
     BaseModel,
     Field,
     RootModel,
@@ -21,15 +20,17 @@ from accounting.domain.money import Money
 from accounting.domain.reports import Failed, PaidOut, Report, Settled
 from chassis.bodies import RequestBody, text
 from chassis.idempotency import fingerprint
+from chassis.moments import Moment
+from chassis.routing import HttpRouter
 from chassis.web import database_of, respond
 
-router = APIRouter(prefix="/v1/accounting", tags=["refunds"], dependencies=[SIGNED])
+router = HttpRouter(prefix="/v1/accounting", tags=["refunds"], dependencies=[SIGNED])
 
 EventId = Annotated[str, text(255)]
 # The books have a page for every month since the first posting: a slip must not make
 # that one of long ago.
-Moment = Annotated[
-    AwareDatetime,
+Occurred = Annotated[
+    Moment,
     Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC)),
 ]
 
@@ -39,7 +40,7 @@ class RefundSettledBody(RequestBody):
 
     id: EventId
     type: Literal["refund.settled"]
-    occurred_at: Moment
+    occurred_at: Occurred
     refund_id: UUID
     amount: Amount
     currency: Currency
@@ -54,7 +55,7 @@ class RefundFailedBody(RequestBody):
 
     id: EventId
     type: Literal["refund.failed"]
-    occurred_at: Moment
+    occurred_at: Occurred
     refund_id: UUID
     reason: Annotated[str, text(500)]
 
@@ -67,7 +68,7 @@ class PaidOutBody(RequestBody):
 
     id: EventId
     type: Literal["payout.paid"]
-    occurred_at: Moment
+    occurred_at: Occurred
     amount: Amount
     fee: Annotated[int, Field(ge=0, le=MAX_AMOUNT, description="part of the amount")]
     currency: Currency

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import RowMapping
@@ -21,6 +21,7 @@ from accounting.store.journal import Balance, Extract, Posted, Sought
 from chassis.database import Database
 from chassis.moments import Day, WrittenOut
 from chassis.pages import Page, Paged
+from chassis.routing import HttpRouter
 from chassis.web import database_of, respond, respond_page
 
 CHUNK = 1000  # entries
@@ -38,7 +39,7 @@ COLUMNS = (
     "credit",
 )
 
-router = APIRouter(prefix="/v1/accounting", tags=["books"], dependencies=[BOOKKEEPERS])
+router = HttpRouter(prefix="/v1/accounting", tags=["books"], dependencies=[BOOKKEEPERS])
 
 
 def _in_utc(moment: date) -> date:

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from uuid_utils.compat import uuid7
 
@@ -18,9 +18,10 @@ from chassis.database import Tx
 from chassis.errors import NotFound
 from chassis.idempotency import Answer, Once
 from chassis.pages import Page, Paged
+from chassis.routing import HttpRouter
 from chassis.web import database_of, respond, respond_page
 
-router = APIRouter(prefix="/v1/accounting", tags=["payments"])
+router = HttpRouter(prefix="/v1/accounting", tags=["payments"])
 
 
 class PaymentNotFound(NotFound):

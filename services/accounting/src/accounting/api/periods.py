@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from accounting.api.callers import BOOKKEEPERS, Writer
@@ -13,9 +13,10 @@ from accounting.store import periods
 from accounting.store.periods import Period
 from chassis.errors import MEDIA_TYPE
 from chassis.pages import Page
+from chassis.routing import HttpRouter
 from chassis.web import database_of, respond
 
-router = APIRouter(prefix="/v1/accounting", tags=["periods"])
+router = HttpRouter(prefix="/v1/accounting", tags=["periods"])
 
 YEAR_MONTH = r"^(19|2\d)\d\d-(0[1-9]|1[0-2])$"
 

@@ -3,7 +3,7 @@
 from typing import Self
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from accounting.api.callers import Reader
@@ -11,9 +11,10 @@ from accounting.domain.documents import RefundStatus
 from accounting.store import refunds
 from accounting.store.refunds import Requested
 from chassis.pages import Page, Paged
+from chassis.routing import HttpRouter
 from chassis.web import database_of, respond_page
 
-router = APIRouter(prefix="/v1/accounting", tags=["refunds"])
+router = HttpRouter(prefix="/v1/accounting", tags=["refunds"])
 
 
 class RefundView(BaseModel):

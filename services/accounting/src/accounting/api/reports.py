@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated, Self, TypeVar
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel
 
 from accounting.api.callers import BOOKKEEPERS
@@ -16,9 +16,10 @@ from accounting.domain.periods import Month
 from accounting.store import reports
 from accounting.store.reports import By, Earned, Owed, Taxed
 from chassis.moments import Day
+from chassis.routing import HttpRouter
 from chassis.web import database_of
 
-router = APIRouter(
+router = HttpRouter(
     prefix="/v1/accounting/reports",
     tags=["reports"],
     dependencies=[BOOKKEEPERS, REPORT],

@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from uuid_utils.compat import uuid7
 
 from chassis.bodies import RequestBody, reads
 from chassis.database import Tx
 from chassis.idempotency import Answer, Once
+from chassis.routing import HttpRouter
 from chassis.web import database_of, respond
 from contracts.inventory import Sku
 from inventory.api.callers import Holder
@@ -21,7 +22,7 @@ from inventory.domain.holds import Hold, HoldLine, HoldStatus
 DEFAULT_EXPIRES_IN_S = 600
 MAX_EXPIRES_IN_S = 3600
 
-router = APIRouter(prefix="/v1/inventory/holds")
+router = HttpRouter(prefix="/v1/inventory/holds")
 
 
 class HoldLineBody(RequestBody):

@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import BaseModel, Field, StringConstraints
 
 from chassis.bodies import RequestBody, reads, text
 from chassis.pages import Page, Paged
+from chassis.routing import HttpRouter
 from chassis.web import database_of, respond, respond_page
 from contracts.inventory import Sku
 from inventory.api.callers import Reader, Writer
@@ -18,7 +19,7 @@ from inventory.store import products as store
 
 Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
 
-router = APIRouter(prefix="/v1/inventory")
+router = HttpRouter(prefix="/v1/inventory")
 
 
 class ProductBody(RequestBody):

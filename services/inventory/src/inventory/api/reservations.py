@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel
 
 from chassis.database import Tx
 from chassis.pages import Page, Paged, Window
+from chassis.routing import HttpRouter
 from chassis.web import database_of, respond, respond_page
 from contracts.orders import Policy
 from inventory.api.callers import StaffReader
@@ -27,7 +28,7 @@ from inventory.domain.reservations import (
 )
 from inventory.store import reservations as store
 
-router = APIRouter(prefix="/v1/inventory")
+router = HttpRouter(prefix="/v1/inventory")
 
 
 class AllocationView(BaseModel):

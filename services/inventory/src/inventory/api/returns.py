@@ -4,13 +4,14 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import BaseModel, Field
 from uuid_utils.compat import uuid7
 
 from chassis.bodies import RequestBody, reads
 from chassis.database import Tx
 from chassis.idempotency import Answer, Once
+from chassis.routing import HttpRouter
 from contracts.inventory import Condition
 from inventory.api.callers import Writer
 from inventory.api.fields import Code, LineNumber, Units, example
@@ -18,7 +19,7 @@ from inventory.commands.returns import receive_return
 from inventory.domain.history import ReturnReceipt
 from inventory.domain.returns import ReturnedParcel, ReturnedUnits
 
-router = APIRouter(prefix="/v1/inventory")
+router = HttpRouter(prefix="/v1/inventory")
 
 
 class ReturnReceiptLineBody(RequestBody):

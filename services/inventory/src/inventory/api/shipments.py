@@ -4,13 +4,14 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import BaseModel, Field, StringConstraints
 from uuid_utils.compat import uuid7
 
 from chassis.bodies import RequestBody, reads
 from chassis.database import Tx
 from chassis.idempotency import Answer, Once
+from chassis.routing import HttpRouter
 from inventory.api.callers import Writer
 from inventory.api.fields import LineNumber, Units, example
 from inventory.commands.shipping import ship_units
@@ -21,7 +22,7 @@ from inventory.domain.shipments import LineUnits, Parcel
 Carrier = Annotated[str, StringConstraints(pattern=r"^[^\p{C}]{1,32}$")]
 Tracking = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{1,64}$")]
 
-router = APIRouter(prefix="/v1/inventory")
+router = HttpRouter(prefix="/v1/inventory")
 
 
 class ShipmentLineBody(RequestBody):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from uuid_utils.compat import uuid7
 
@@ -12,6 +12,7 @@ from chassis.bodies import RequestBody, reads, text
 from chassis.database import Tx
 from chassis.idempotency import Answer, Once
 from chassis.pages import Page, Paged
+from chassis.routing import HttpRouter
 from chassis.web import database_of, respond, respond_page
 from contracts.inventory import Sku
 from inventory.api.callers import Reader, StaffReader, Writer
@@ -22,7 +23,7 @@ from inventory.store import stock as store
 
 Reference = Annotated[str, text(128)]
 
-router = APIRouter(prefix="/v1/inventory")
+router = HttpRouter(prefix="/v1/inventory")
 
 
 class ReceiptLineBody(RequestBody):

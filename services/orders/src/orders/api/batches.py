@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from pydantic import ConfigDict, StringConstraints, TypeAdapter
 from pydantic.config import JsonDict
 from sqlalchemy import Row
@@ -22,6 +22,7 @@ from chassis.errors import NotFound, Refused, TooLarge, Unprocessable
 from chassis.idempotency import Key, fingerprint
 from chassis.ndjson import NdjsonRows
 from chassis.pages import Page, Paged
+from chassis.routing import HttpRouter
 from chassis.shedding import LISTS_AT_ONCE, at_most
 from chassis.timers import Timer
 from chassis.web import database_of, reader_of, respond, respond_page
@@ -36,7 +37,7 @@ from orders.store import batches as store
 from orders.store.asked import AskedOrder
 from orders.store.batches import StoredRow
 
-router = APIRouter(prefix="/v1/orders/batches", tags=["batches"])
+router = HttpRouter(prefix="/v1/orders/batches", tags=["batches"])
 
 _PATH = "/v1/orders/batches/c0a8012e-6f0b-5d7a-9a38-7d1d3f6cf1b2"
 

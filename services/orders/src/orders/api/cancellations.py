@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import ConfigDict, Field
 
 from chassis.bodies import RequestBody, reads
@@ -12,6 +12,7 @@ from chassis.database import Tx
 from chassis.errors import NotFound
 from chassis.idempotency import Answer, Once, key_of
 from chassis.pages import Page, Paged
+from chassis.routing import HttpRouter
 from chassis.web import database_of, respond, respond_page
 from orders.api.callers import Reader, Writer
 from orders.api.problems import pointed, problems
@@ -29,7 +30,9 @@ from orders.domain.cancellations import (
 from orders.domain.orders import InvalidLines, OrderNotFound, OrderRejected
 from orders.store import cancellations as store
 
-router = APIRouter(prefix="/v1/orders/{order_id}/cancellations", tags=["cancellations"])
+router = HttpRouter(
+    prefix="/v1/orders/{order_id}/cancellations", tags=["cancellations"]
+)
 
 _PATH = "/v1/orders/1b4e28ba-2fa1-51d2-883f-0016d3cca427/cancellations"
 

@@ -3,16 +3,17 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from chassis.routing import HttpRouter
 from chassis.shedding import at_most
 from chassis.web import reader_of, respond
 from orders.api.callers import Reader
 from orders.domain.orders import Status
 from orders.store import counts as store
 
-router = APIRouter(prefix="/v1/orders/counts", tags=["orders"])
+router = HttpRouter(prefix="/v1/orders/counts", tags=["orders"])
 
 AT_ONCE = 4  # less than lists: each reads as much as hundreds of pages
 MOST_MINUTES = 60

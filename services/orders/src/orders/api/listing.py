@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from fastapi import Query, Request, Response
+from pydantic import BaseModel, Field
 
 from chassis.bodies import text
-from chassis.moments import WrittenOut
+from chassis.moments import Moment
 from chassis.pages import Page, Paged
+from chassis.routing import HttpRouter
 from chassis.shedding import LISTS_AT_ONCE, at_most
 from chassis.web import reader_of, respond_page
 from contracts.inventory import Sku
@@ -19,12 +20,11 @@ from orders.domain.orders import NUMBER_PREFIX, Status
 from orders.store import listing as store
 from orders.store.listing import Wanted
 
-router = APIRouter(prefix="/v1/orders", tags=["orders"])
+router = HttpRouter(prefix="/v1/orders", tags=["orders"])
 
 # Far from where time zones would lead out of the calendar.
-Moment = Annotated[
-    AwareDatetime,
-    WrittenOut,
+Placed = Annotated[
+    Moment,
     Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(9000, 1, 1, tzinfo=UTC)),
 ]
 
@@ -44,8 +44,8 @@ class OrderFilter(BaseModel):
         bool | None, Field(description="whether somebody should look at it")
     ] = None
     sku: Annotated[Sku | None, Field(description="on any of the lines")] = None
-    placed_from: Annotated[Moment | None, Field(description="then or later")] = None
-    placed_to: Annotated[Moment | None, Field(description="before then")] = None
+    placed_from: Annotated[Placed | None, Field(description="then or later")] = None
+    placed_to: Annotated[Placed | None, Field(description="before then")] = None
 
 
 @router.get(

@@ -6,11 +6,12 @@ from time import monotonic
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from chassis.bodies import reads
 from chassis.errors import Refused, Unavailable
 from chassis.idempotency import Key
+from chassis.routing import HttpRouter
 from chassis.shedding import at_most
 from chassis.waiting import Waiters, preferred_wait_s
 from chassis.web import database_of, respond
@@ -25,7 +26,7 @@ from orders.domain.orders import InvalidOrder, Order, OrderNotFound
 from orders.store import orders as store
 from orders.store import refusals
 
-router = APIRouter(prefix="/v1/orders", tags=["orders"])
+router = HttpRouter(prefix="/v1/orders", tags=["orders"])
 
 SPILLED_RETRY_AFTER_S = "5"
 LOOKS_AT_ONCE = 2048  # many wait on purpose; while the database is silent, all do

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request
+from fastapi import Header, Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 from typing_extensions import override
@@ -17,12 +17,13 @@ from chassis.auth import Caller
 from chassis.errors import Malformed, Unavailable
 from chassis.feeds import Feed, TooSlow
 from chassis.pages import MAX_BIG_INTEGER
+from chassis.routing import HttpRouter
 from orders.api.callers import Reader, may_see
 from orders.api.problems import problems
 from orders.api.told import told_to
 from orders.store.facts import Fact
 
-router = APIRouter(prefix="/v1/orders/stream", tags=["orders"])
+router = HttpRouter(prefix="/v1/orders/stream", tags=["orders"])
 
 HEARTBEAT_S = 15.0
 TAKEN_WITHIN_S = 20.0  # by a listener, or it is cut off

@@ -5,11 +5,12 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import ConfigDict, Field
 
 from chassis.auth import Caller
 from chassis.pages import Page, Paged
+from chassis.routing import HttpRouter
 from chassis.shedding import LISTS_AT_ONCE, at_most
 from chassis.web import database_of, reader_of, respond_page
 from orders.api.callers import Reader
@@ -21,7 +22,7 @@ from orders.domain.orders import OrderNotFound
 from orders.store import timeline as store
 from orders.store.timeline import Told
 
-router = APIRouter(prefix="/v1/orders/{order_id}/timeline", tags=["orders"])
+router = HttpRouter(prefix="/v1/orders/{order_id}/timeline", tags=["orders"])
 
 _PATH = "/v1/orders/1b4e28ba-2fa1-51d2-883f-0016d3cca427/timeline"
 
