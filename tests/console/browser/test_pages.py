@@ -74,7 +74,7 @@ async def test_it_is_accessible_and_fits(page, screen, sit_down, stack, some_ord
 async def test_pages_are_alike_however_one_comes_to_them(desk, some_order):
     """From another one as when they are loaded: what is on them, and in which order."""
     addresses = [page.format(order=some_order) for page in PAGES.values()]
-    came_to = {}
+    came_to: dict[str, list[list[str]]] = {}
     for address in [*addresses, *reversed(addresses)]:
         await desk.page.evaluate(GOES_TO, address)
         await settled(desk)
