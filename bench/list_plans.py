@@ -1,4 +1,6 @@
-"""Show how PostgreSQL serves each filter of the list of orders, among a million.
+"""Show how PostgreSQL serves each filter of the list of orders, and their counts.
+
+Among a million:
 
     python bench/list_plans.py postgresql://postgres:secret@localhost/postgres
 
@@ -9,9 +11,10 @@ import argparse
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import text
+from sqlalchemy import Select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -21,6 +24,7 @@ from chassis.database import Tx
 from chassis.pages import Window
 from contracts.orders import Channel
 from orders.domain.orders import Status
+from orders.store import counts
 from orders.store.listing import Wanted, page
 
 SPAN = timedelta(days=365)
@@ -54,6 +58,8 @@ FILL = (
     FROM orders, generate_series(1, 2) AS line
     """,
 )
+# Of an hour at a year's mean, and of half the orders at once: what bounds hold off.
+COUNTED_FROM = {"an hour": timedelta(hours=1), "half of all": SPAN / 2}
 LISTS: Mapping[str, Wanted] = {
     "no filter": Wanted(),
     "status=placed": Wanted(status=Status.PLACED),
@@ -103,7 +109,11 @@ async def _show(url: str, orders: int) -> None:
         for name, wanted in LISTS.items():
             for place, after in (("first page", None), ("in the middle", _MIDDLE)):
                 print(f"\n## {name}, {place}")
-                print(await _plan(tx, wanted, after))
+                print(await _plan(tx, page(Window(limit=50, after=after), wanted)))
+        for name, span in COUNTED_FROM.items():
+            for query in (counts.by_minute, counts.times):
+                print(f"\n## {query.__name__} of {name}")
+                print(await _plan(tx, query(NOW - span, [])))
     await own.dispose()
 
 
@@ -117,11 +127,11 @@ async def _fill(tx: Tx, orders: int) -> None:
         await tx.execute(text(statement), used)
 
 
-async def _plan(tx: Tx, wanted: Wanted, after: tuple[str, str] | None) -> str:
-    query = page(Window(limit=50, after=after), wanted).compile(
+async def _plan(tx: Tx, query: Select[Any]) -> str:
+    compiled = query.compile(
         dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}
     )
-    found = await tx.exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS) {query}")
+    found = await tx.exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS) {compiled}")
     return "\n".join(found.scalars())
 
 

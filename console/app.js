@@ -74,7 +74,9 @@ function Frame({ token }) {
     </header>
     <${Notices} />
     <main id="content" tabindex="-1">
-      <${Boundary} at=${location.pathname + location.search}>${viewOf(place)}<//>
+      <${Boundary} key=${[...place.path, place.query.product]} at=${location.pathname + location.search}>
+        ${viewOf(place)}
+      <//>
     </main>
     ${asking && html`<${Shortcuts} onClose=${() => ask(false)} />`}
   `;
@@ -158,10 +160,10 @@ function SignOut({ token }) {
   return html`<button type="button" class="quiet" title=${`Signed in as ${who}`} onClick=${signOut}>Sign out</button>`;
 }
 
-// What was done is said once; that something is tried again, as long as it is.
+// What was done is said once; that somebody does not answer, as long as it is so.
 function Notices() {
   const [said, setSaid] = useState("");
-  const [retrying, setRetrying] = useState(false);
+  const [silence, setSilence] = useState(false);
   useEffect(() => {
     let timer;
     const onSay = ({ detail }) => {
@@ -169,16 +171,16 @@ function Notices() {
       clearTimeout(timer);
       timer = setTimeout(() => setSaid(""), 6000);
     };
-    const onRetrying = ({ detail }) => setRetrying(detail);
+    const onSilence = ({ detail }) => setSilence(detail);
     addEventListener("orderly:say", onSay);
-    addEventListener("orderly:retrying", onRetrying);
+    addEventListener("orderly:silence", onSilence);
     return () => {
       removeEventListener("orderly:say", onSay);
-      removeEventListener("orderly:retrying", onRetrying);
+      removeEventListener("orderly:silence", onSilence);
     };
   }, []);
   return html`<div class="notices" role="status" aria-live="polite">
-    ${retrying && html`<p class="warn">A service does not answer. Trying again…</p>`}
+    ${silence && html`<p class="warn">A service does not answer: what you see may be old. Trying again…</p>`}
     ${said && html`<p>${said}</p>`}
   </div>`;
 }

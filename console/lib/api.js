@@ -6,6 +6,8 @@ import { accessToken, end } from "./session.js";
 const PASSING = new Set([0, 429, 502, 503, 504]);
 const BACKOFF_S = [0.5, 1, 2, 4];
 const LONGEST_WAIT_S = 10;
+const SLOW_S = 6; // whoever is before a service answers for one that hangs by then
+const ANSWERED_WITHIN_S = 60; // a connection can be dead and not closed
 
 export const SERVICES = ["orders", "inventory", "accounting"];
 
@@ -43,17 +45,29 @@ function elsewhere({ status, headers }) {
 }
 
 const silence = () =>
-  new Problem({ status: 0, title: "No answer", detail: "Orderly does not answer." });
+  navigator.onLine
+    ? new Problem({ status: 0, title: "No answer", detail: "Orderly does not answer." })
+    : new Problem({ status: 0, title: "Offline", detail: "This browser is offline.", code: "offline" });
 
 async function once(path, { signal, ...init }) {
   const headers = { ...init.headers, Authorization: `Bearer ${await accessToken()}` };
-  const answer = await fetch(path, { ...init, headers, signal }).catch((error) => {
-    throw signal?.aborted ? error : silence();
-  });
+  const answer = await inTime(signal, (either) => fetch(path, { ...init, headers, signal: either }));
   if (answer.ok) return answer;
   const problem = await problemOf(answer);
   if (problem.status === 401) end(problem.message);
   throw problem;
+}
+
+async function inTime(signal, work) {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), ANSWERED_WITHIN_S * 1000);
+  try {
+    return await work(signal ? AbortSignal.any([signal, late.signal]) : late.signal);
+  } catch (error) {
+    throw signal?.aborted ? error : silence();
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 export const pause = (seconds, signal) =>
@@ -65,27 +79,41 @@ export const pause = (seconds, signal) =>
     });
   });
 
-// So that people know why nothing moves.
-const tellOfRetrying = (detail) =>
-  dispatchEvent(new CustomEvent("orderly:retrying", { detail }));
+// So that people know why nothing moves, and take nothing old for new: as long as one of
+// those that were asked does not answer.
+const silent = new Set();
+
+function tellOfSilence(change) {
+  const before = silent.size > 0;
+  change();
+  const detail = silent.size > 0;
+  if (detail !== before) dispatchEvent(new CustomEvent("orderly:silence", { detail }));
+}
 
 // `patient: false` where it is asked for again in a moment anyway.
 export async function ask(path, { patient = true, ...init } = {}) {
-  if (!patient) return once(path, init);
+  const me = {};
+  const tell = () => tellOfSilence(() => silent.add(me));
+  const slow = setTimeout(tell, SLOW_S * 1000);
   try {
-    for (const wait of BACKOFF_S) {
-      try {
-        return await once(path, init);
-      } catch (problem) {
-        if (!problem.passes) throw problem;
-        tellOfRetrying(true);
-        await pause(Math.min(problem.retryAfter ?? wait, LONGEST_WAIT_S), init.signal);
-      }
-    }
-    return await once(path, init);
+    return await (patient ? patiently(path, init, tell) : once(path, init));
   } finally {
-    tellOfRetrying(false);
+    clearTimeout(slow);
+    tellOfSilence(() => silent.delete(me));
   }
+}
+
+async function patiently(path, init, tell) {
+  for (const wait of BACKOFF_S) {
+    try {
+      return await once(path, init);
+    } catch (problem) {
+      if (!problem.passes) throw problem;
+      tell();
+      await pause(Math.min(problem.retryAfter ?? wait, LONGEST_WAIT_S), init.signal);
+    }
+  }
+  return once(path, init);
 }
 
 export function withQuery(path, params = {}) {
@@ -117,6 +145,9 @@ export async function ofThoseThatAnswer(path, { signal }) {
   if (answers.every(({ reason }) => reason)) throw answers[0].reason;
   return answers.map(({ value, reason }, i) => ({ service: SERVICES[i], ...value, problem: reason }));
 }
+
+// Of some of them there will be one, so that it is worth asking again.
+export const lacksAnswers = (answers) => answers.some(({ problem }) => problem?.passes);
 
 // Not randomUUID, which browsers have on trusted origins only.
 export const newKey = () =>

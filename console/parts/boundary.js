@@ -1,4 +1,6 @@
 // What goes wrong in a view stays in it: it says so, and the way to every other is open.
+// Each view has one of its own, and with it an element: in that of the view before, Preact
+// would put what comes later than its neighbours in front of them.
 
 import { Component, html } from "../vendor/preact-htm.js";
 

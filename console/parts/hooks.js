@@ -4,10 +4,13 @@ import { useEffect, useReducer, useRef, useState } from "../vendor/preact-htm.js
 import { get, newKey, post } from "../lib/api.js";
 import { listen } from "../lib/live.js";
 
-// Loads again when `deps` change, when told, and every so many seconds: all that while it
-// is seen, and once when it is seen again.
+const AGAIN_S = 5;
+
+// Loads again when `deps` change, when told, every so many seconds, and while a problem
+// that passes keeps all or a part of it away: all that while it is seen, and once when it
+// is seen again.
 // What is told while it loads waits for that: however often, something is always shown.
-export function useResource(load, deps, { every } = {}) {
+export function useResource(load, deps, { every, isPartial = () => false } = {}) {
   const [state, set] = useState({ loading: true });
   const [turn, again] = useReducer((n) => n + 1, 0);
   const loading = useRef(false);
@@ -19,7 +22,11 @@ export function useResource(load, deps, { every } = {}) {
   useEffect(() => {
     const onSeen = () => document.hidden || reload();
     document.addEventListener("visibilitychange", onSeen);
-    return () => document.removeEventListener("visibilitychange", onSeen);
+    addEventListener("online", onSeen);
+    return () => {
+      document.removeEventListener("visibilitychange", onSeen);
+      removeEventListener("online", onSeen);
+    };
   }, []);
   useEffect(() => {
     const leaving = new AbortController();
@@ -30,8 +37,10 @@ export function useResource(load, deps, { every } = {}) {
       if (leaving.signal.aborted) return;
       loading.current = false;
       set((old) => ({ data: old.data, ...change, loading: false }));
+      const lacking = change.problem ? change.problem.passes : isPartial(change.data);
+      const wait = every ?? (lacking && AGAIN_S);
       if (told.current && !document.hidden) again();
-      else if (every) timer = setInterval(() => !document.hidden && again(), every * 1000);
+      else if (wait) timer = setInterval(() => !document.hidden && again(), wait * 1000);
     };
     set((old) => ({ ...old, loading: true }));
     load({ signal: leaving.signal }).then(

@@ -3,22 +3,27 @@
 import { html } from "../vendor/preact-htm.js";
 
 const HELP = {
+  offline: "What is shown is from before.",
   0: "Does it run? “orderly status” shows what does.",
   403: "Your token does not open this. Ask for one with the scope that is named.",
   404: "It may be somebody else’s, or mistyped.",
-  429: "Too many requests at once: this is tried again by itself.",
-  502: "A service does not answer: this is tried again by itself.",
-  503: "A service is away or busy: this is tried again by itself.",
 };
 
 const HELP_ELSEWHERE = {
   403: "A firewall takes this for an attack, or your network may not come in: your token is not the reason. Ask who runs Orderly, with the time and what is named above.",
-  502: HELP[502],
-  503: HELP[503],
-  504: HELP[502],
 };
 
-const helpFor = ({ isFromElsewhere, status }) => (isFromElsewhere ? HELP_ELSEWHERE : HELP)[status];
+const helpFor = ({ isFromElsewhere, code, status }) =>
+  isFromElsewhere ? HELP_ELSEWHERE[status] : (HELP[code] ?? HELP[status]);
+
+// What is read is asked for again by itself; what is done, by whoever wants it done.
+const whatNext = (isRead) =>
+  isRead
+    ? "It is asked again by itself, until it answers."
+    : "It may have been done all the same. Press again: nothing is done twice.";
+
+// Who is told to send the same key again has none here: the console keeps it.
+const headline = ({ code, message }) => (code === "unavailable" ? "A service does not answer." : message);
 
 export const Skeleton = ({ rows = 4 }) =>
   html`<div class="skeleton" role="status">
@@ -30,10 +35,11 @@ export const Empty = ({ children }) => html`<p class="empty">${children}</p>`;
 
 export const ProblemNote = ({ problem, onRetry }) =>
   html`<div class="problem" role="alert">
-    <p><strong>${problem.message}</strong></p>
+    <p><strong>${headline(problem)}</strong></p>
     ${problem.errors?.length > 0 &&
     html`<ul>${problem.errors.map((one) => html`<li><code>${one.pointer}</code> ${one.detail}</li>`)}</ul>`}
     ${helpFor(problem) && html`<p>${helpFor(problem)}</p>`}
+    ${problem.passes && html`<p>${whatNext(onRetry)}</p>`}
     ${onRetry && html`<button type="button" onClick=${() => onRetry()}>Try again</button>`}
   </div>`;
 

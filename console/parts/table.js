@@ -1,6 +1,7 @@
 // Tables that say what they are, scroll sideways on a phone, and are read row by row.
 
 import { html } from "../vendor/preact-htm.js";
+import { Loaded } from "./states.js";
 
 // A column: {name, of: (row) => …, number?, wide? (not on phones), head? (names the row)}
 export const Table = ({ caption, columns, rows, keyOf = (row) => row.id, hidden = true }) =>
@@ -28,9 +29,12 @@ const cell = (column, row) =>
 
 const classOf = ({ number, wide }) => [number && "number", wide && "wide"].filter(Boolean).join(" ");
 
-// Always there, though perhaps not to be seen: what comes later than its neighbours is put
-// before them, where a view has no element of its own around it.
-export const Pager = ({ pages }) =>
+// In an element of its own: without one, what comes later than its neighbours is put in
+// front of them.
+export const Paged = ({ from, ...told }) =>
+  html`<div class="paged"><${Loaded} from=${from} ...${told} /><${Pager} pages=${from} /></div>`;
+
+const Pager = ({ pages }) =>
   html`<nav class="pager" aria-label="Pages" hidden=${!(pages.onBack || pages.onNext)}>
     <button type="button" disabled=${!pages.onBack} onClick=${pages.onBack || null}>← Back</button>
     <span>Page ${pages.page}</span>

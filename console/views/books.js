@@ -9,7 +9,7 @@ import { SearchField, Select } from "../parts/dialog.js";
 import { usePages, useResource } from "../parts/hooks.js";
 import { Bars } from "../parts/plots.js";
 import { Loaded } from "../parts/states.js";
-import { Pager, Table } from "../parts/table.js";
+import { Paged, Table } from "../parts/table.js";
 import { Pdf } from "./order-books.js";
 
 const REPORTS = "/v1/accounting/reports";
@@ -35,7 +35,7 @@ export function Books({ query }) {
   return html`
     <header class="view"><h1>Books</h1></header>
     <${Tabs} path="/books" tabs=${TABS} chosen=${tab} label="Books" />
-    <${View} key=${tab} query=${query} kind=${tab} />
+    <div class="tab" key=${tab}><${View} query=${query} kind=${tab} /></div>
   `;
 }
 
@@ -116,11 +116,10 @@ function Documents({ query, kind }) {
       <${SearchField} label="Customer" name="customer" text=${query.customer} />
       <button type="submit">Find</button>
     </form>
-    <${Loaded} from=${pages} rows=${8} empty=${`There are no ${TABS[kind].toLowerCase()} like that.`}>
+    <${Paged} from=${pages} rows=${8} empty=${`There are no ${TABS[kind].toLowerCase()} like that.`}>
       ${(page) => html`<${Table} caption=${TABS[kind]} columns=${documentColumns(kind)} rows=${page.items}
         keyOf=${({ number }) => number} />`}
     <//>
-    <${Pager} pages=${pages} />
   `;
 }
 
@@ -140,10 +139,9 @@ function Refunds({ query }) {
       <${Select} label="State" options=${REFUNDS} value=${query.status ?? ""}
         onChange=${(event) => setQuery({ status: event.target.value })} />
     </form>
-    <${Loaded} from=${pages} empty="There are no refunds like that.">
+    <${Paged} from=${pages} empty="There are no refunds like that.">
       ${(page) => html`<${Table} caption="Refunds" columns=${refundColumns} rows=${page.items} />`}
     <//>
-    <${Pager} pages=${pages} />
   `;
 }
 

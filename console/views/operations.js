@@ -1,7 +1,7 @@
 // Queues, dead letters, and whether the three services agree.
 
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
-import { ofThoseThatAnswer, post } from "../lib/api.js";
+import { lacksAnswers, ofThoseThatAnswer, post } from "../lib/api.js";
 import { audit, isClean } from "../lib/audit.js";
 import { count, duration, plural, time } from "../lib/format.js";
 import { Count, OrderLink, Panel, say, Time } from "../parts/bits.js";
@@ -14,7 +14,9 @@ const SHOWN = 50;
 export function Operations() {
   const queues = useResource((told) => ofThoseThatAnswer("ops/queues", told), [], { every: 3 });
   const outboxes = useResource((told) => ofThoseThatAnswer("ops/outbox", told), [], { every: 3 });
-  const letters = useResource((told) => ofThoseThatAnswer("ops/dead-letters", told), []);
+  const letters = useResource((told) => ofThoseThatAnswer("ops/dead-letters", told), [], {
+    isPartial: lacksAnswers,
+  });
   const dead = queues.data && sumOfDead(queues.data);
   useEffect(() => letters.reload(), [dead]);
   return html`
@@ -52,7 +54,7 @@ const whole = (name, field) => ({ name, number: true, of: (row) => html`<${Count
 const queueColumns = [
   { name: "Queue", head: true, of: ({ name }) => name.replace("orderly-", "") },
   whole("Waiting", "depth"),
-  whole("In flight", "in_flight"),
+  { ...whole("In flight", "in_flight"), wide: true },
   { name: "Oldest", number: true, of: ({ age }) => duration(age) },
   {
     name: "Dead",

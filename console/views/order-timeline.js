@@ -1,11 +1,11 @@
 // What happened to an order, as each of the three services tells it, in one list.
 
 import { html } from "../vendor/preact-htm.js";
-import { get, SERVICES } from "../lib/api.js";
+import { get, lacksAnswers, SERVICES } from "../lib/api.js";
 import { factName, plural, words } from "../lib/format.js";
 import { CopyId, Panel, Time } from "../parts/bits.js";
 import { useResource } from "../parts/hooks.js";
-import { Loaded } from "../parts/states.js";
+import { Away, Loaded } from "../parts/states.js";
 
 const MOST = 200;
 
@@ -22,7 +22,7 @@ async function load(id, told) {
   const items = [...facts.map(fact), ...movements.map(movement), ...entries.map(entry)];
   return {
     items: items.sort((a, b) => Date.parse(a.at) - Date.parse(b.at)),
-    silent: SERVICES.filter((_, i) => answers[i].status === "rejected"),
+    away: answers.map(({ reason }, i) => ({ service: SERVICES[i], problem: reason })),
     traces: [...new Set(facts.map(({ trace_id }) => trace_id).filter(Boolean))],
   };
 }
@@ -49,11 +49,13 @@ const entry = ({ id, posted_at, rule }) => ({
 });
 
 export function Timeline({ id, seen }) {
-  const timeline = useResource((told) => load(id, told), [id, seen]);
+  const timeline = useResource((told) => load(id, told), [id, seen], {
+    isPartial: ({ away }) => lacksAnswers(away),
+  });
   return html`<${Panel} title="Timeline">
     <${Loaded} from=${timeline} empty="Nothing has been announced of it yet.">
-      ${({ items, silent, traces }) => html`
-        ${silent.length > 0 && html`<p class="bad">Without what ${silent.join(" and ")} would tell: no answer, or not for this token.</p>`}
+      ${({ items, away, traces }) => html`
+        <${Away} answers=${away} />
         <ol class="timeline">
           ${items.map(
             (item) => html`<li key=${item.key}>

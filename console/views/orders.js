@@ -6,8 +6,7 @@ import { words } from "../lib/format.js";
 import { Count, Money, OrderLink, Pill, Time } from "../parts/bits.js";
 import { Field, SearchField, Select } from "../parts/dialog.js";
 import { useFacts, usePages, useThrottled } from "../parts/hooks.js";
-import { Loaded } from "../parts/states.js";
-import { Pager, Table } from "../parts/table.js";
+import { Paged, Table } from "../parts/table.js";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const any = (values) => ({ "": "any", ...Object.fromEntries(values.map((value) => [value, words(value)])) });
@@ -24,7 +23,7 @@ const columns = [
     of: ({ status, attention }) => html`<${Pill} of=${status} />${attention && html` <${Pill} of=${attention} />`}`,
   },
   { name: "Channel", wide: true, of: ({ channel }) => channel },
-  { name: "Customer", of: ({ customer_id }) => customer_id },
+  { name: "Customer", wide: true, of: ({ customer_id }) => customer_id },
   { name: "Reference", wide: true, of: ({ reference }) => reference ?? "–" },
   { name: "Units", number: true, wide: true, of: ({ lines }) => html`<${Count} n=${unitsOf(lines)} />` },
   { name: "Total", number: true, of: ({ total, currency }) => html`<${Money} minor=${total} currency=${currency} />` },
@@ -63,10 +62,9 @@ export function Orders({ query }) {
   return html`
     <header class="view"><h1>Orders</h1></header>
     <${Filters} query=${query} />
-    <${Loaded} from=${pages} rows=${8} empty=${html`<${None} query=${query} />`}>
+    <${Paged} from=${pages} rows=${8} empty=${html`<${None} query=${query} />`}>
       ${(page) => html`<${Table} caption="Orders, newest first" columns=${columns} rows=${page.items} />`}
     <//>
-    <${Pager} pages=${pages} />
   `;
 }
 

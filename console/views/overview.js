@@ -53,10 +53,6 @@ function useFlow(orders) {
     soon();
   });
   useEffect(() => orders && (flow.current.seed(orders), draw()), [orders]);
-  useEffect(() => {
-    const clock = setInterval(draw, 5000); // minutes end also when nothing happens
-    return () => clearInterval(clock);
-  }, []);
   return [flow.current, stream];
 }
 
@@ -75,8 +71,7 @@ export function Overview() {
     ${counted.problem && html`<${ProblemNote} problem=${counted.problem} onRetry=${counted.reload} />`}
     <div class="tiles">
       <${Tile} name="Orders a minute" value=${count(counted.data && rate(counted.data))} more=${counted.data && "now"} />
-      <${Tile} name="Placed → decided" value=${duration(flow.delay(0.5))}
-        more=${flow.decided > 0 && `median of the last ${count(flow.decided)}; 95 % within ${duration(flow.delay(0.95))}`} />
+      <${Decided} times=${counted.data?.time_to_decide} />
       <${Counted} name="Not decided yet" n=${counted.data?.undecided} see="/orders?status=placed" />
       <${Counted} name="Need a look" n=${counted.data?.attention} see="/orders?attention=true" bad />
       <${Behind} from=${behind} />
@@ -131,6 +126,10 @@ function States({ states, first }) {
 }
 
 const bounded = (n) => count(n) + (n >= MOST_WAITING ? "+" : "");
+
+const Decided = ({ times }) =>
+  html`<${Tile} name="Placed → decided" value=${duration(times?.median)}
+    more=${times && `median of the newest ${count(times.orders)}; 95 % within ${duration(times.p95)}`} />`;
 
 // Of what is not known it is not said that there is none.
 const Counted = ({ name, n, see, bad }) =>

@@ -8,7 +8,7 @@ import { Count, Money, OrderLink, Sku, Tabs, Time } from "../parts/bits.js";
 import { SearchField } from "../parts/dialog.js";
 import { usePages, useResource } from "../parts/hooks.js";
 import { Loaded, ProblemNote } from "../parts/states.js";
-import { Pager, Table } from "../parts/table.js";
+import { Paged, Table } from "../parts/table.js";
 import { Ship } from "./order-actions.js";
 
 const TABS = { levels: "Levels", low: "Running low", movements: "Movements", ship: "To ship" };
@@ -20,7 +20,7 @@ export function Stock({ query }) {
   return html`
     <header class="view"><h1>Stock</h1></header>
     <${Tabs} path="/stock" tabs=${TABS} chosen=${tab} label="Stock" />
-    <${View} query=${query} />
+    <div class="tab" key=${tab}><${View} query=${query} /></div>
   `;
 }
 
@@ -69,11 +69,10 @@ function Levels({ query }) {
   return html`
     <${Search} query=${query} name="q" label="SKU or name" />
     ${rows.problem && html`<${ProblemNote} problem=${rows.problem} onRetry=${rows.reload} />`}
-    <${Loaded} from=${pages} rows=${8} empty="No product is called that.">
+    <${Paged} from=${pages} rows=${8} empty="No product is called that.">
       ${(page) => html`<${Table} caption="Products and what is available" columns=${stockColumns}
         rows=${page.items.map((product) => ({ ...known.get(product.sku), ...product }))} keyOf=${bySku} />`}
     <//>
-    <${Pager} pages=${pages} />
   `;
 }
 
@@ -124,10 +123,9 @@ const withoutSku = movementColumns.filter(({ name }) => name !== "SKU");
 export function MovementTable({ params, every, of }) {
   const pages = usePages("/v1/inventory/movements", params, { every });
   return html`
-    <${Loaded} from=${pages} rows=${8} empty="Nothing has moved.">
+    <${Paged} from=${pages} rows=${8} empty="Nothing has moved.">
       ${(page) => html`<${Table} caption="Movements, newest first" columns=${of ? withoutSku : movementColumns} rows=${page.items} />`}
     <//>
-    <${Pager} pages=${pages} />
   `;
 }
 
@@ -157,11 +155,10 @@ function ToShip() {
   const pages = usePages("/v1/inventory/reservations", { state: "open" }, { every: 15 });
   const [shipping, ship] = useState(null);
   return html`
-    <${Loaded} from=${pages} rows=${8} empty="Nothing waits to be shipped.">
+    <${Paged} from=${pages} rows=${8} empty="Nothing waits to be shipped.">
       ${(page) => html`<${Table} caption="Reservations that wait to be shipped" columns=${toShip(ship)}
         rows=${page.items} keyOf=${(row) => row.order_id} />`}
     <//>
-    <${Pager} pages=${pages} />
     ${shipping && html`<${Ship} order=${{ id: shipping.order_id }} lines=${reserved(shipping)}
       onClose=${() => ship(null)} onDone=${pages.reload} />`}
   `;

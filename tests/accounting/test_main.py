@@ -3,7 +3,7 @@ from sqlalchemy import delete, update
 from accounting.commands.documents import number_documents
 from accounting.commands.gaps import Patience
 from accounting.handlers.orders import post_orders
-from accounting.main import SERVICE, watch
+from accounting.main import SERVICE, watch, watch_refunds
 from accounting.schema import refunds
 from accounting.settings import EXAMPLE_SELLER
 from contracts import topology
@@ -30,7 +30,7 @@ async def test_it_is_watched_for_as_long_as_something_is_left_over(database):
 async def test_a_refund_that_failed_is_looked_at_until_it_gets_through(database):
     """Or what this process told of it last would be told for ever."""
     placed = an_order(a_line())
-    watching = watch(database, Patience())
+    watching = watch_refunds(database)
     await database.transact(post_orders, story(placed, rejected(placed)))
     async with database.begin() as tx:
         await tx.execute(update(refunds).values(status="failed", failure="closed"))
@@ -39,3 +39,14 @@ async def test_a_refund_that_failed_is_looked_at_until_it_gets_through(database)
     async with database.begin() as tx:
         await tx.execute(delete(refunds))
     assert not await watching.work()
+
+
+async def test_a_refund_that_failed_does_not_keep_an_idle_database_awake(database):
+    placed = an_order(a_line())
+    await database.transact(post_orders, story(placed, rejected(placed)))
+    await database.transact(number_documents, EXAMPLE_SELLER)
+    async with database.begin() as tx:
+        await tx.execute(update(refunds).values(status="failed", failure="closed"))
+
+    assert not await watch(database, Patience()).work()
+    assert watch_refunds(database).every_s_at_rest >= 3600

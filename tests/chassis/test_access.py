@@ -15,9 +15,9 @@ async def logged(path: str, which: str) -> list[MutableMapping[str, Any]]:
     """The lines of one request, of the access log alone."""
     router = HttpRouter()
 
-    @router.get("/notes/{id}")
-    async def get_note(id: str) -> str:
-        match id:
+    @router.get("/notes/{note_id}")
+    async def get_note(note_id: str) -> str:
+        match note_id:
             case "taken":
                 raise Conflict("Somebody has it.")
             case "crowd":
@@ -27,7 +27,7 @@ async def logged(path: str, which: str) -> list[MutableMapping[str, Any]]:
             case "broken":
                 raise ValueError("c-42")
             case _:
-                return id
+                return note_id
 
     @router.get("/healthz")
     async def healthz() -> None:
@@ -50,6 +50,12 @@ async def test_a_line_says_what_was_asked_how_it_ended_and_how_long_it_took():
     assert (line["method"], line["path"], line["status"]) == ("GET", "/notes/1", 200)
     assert line["log_level"] == "info"
     assert 0 <= line["ms"] < 10_000
+
+
+async def test_a_line_names_what_the_path_is_about():
+    (line,) = await logged("/notes/1", "all")
+
+    assert line["note_id"] == "1"
 
 
 async def test_a_refusal_is_told_by_its_code():

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from chassis.events import Envelope, Event, Router, Unreadable, to_wire
+from chassis.events import Envelope, Event, Router, Unreadable, about, to_wire
 from sample.main import NoteTaken
 
 NO_TX: Any = None  # handlers that ask nothing get on without
@@ -69,6 +69,22 @@ def test_an_event_goes_to_the_wire_and_back():
         traceparent=traceparent,
         data=note,
     )
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        ({"subject": "7", "data": {"note_id": "7"}}, {"note_id": "7"}),
+        ({"subject": "7", "data": {"note_id": "8"}}, {"subject": "7"}),
+        ({"subject": "7", "data": {"event": "7"}}, {"subject": "7"}),
+        ({"subject": "7", "data": "7"}, {"subject": "7"}),
+        ({"subject": ["7"], "data": {"note_id": "7"}}, {}),
+        ({"data": {"note_id": "7"}}, {}),
+        ("7", {}),
+    ],
+)
+def test_a_subject_is_told_by_the_name_that_its_data_has_for_it(raw, told):
+    assert about(raw) == told
 
 
 def test_the_wire_carries_the_attributes_of_cloudevents():

@@ -16,6 +16,8 @@ with tracing.beginning("work"):
     log.info("Note taken", note_id="n-1", text="two\\nlines ü")
 with tracing.handling("notes", [("n-7", None)]):
     log.info("Note handled")
+with tracing.handling("notes", [("n-7", None)], named="note_id"):
+    log.info("Named note handled")
 with tracing.handling("notes", [("n-7", None), ("n-8", None)]):
     log.info("Notes handled")
 log.debug("Too small")
@@ -56,6 +58,7 @@ def test_every_line_is_json_and_says_what_when_and_who(entries):
     assert [entry["message"] for entry in entries] == [
         "Note taken",
         "Note handled",
+        "Named note handled",
         "Notes handled",
         "Odd",
         "Library says hello",
@@ -70,16 +73,17 @@ def test_every_line_is_json_and_says_what_when_and_who(entries):
 
 def test_a_line_within_a_span_carries_its_trace(entries):
     assert len(entries[0]["trace_id"]) == 32
-    assert "trace_id" not in entries[3]
+    assert "trace_id" not in entries[4]
 
 
 def test_a_line_of_a_batch_of_one_says_what_it_is_about(entries):
     assert entries[1]["subject"] == "n-7"
-    assert "subject" not in entries[2]
+    assert entries[2]["note_id"] == "n-7"
+    assert not {"subject", "note_id"} & entries[3].keys()
 
 
 def test_a_traceback_shows_no_variables(entries):
-    failed = entries[5]
+    failed = entries[6]
 
     assert failed["exception"][0]["exc_value"] == "broken"
     assert "secret" not in json.dumps(entries)

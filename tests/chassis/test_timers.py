@@ -53,8 +53,12 @@ def idle(monkeypatch) -> None:
     monkeypatch.setattr(timers, "RESTS_AFTER_S", 0)
 
 
-def start(database, rounds: Rounds) -> "asyncio.Task[None]":
-    timer = Timer(name="rounds", every_s=0.01, work=rounds)
+def start(
+    database, rounds: Rounds, *, every_s_at_rest: float = 0
+) -> "asyncio.Task[None]":
+    timer = Timer(
+        name="rounds", every_s=0.01, work=rounds, every_s_at_rest=every_s_at_rest
+    )
     return asyncio.create_task(timer.run(database))
 
 
@@ -81,6 +85,43 @@ async def test_an_idle_services_timer_came_round_once_and_rests(database):
 async def test_what_is_due_is_done_though_nobody_uses_the_service(database):
     rounds = Rounds(due=True)
     running = start(database, rounds)
+
+    await eventually(rounds.several)
+    running.cancel()
+
+
+@pytest.mark.usefixtures("idle")
+async def test_what_can_wait_is_done_less_often_while_nobody_uses_the_service(database):
+    rounds = Rounds(due=True)
+    running = start(database, rounds, every_s_at_rest=AN_HOUR_S)
+
+    await asyncio.wait([running], timeout=0.2)
+
+    assert rounds.count == 1
+    running.cancel()
+
+
+@pytest.mark.usefixtures("idle")
+async def test_what_can_wait_is_done_again_when_its_time_has_come(database):
+    rounds = Rounds(due=True)
+    running = start(database, rounds, every_s_at_rest=0.05)
+
+    await eventually(rounds.several)
+    running.cancel()
+
+
+async def test_what_can_wait_does_not_wait_while_the_service_is_used(database):
+    rounds = Rounds(due=True)
+    running = start(database, rounds, every_s_at_rest=AN_HOUR_S)
+
+    await eventually(rounds.several)
+    running.cancel()
+
+
+@pytest.mark.usefixtures("idle")
+async def test_what_failed_and_could_wait_is_tried_again_soon(database):
+    rounds = Rounds(failures=2)
+    running = start(database, rounds, every_s_at_rest=AN_HOUR_S)
 
     await eventually(rounds.several)
     running.cancel()

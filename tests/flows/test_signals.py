@@ -1,6 +1,7 @@
 """What a running Orderly tells about itself, taken by a collector of our own."""
 
 import asyncio
+import re
 from uuid import uuid4
 
 import pytest
@@ -18,6 +19,7 @@ pytestmark = [
     pytest.mark.localstack,
 ]
 
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 SERVICES = {"orders", "inventory", "accounting"}
 # What placing orders is told by, and no fault.
 TOLD = {
@@ -105,6 +107,30 @@ def _is_one_tree(collector: Collector, trace: str) -> bool:
     ids = {span.span.span_id for span in spans}
     roots = [span for span in spans if span.span.parent_span_id not in ids]
     return [root.span.name for root in roots] == ["POST /v1/orders"]
+
+
+async def test_logs_of_all_three_have_one_name_for_an_order(stack: Stack):
+    async with a_shop(stack) as shop:
+        sku = await shop.stock_up(1)
+        placed = await shop.place(an_order((sku, 1)), key=uuid4().hex)
+        id_ = placed.json()["id"]
+        await shop.until_order(id_, status="confirmed")
+        await shop.ask("POST", f"/v1/orders/{id_}/returns", json={})
+
+    async def all_tell_of_it() -> bool:
+        return all(_about(stack, service, id_) for service in SERVICES)
+
+    await eventually(all_tell_of_it, within_s=30)
+    lines = [line for service in SERVICES for line in _about(stack, service, id_)]
+    names = [set(re.findall(rf"(\w+)={id_}", line)) for line in lines]
+    assert names == [{"order_id"}] * len(lines)
+    for said in ("Orders placed", "Events handled", "Request answered"):
+        assert any(said in line for line in lines)
+
+
+def _about(stack: Stack, service: str, id_: str) -> list[str]:
+    lines = COLOURS.sub("", stack.folder.log(service).read_text()).splitlines()
+    return [line for line in lines if id_ in line]
 
 
 @pytest.mark.usefixtures("traces")

@@ -42,6 +42,42 @@ async def test_orders_are_counted_by_the_minute_and_by_their_state(client, datab
     assert found["states"] == {"placed": 2, "confirmed": 1}
 
 
+async def decided_after(client, database, seconds: float) -> None:
+    order = await place(client)
+    placed_at = datetime.fromisoformat(order["placed_at"])
+    decided_at = placed_at + timedelta(seconds=seconds)
+    await change(database, order, status="confirmed", decided_at=decided_at)
+
+
+async def test_it_is_told_how_long_decisions_take(client, database):
+    for seconds in (0.25, 0.5, 0.75, 1, 90):
+        await decided_after(client, database, seconds)
+    await place(client)
+
+    found = await counted(client)
+
+    assert found["time_to_decide"] == {"orders": 5, "median": 0.75, "p95": 90}
+
+
+async def test_where_nothing_is_decided_no_time_is_told(client):
+    await place(client)
+
+    assert (await counted(client))["time_to_decide"] is None
+
+
+async def test_times_are_those_of_the_newest_however_many_wait(
+    client, database, monkeypatch
+):
+    monkeypatch.setattr(counts, "MOST_TIMED", 2)
+    await decided_after(client, database, 60)
+    await decided_after(client, database, 3)
+    await place(client)
+
+    found = await counted(client)
+
+    assert found["time_to_decide"] == {"orders": 1, "median": 3, "p95": 3}
+
+
 async def test_older_orders_count_where_they_wait_or_need_a_look(client, database):
     old = await place(client)
     await change(

@@ -8,6 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from sqlalchemy import func, select, text
+from structlog.testing import capture_logs
 
 from chassis.consumer import Consumer
 from chassis.database import Database
@@ -222,8 +223,11 @@ async def test_a_payment_used_meanwhile_is_told_to_its_client_alone(
     await database.transact(place_orders, [used])
     refused = an_order(payment=used.payment)
 
-    await database.transact(intake.place_spilled_orders, spilled(refused))
+    with capture_logs() as logs:
+        await database.transact(intake.place_spilled_orders, spilled(refused))
 
+    told = {"order_id": str(refused.id), "code": "payment_already_used"}
+    assert any(told.items() <= line.items() for line in logs)
     path = f"/v1/orders/{refused.id}"
     assert problem(await shop.get(path)) == (409, "payment_already_used")
     other = await shop.get(path, headers=allowed(client_id="another"))

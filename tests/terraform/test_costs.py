@@ -140,6 +140,20 @@ def test_an_audit_is_paid_for_where_there_is_one(idle):
     assert 6 < total(audited) - total(without) < 8
 
 
+@pytest.mark.parametrize("choice", ["public", "nat", "endpoints"])
+def test_every_total_has_the_audit_in_it(figures, choice):
+    months = [Month(figures, scenario) for scenario in figures.scenarios]
+    row = next(
+        line
+        for line in report(figures).splitlines()
+        if line.startswith(f"| **all, with `{choice}`**")
+    )
+
+    with_audit = [f"**{total(it) + it.egress()[choice]:,.0f}**" for it in months]
+    assert row.split(" | ")[1:] == [*with_audit[:-1], f"{with_audit[-1]} |"]
+    assert all(it.lines()["Audit"] for it in months if it.scenario.audited)
+
+
 def test_the_report_goes_between_its_marks_and_nowhere_else():
     document = f"before\n{BEGIN}\nold\n{END}\nafter\n"
 

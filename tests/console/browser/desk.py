@@ -73,6 +73,9 @@ class Desk:
     def panel(self, title: str) -> Locator:
         return self.page.get_by_role("region", name=title, exact=True)
 
+    def tile(self, name: str) -> Locator:
+        return self.page.locator(".tile").filter(has_text=name)
+
     @property
     def heading(self) -> Locator:
         return self.page.get_by_role("heading", level=1)

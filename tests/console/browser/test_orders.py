@@ -28,6 +28,16 @@ async def test_an_order_is_seen_confirmed_as_it_happens(desk, shop):
     await desk.sees("confirmed", desk.panel("Orders of the last 30 minutes"))
 
 
+async def test_the_overview_tells_how_long_decisions_took_before_it_was_opened(
+    desk, shop
+):
+    await a_confirmed_order(shop)
+
+    await desk.open("/")
+
+    await desk.sees(re.compile(r"\d m?s.*median of the newest"), desk.tile("Placed"))
+
+
 async def test_the_list_shows_a_new_order_without_being_told_to(desk, shop):
     await desk.open("/orders")
 

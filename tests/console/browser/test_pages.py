@@ -34,6 +34,13 @@ PAGES = {
     "operations": "/operations",
     "nowhere": "/nowhere",
 }
+GOES_TO = """(address) => {
+    history.pushState(null, "", address);
+    dispatchEvent(new PopStateEvent("popstate"));
+}"""
+PARTS = """() => [...document.querySelectorAll(
+    "#content :is(h1, h2, form, nav, table, .empty, .timeline, .tiles)")]
+    .map((part) => `${part.tagName} ${part.className}`)"""
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 }
@@ -62,6 +69,27 @@ async def test_it_is_accessible_and_fits(page, screen, sit_down, stack, some_ord
         await keep(desk, f"{page}-{screen}")
         assert await violations(desk) == []
         assert await overhang(desk) == 0
+
+
+async def test_pages_are_alike_however_one_comes_to_them(desk, some_order):
+    """From another one as when they are loaded: what is on them, and in which order."""
+    addresses = [page.format(order=some_order) for page in PAGES.values()]
+    came_to: dict[str, list[list[str]]] = {}
+    for address in [*addresses, *reversed(addresses)]:
+        await desk.page.evaluate(GOES_TO, address)
+        await settled(desk)
+        came_to.setdefault(address, []).append(await parts(desk))
+    for address in addresses:
+        await desk.open(address)
+        await settled(desk)
+
+        loaded = await parts(desk)
+        assert came_to[address] == [loaded] * 2, address
+        assert "NAV pager" not in loaded[:-1], address
+
+
+async def parts(desk) -> list[str]:
+    return await desk.page.evaluate(PARTS)
 
 
 @pytest.mark.parametrize("screen", SCREENS)

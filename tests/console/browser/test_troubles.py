@@ -1,10 +1,12 @@
 """What people meet when something is not as it should be."""
 
+import asyncio
 import re
 from uuid import uuid4
 
-from playwright.async_api import expect
+from playwright.async_api import Locator, expect
 
+from chassis.testing import eventually
 from tests.console.browser.test_orders import a_confirmed_order, an_order_of
 
 BY_CODE = {"sign_in": {"by": "code", "origin": "", "client_id": "", "scopes": []}}
@@ -67,6 +69,96 @@ async def test_what_a_firewall_refuses_is_not_put_down_to_the_token(desk):
     await desk.sees("A firewall", alert)
 
 
+async def test_what_had_no_answer_is_asked_again_until_it_has_one(desk):
+    """Also on a page that is not asked for every few seconds."""
+    desk.expected = "503"
+    path = "**/v1/accounting/reports/trial-balance*"
+    away = {"status": 503, "json": {"code": "unavailable", "detail": "Same key."}}
+    await desk.page.route(path, lambda route: route.fulfill(**away))
+    await desk.page.clock.install()
+    await desk.open("/books")
+    await later(desk, desk.page.get_by_text("A service does not answer."))
+    await desk.sees("asked again by itself", desk.page.get_by_role("alert"))
+
+    await desk.page.unroute(path)
+
+    await later(desk, desk.table("Trial balance").or_(desk.page.locator(".empty")))
+
+
+async def test_what_one_service_lacks_is_asked_again_until_it_has_it(desk, shop):
+    desk.expected = "503"
+    order = await a_confirmed_order(shop)
+    path = "**/v1/accounting/entries*"
+    away = {"status": 503, "json": {"code": "unavailable", "detail": "Same key."}}
+    await desk.page.route(path, lambda route: route.fulfill(**away))
+    await desk.page.clock.install()
+    await desk.open(f"/orders/{order['id']}")
+    timeline = desk.panel("Timeline")
+    await later(desk, timeline.get_by_text("does not answer"))
+    await desk.sees("order confirmed", timeline)
+
+    await desk.page.unroute(path)
+
+    await later(desk, timeline.get_by_text("posted").first)
+
+
+async def test_who_is_offline_is_told_so_and_goes_on_when_online(desk):
+    desk.expected = "ERR_INTERNET_DISCONNECTED"
+    await desk.page.clock.install()
+    await desk.open("/stock")
+    await desk.page.context.set_offline(offline=True)
+    await desk.page.get_by_role("link", name="Books").click()
+    await later(desk, desk.page.get_by_text("This browser is offline."))
+
+    await desk.page.context.set_offline(offline=False)
+
+    await later(desk, desk.table("Trial balance").or_(desk.page.locator(".empty")))
+
+
+async def test_what_is_not_answered_for_long_is_said_to_be_old(desk):
+    answers = asyncio.Event()
+
+    async def hang(route):
+        await answers.wait()
+        await route.continue_()
+
+    await desk.page.clock.install()
+    await desk.page.route("**/v1/orders/counts*", hang)
+    await desk.open("/")
+    notice = desk.page.get_by_text("what you see may be old")
+
+    await later(desk, notice)
+    answers.set()
+
+    await expect(notice).to_have_count(0)
+
+
+async def test_a_connection_that_is_dead_is_given_up(desk):
+    """It is not closed, as when a machine has moved to another network."""
+    hanging = []
+    path = "**/v1/accounting/reports/trial-balance*"
+    await desk.page.clock.install()
+    await desk.page.route(path, lambda route: hanging.append(route.request))
+    await desk.open("/books")
+
+    async def asked_again() -> bool:
+        await desk.page.clock.run_for(10_000)
+        return len(hanging) > 1
+
+    await eventually(asked_again, within_s=30)
+    await desk.page.unroute_all(behavior="ignoreErrors")
+
+
+async def later(desk, there: Locator) -> None:
+    """As time goes by on the page, which nobody has to wait for."""
+
+    async def is_there() -> bool:
+        await desk.page.clock.run_for(1000)
+        return await there.is_visible()
+
+    await eventually(is_there, within_s=30)
+
+
 async def test_single_keys_are_turned_off_for_good(desk):
     await desk.button("Keyboard shortcuts").click()
     await desk.page.get_by_label("Single keys").uncheck()
@@ -117,15 +209,22 @@ async def test_what_is_being_typed_outlives_what_happens_meanwhile(desk, shop):
     await expect(units).to_have_value("1")
 
 
-async def test_a_hidden_tab_asks_for_nothing_and_catches_up_when_seen(desk, shop):
+async def test_a_hidden_tab_asks_for_nothing_and_catches_up_when_seen(
+    desk, sit_down, stack, shop
+):
+    """Another one, which is seen, tells when both have heard: each of two orders."""
     await desk.open("/orders")
     await desk.table("Orders, newest first").wait_for()
-    await hide(desk, hidden=True)
-    asked = []
-    desk.page.on("request", lambda request: asked.append(request.url))
-
-    order = await a_confirmed_order(shop)
-    await desk.page.wait_for_timeout(2500)  # facts are heard within one second
+    async with sit_down(stack.signer.token()) as seen:
+        await seen.open("/orders")
+        await seen.table("Orders, newest first").wait_for()
+        await hide(desk, hidden=True)
+        asked = []
+        desk.page.on("request", lambda request: asked.append(request.url))
+        for _ in range(2):
+            order = await a_confirmed_order(shop)
+            row = seen.page.get_by_role("row", name=order["number"])
+            await seen.sees("confirmed", row)
 
     assert asked == []
     await hide(desk, hidden=False)

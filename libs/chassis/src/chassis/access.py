@@ -4,6 +4,7 @@ Never the query or the body: they say who a customer is.
 """
 
 import time
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import structlog
@@ -50,6 +51,12 @@ class AccessLog:
                 _log(scope, status, code, time.perf_counter() - began)
 
 
+def ids_in_path(scope: Scope) -> Mapping[str, str]:
+    """What a request is about, by the names that routes and events have for it."""
+    named: Mapping[str, object] = scope.get("path_params", {})
+    return {name: str(id_) for name, id_ in named.items() if name.endswith("_id")}
+
+
 def _log(scope: Scope, status: int, code: str | None, took_s: float) -> None:
     outcome = {"outcome": code} if code else {}
     failed = status >= HTTPStatus.INTERNAL_SERVER_ERROR
@@ -59,5 +66,6 @@ def _log(scope: Scope, status: int, code: str | None, took_s: float) -> None:
         path=scope["path"],
         status=int(status),
         ms=round(took_s * 1000, 1),
+        **ids_in_path(scope),
         **outcome,
     )

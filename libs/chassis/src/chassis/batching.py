@@ -88,6 +88,7 @@ class GroupCommit(Generic[T, R]):
         *,
         called: str = "batch",
         subject: Callable[[T], str] = _unnamed,
+        named: str = "subject",
         max_batch: int = 256,
         max_waiting: int = 4096,
         answers_within_s: float | None = None,
@@ -95,6 +96,7 @@ class GroupCommit(Generic[T, R]):
         self._write = write
         self._called = called
         self._subject = subject
+        self._named = named
         self._max_batch = max_batch
         self._max_waiting = max_waiting
         self._answers_within_s = answers_within_s
@@ -153,9 +155,10 @@ class GroupCommit(Generic[T, R]):
     async def _answer(self, batch: Sequence[_Waiting[T, R]]) -> None:
         metrics.BATCH_SIZE.record(len(batch))
         metrics.WAITING.record(len(self._line))
+        causes = [waiting.cause for waiting in batch]
         try:
             with (
-                tracing.handling(self._called, [waiting.cause for waiting in batch]),
+                tracing.handling(self._called, causes, named=self._named),
                 self._in_time(batch),
             ):
                 await in_halves(batch, self._write_batch, _fail)

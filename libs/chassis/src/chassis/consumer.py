@@ -19,7 +19,7 @@ from chassis import aside, inbox, metrics, tracing
 from chassis.backoff import Backoff
 from chassis.batching import in_halves
 from chassis.database import Database, Tx, without_statements
-from chassis.events import Envelope, Event, Router, Unreadable
+from chassis.events import Envelope, Event, Router, Unreadable, about
 from chassis.failpoints import reach
 from chassis.letters import DeadLetter, put_aside
 from chassis.queues import BATCH_ENTRIES, Aws, Message, NotSent
@@ -232,7 +232,8 @@ class Consumer:
     async def _commit(self, delivered: Sequence[Delivered]) -> Sequence[None]:
         events = [item.event for item in delivered]
         causes = [(event.subject, event.traceparent) for event in events]
-        with tracing.handling(self._queue.name, causes):
+        named = next(iter(about(events[0].raw)), "subject")
+        with tracing.handling(self._queue.name, causes, named=named):
             fresh = await self._database.transact(self._apply, delivered)
             reach("handled", (event.data.type for event in events))
             self._database.note_use()

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
-from chassis.access import CODE, UNLOGGED
+from chassis.access import CODE, UNLOGGED, ids_in_path
 
 log = structlog.get_logger(__name__)
 
@@ -196,7 +196,8 @@ async def refused(request: Request, error: Exception) -> Response:
     cause = {"cause": type(error.__cause__).__name__} if error.__cause__ else {}
     # In a crowd, a line for each who is turned away would make it worse.
     tell = log.debug if no.code in UNLOGGED else log.info
-    tell("Request refused", path=request.url.path, code=no.code, **cause)
+    ids = ids_in_path(request.scope)
+    tell("Request refused", path=request.url.path, code=no.code, **ids, **cause)
     return render(request, no)
 
 
@@ -236,7 +237,7 @@ class Guarded:
             else:
                 await self._app(scope, receive, answer)
         except Exception:
-            log.exception("Request failed", path=scope["path"])
+            log.exception("Request failed", path=scope["path"], **ids_in_path(scope))
             if answered:
                 raise  # half an answer is out: only a broken connection tells the truth
             await render(Request(scope), _BROKEN)(scope, receive, send)

@@ -166,6 +166,20 @@ class Router:
                 await subscription.handle(tx, matching)
 
 
+def about(raw: Any) -> dict[str, str]:
+    """The subject of an event as it was sent, by the name that its data has for it.
+
+    So logs call it the same whoever tells of it, also where nobody can read the event.
+    """
+    subject = raw.get("subject") if isinstance(raw, dict) else None
+    if not isinstance(subject, str):
+        return {}
+    data = raw.get("data")
+    ids = data.items() if isinstance(data, dict) else ()
+    names = (name for name, id_ in ids if id_ == subject and name.endswith("_id"))
+    return {next(names, "subject"): subject}
+
+
 def _without_input(error: ValidationError) -> str:
     """The findings without the values: dead letters are read by people."""
     return "; ".join(

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from chassis import metrics, tracing
+from chassis.events import about
 from chassis.queues import MESSAGE_BYTES, Aws, transportable
 from chassis.topology import Queue
 
@@ -64,10 +65,12 @@ async def put_aside(aws: Aws, queue: Queue, letter: DeadLetter) -> None:
     with tracing.continuing(tracing.accepted(event.get("traceparent"))):
         log.error(
             "Event put aside",
-            queue=queue.name,
-            error=letter.reason,
-            event_id=event.get("id"),
-            subject=event.get("subject"),
+            **{
+                **about(event),
+                "queue": queue.name,
+                "error": letter.reason,
+                "event_id": event.get("id"),
+            },
         )
 
 

@@ -1,13 +1,14 @@
 """Logs: a line for each thing that matters, for machines or for people.
 
 All three services write the same fields: time, level, service, message, trace_id, and
-what the line is about. Nothing in a line is secret or says who a customer is.
+what the line is about by the name that events have for it. Nothing in a line is secret
+or says who a customer is.
 """
 
 import logging
 import os
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -39,6 +40,11 @@ def setup(service: str, settings: ServiceSettings) -> None:
         cache_logger_on_first_use=True,
     )
     _setup_libraries_logs(settings.log_level, described, rendered, out)
+
+
+def of_one(name: str, ids: Collection[object]) -> Mapping[str, str]:
+    """What a line is about, if that is one thing."""
+    return {name: str(next(iter(ids)))} if len(ids) == 1 else {}
 
 
 def _setup_libraries_logs(
@@ -100,9 +106,7 @@ def _add_trace(
 ) -> MutableMapping[str, Any]:
     if trace_id := tracing.trace_id():
         event["trace_id"] = trace_id
-    if subject := tracing.subject():
-        event.setdefault("subject", subject)
-    return event
+    return {**tracing.about(), **event}
 
 
 def _shorten_trace_id(

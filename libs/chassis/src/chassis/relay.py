@@ -23,7 +23,7 @@ from chassis import aside, metrics, tracing
 from chassis.aside import Tell, tell_nobody
 from chassis.backoff import Backoff
 from chassis.database import Database, Row, Tx, is_away, run
-from chassis.events import to_wire
+from chassis.events import about, to_wire
 from chassis.outbox import AS_SENT, RELAY, outbox, refusals, relay_cursor
 from chassis.queues import BATCH_ENTRIES, Aws
 
@@ -296,19 +296,19 @@ class Relay:
         async def note(tx: Tx, tell: Tell) -> None:
             row = {"event_id": event.id, "time": event.time, "reason": reason}
             await tx.execute(insert(refusals).values(row).on_conflict_do_nothing())
-            await aside.note(tx, self._topic, [from_json(event.json)], tell)
+            await aside.note(tx, self._topic, [sent], tell)
 
+        sent = from_json(event.json)
+        told = {**about(sent), "event_id": str(event.id)}
         try:
             await self._database.transact(note, self._tell)
         except Exception as error:
             if is_away(error):
                 raise
-            log.exception("Not told that an event is not published", event_id=event.id)
+            log.exception("Not told that an event is not published", **told)
             await self._database.transact(note, tell_nobody)
         metrics.RELAY_REFUSED.add(1)
-        log.error(
-            "Event is never published as it stands", event_id=event.id, reason=reason
-        )
+        log.error("Event is never published as it stands", **told, reason=reason)
 
 
 class NotPublished(Exception):

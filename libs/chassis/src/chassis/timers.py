@@ -5,6 +5,8 @@ An idle service must not keep its database awake, so an idle service's timers re
 
 import asyncio
 import contextlib
+import math
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -25,6 +27,8 @@ class Timer:
     name: str
     every_s: float
     work: Callable[[], Awaitable[bool]]
+    # While idle: what nobody mends for weeks is not to keep a database awake as long.
+    every_s_at_rest: float = 0
     # What requests of this very process leave to be done later.
     in_every_role: bool = False
     _nudged: asyncio.Event = field(
@@ -36,16 +40,22 @@ class Timer:
         self._nudged.set()
 
     async def run(self, database: Database) -> None:
-        due = True
+        due, worked_at = True, -math.inf
         while True:
             pause_s = self.every_s
-            if due or database.idle_s() < RESTS_AFTER_S:
+            if self._has_come(database, due=due, worked_at=worked_at):
                 try:
                     due = await self.work()
+                    worked_at = time.monotonic()
                 except Exception as error:
                     log.warning("Timer failed", timer=self.name, error=repr(error))
                     due, pause_s = True, min(pause_s, AFTER_FAILURE_S)
             await self._pause(pause_s)
+
+    def _has_come(self, database: Database, *, due: bool, worked_at: float) -> bool:
+        if database.idle_s() < RESTS_AFTER_S:
+            return True
+        return due and time.monotonic() - worked_at >= self.every_s_at_rest
 
     async def _pause(self, pause_s: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -32,9 +32,17 @@ _TRACEPARENT = re.compile(
 _SAMPLED = trace.TraceFlags(trace.TraceFlags.SAMPLED)
 
 _current: ContextVar[str | None] = ContextVar("traceparent", default=None)
-_by_subject: ContextVar[Mapping[str, str | None] | None] = ContextVar(
-    "causes", default=None
-)
+
+
+@dataclass(frozen=True)
+class _Causes:
+    """The traces of those who asked, by what about; and what that is called in logs."""
+
+    by_subject: Mapping[str, str | None]
+    named: str
+
+
+_causes: ContextVar[_Causes | None] = ContextVar("causes", default=None)
 
 
 @dataclass(frozen=True)
@@ -59,15 +67,18 @@ def stop_recording() -> None:
 
 def traceparent(subject: str | None = None) -> str | None:
     """The trace of the work at hand; in a batch, of who asked about this subject."""
-    causes = _by_subject.get()
-    cause = causes.get(subject) if causes and subject else None
+    causes = _causes.get()
+    cause = causes.by_subject.get(subject) if causes and subject else None
     return cause or _current.get()
 
 
-def subject() -> str | None:
-    """What the work at hand is about, if that is one thing."""
-    causes = _by_subject.get()
-    return next(iter(causes)) if causes and len(causes) == 1 else None
+def about() -> Mapping[str, str]:
+    """What the work at hand is about, by its name, if that is one thing."""
+    causes = _causes.get()
+    if not causes or len(causes.by_subject) != 1:
+        return {}
+    (subject,) = causes.by_subject
+    return {causes.named: subject} if subject else {}
 
 
 def trace_id() -> str | None:
@@ -82,7 +93,9 @@ def accepted(sent: object) -> str | None:
 
 
 @contextmanager
-def handling(what: str, causes: Sequence[Cause]) -> Iterator[None]:
+def handling(
+    what: str, causes: Sequence[Cause], *, named: str = "subject"
+) -> Iterator[None]:
     """One batch for many: each subject's events go on with the trace of its own cause.
 
     Recorded, the batch is a span, linked to every trace it serves, and each of these
@@ -93,7 +106,7 @@ def handling(what: str, causes: Sequence[Cause]) -> Iterator[None]:
     parents = _recorded(parent for _, parent in causes) if recorder else ()
     if not recorder or not parents:
         first = next((parent for _, parent in causes if parent), None)
-        with _working(first, by_subject):
+        with _working(first, _Causes(by_subject, named)):
             yield
         return
     batch, parts = _spans(recorder.tracer, what, parents, size=len(causes))
@@ -104,7 +117,7 @@ def handling(what: str, causes: Sequence[Cause]) -> Iterator[None]:
     }
     spans = {batch, *parts.values()}
     try:
-        with _working(_carried(batch), by_subject):
+        with _working(_carried(batch), _Causes(by_subject, named)):
             yield
     except BaseException as error:
         for span in spans:
@@ -269,15 +282,13 @@ def _span(span: Span) -> Iterator[None]:
 
 
 @contextmanager
-def _working(
-    current: str | None, causes: Mapping[str, str | None] | None
-) -> Iterator[None]:
-    was, were = _current.set(current), _by_subject.set(causes)
+def _working(current: str | None, causes: _Causes | None) -> Iterator[None]:
+    was, were = _current.set(current), _causes.set(causes)
     try:
         yield
     finally:
         _current.reset(was)
-        _by_subject.reset(were)
+        _causes.reset(were)
 
 
 def _carried(span: Span) -> str:

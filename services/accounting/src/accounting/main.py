@@ -24,6 +24,7 @@ from contracts import topology
 
 NUMBER_EVERY_S = 15
 WATCH_EVERY_S = 30
+WATCH_AT_REST_EVERY_S = 3600
 ASK_EVERY_S = 15
 PUT_ASIDE_EVERY_S = 60
 
@@ -78,6 +79,7 @@ def build(runtime: Runtime[Settings]) -> Parts:
     timers = (
         numberer(database, settings.seller),
         watch(database, patience),
+        watch_refunds(database),
         asker(database, aws, queue, patience),
         clerk(database, aws, queue),
     )
@@ -107,15 +109,29 @@ def watch(database: Database, patience: Patience) -> Timer:
     async def work() -> bool:
         waiting = await database.transact(count_waiting, patience.alarms_after)
         unnumbered = await database.transact(count_unnumbered)
-        failed = await database.transact(count_failed)
         PARKED.set(waiting.parked)
         REFUSED.set(waiting.refused)
         MISSING.set(waiting.overdue)
         UNNUMBERED.set(unnumbered)
-        FAILED_REFUNDS.set(failed)
-        return waiting.parked + unnumbered + failed > 0
+        return waiting.parked + unnumbered > 0
 
     return Timer(name="watch", every_s=WATCH_EVERY_S, work=work)
+
+
+def watch_refunds(database: Database) -> Timer:
+    """Shows what failed, until people have mended it: that may take weeks."""
+
+    async def work() -> bool:
+        failed = await database.transact(count_failed)
+        FAILED_REFUNDS.set(failed)
+        return failed > 0
+
+    return Timer(
+        name="refund watch",
+        every_s=WATCH_EVERY_S,
+        every_s_at_rest=WATCH_AT_REST_EVERY_S,
+        work=work,
+    )
 
 
 def asker(database: Database, aws: Aws, queue: Queue, patience: Patience) -> Timer:

@@ -13,6 +13,7 @@ from chassis import aside, inbox, outbox
 from chassis.database import Database, Tx
 from chassis.events import Announcement
 from chassis.letters import DeadLetter, put_aside
+from chassis.logs import of_one
 from chassis.queues import Aws
 from chassis.topology import Queue
 from contracts.accounting import DeadLetterChanged, FactsMissing
@@ -46,7 +47,8 @@ async def _ask(tx: Tx, age: timedelta) -> Sequence[Gap]:
     gaps = await parking.note_gaps(tx, age=age, most=AT_ONCE)
     await outbox.publish(tx, [_missing(gap) for gap in gaps])
     if gaps:
-        log.warning("Facts are missing", orders=len(gaps))
+        one = of_one("order_id", [gap.order_id for gap in gaps])
+        log.warning("Facts are missing", orders=len(gaps), **one)
     return gaps
 
 
@@ -67,7 +69,7 @@ async def put_refused_aside(database: Database, aws: Aws, queue: Queue) -> int:
             await put_aside(aws, queue, DeadLetter(raw=fact.raw, reason=fact.reason))
         except ClientError:
             # Tried again, and the others need not wait for it.
-            log.exception("Not put aside", subject=str(fact.order_id))
+            log.exception("Not put aside", order_id=str(fact.order_id))
         else:
             # A crash before this costs a second letter, and never one.
             await database.transact(parking.note_put_aside, fact)

@@ -24,6 +24,16 @@ class MinuteView(BaseModel):
     placed: int
 
 
+class TimesView(BaseModel):
+    """Of the newest orders that are decided, in seconds."""
+
+    orders: int = Field(description=f"how many; of {store.MOST_TIMED} at most")
+    median: float
+    p95: float = Field(description="95 of 100 did not take longer")
+
+    model_config = ConfigDict(from_attributes=True)
+
+
 class CountsView(BaseModel):
     as_of: datetime
     minutes: list[MinuteView] = Field(
@@ -32,6 +42,10 @@ class CountsView(BaseModel):
     )
     states: dict[Status, int] = Field(
         description="where the orders of these minutes stand now"
+    )
+    time_to_decide: TimesView | None = Field(
+        description="from placing to decision, of the newest orders of these minutes;"
+        " null where none of them is decided"
     )
     undecided: int = Field(
         description=f"orders of any age; {store.MOST_WAITING} stands for that or more"
@@ -51,6 +65,7 @@ class CountsView(BaseModel):
                         {"minute": "2026-11-21T09:31:00Z", "placed": 9},
                     ],
                     "states": {"placed": 1, "confirmed": 47, "rejected": 2},
+                    "time_to_decide": {"orders": 49, "median": 0.21, "p95": 0.48},
                     "undecided": 1,
                     "attention": 0,
                 }
@@ -80,6 +95,8 @@ async def count_orders(
             for minute, placed in found.placed.items()
         ],
         states=dict(found.states),
+        time_to_decide=found.time_to_decide
+        and TimesView.model_validate(found.time_to_decide),
         undecided=found.undecided,
         attention=found.attention,
     )

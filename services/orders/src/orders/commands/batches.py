@@ -78,7 +78,8 @@ async def _place_rows(tx: Tx, waiting: Sequence[Waiting]) -> Sequence[None]:
 
 
 async def _give_up(database: Database, waiting: Waiting, error: Exception) -> None:
-    log.error("Batch row broken", row=waiting.row, exc_info=error)
+    about = {"batch_id": str(waiting.batch_id), "row": waiting.row}
+    log.error("Batch row broken", **about, exc_info=error)
     await database.transact(_fail_row, waiting)
 
 

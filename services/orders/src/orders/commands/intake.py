@@ -11,6 +11,7 @@ from typing import ClassVar
 from uuid import UUID
 
 import structlog
+from pydantic import computed_field
 from uuid_utils.compat import uuid7
 
 from chassis import metrics, tracing
@@ -41,6 +42,12 @@ class OrderSpilled(AskedOrder, Event):
 
     type: ClassVar[str] = "orders.order_spilled.v1"
 
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def order_id(self) -> UUID:
+        """As every event has it that is about an order: logs go by it."""
+        return self.order.id
+
 
 @dataclass(frozen=True)
 class Spilled:
@@ -58,6 +65,7 @@ class Intake:
             lambda asked: database.transact(placing.place_orders, asked),
             called="orders",
             subject=_subject,
+            named="order_id",
             max_waiting=most_waiting,
             answers_within_s=spill_after_s,
         )
@@ -65,6 +73,7 @@ class Intake:
             self._spill,
             called="orders to spill",
             subject=_subject,
+            named="order_id",
             max_waiting=most_waiting,
             answers_within_s=SPILLS_WITHIN_S,
         )

@@ -4,14 +4,16 @@ Whoever knows of it already says again how it stands; who does not hears of it n
 order that somebody paid for is given up because time has passed.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from uuid import UUID
 
 import structlog
 
 from chassis import metrics, outbox, timers
 from chassis.database import Database, Tx, after_commit
+from chassis.logs import of_one
 from orders.commands import announcing
 from orders.domain.orders import Attention
 from orders.domain.rescues import (
@@ -73,14 +75,14 @@ async def rescue(tx: Tx, patience: Patience, at: datetime) -> int:
         return 0
     undecided = await rescue_orders(tx, patience, at)
     unanswered = await rescue_cancellations(
-        tx, patience, at, at_most=AT_MOST - undecided
+        tx, patience, at, at_most=AT_MOST - len(undecided)
     )
     if undecided or unanswered:
         after_commit(tx, partial(_record, undecided, unanswered))
-    return undecided + unanswered
+    return len(undecided) + len(unanswered)
 
 
-async def rescue_orders(tx: Tx, patience: Patience, at: datetime) -> int:
+async def rescue_orders(tx: Tx, patience: Patience, at: datetime) -> Sequence[UUID]:
     due = await rescues.find_undecided(tx, patience, at, limit=AT_MOST)
     held = await store.get_for_update(tx, due)
     # Another process may have been faster than the lock.
@@ -91,12 +93,12 @@ async def rescue_orders(tx: Tx, patience: Patience, at: datetime) -> int:
     ]
     await store.save(tx, rescued)
     await outbox.publish(tx, [announcing.placed(order) for order in rescued])
-    return len(rescued)
+    return [order.id for order in rescued]
 
 
 async def rescue_cancellations(
     tx: Tx, patience: Patience, at: datetime, *, at_most: int
-) -> int:
+) -> Sequence[UUID]:
     due = await rescues.find_unanswered(tx, patience, at, limit=at_most)
     held = await store.get_for_update(tx, due)
     asked = await cancellations.find(tx, due)
@@ -113,10 +115,15 @@ async def rescue_cancellations(
     await cancellations.save(tx, rescued)
     await store.save(tx, [order for order in shown if order is not held[order.id]])
     await announcing.announce(tx, [(c.sequence, c.request) for c in rescued])
-    return len(rescued)
+    return [cancellation.order_id for cancellation in rescued]
 
 
-def _record(undecided: int, unanswered: int) -> None:
-    RESCUES.add(undecided, {"of": "order"})
-    RESCUES.add(unanswered, {"of": "cancellation"})
-    log.warning("Announced again", orders=undecided, cancellations=unanswered)
+def _record(undecided: Sequence[UUID], unanswered: Sequence[UUID]) -> None:
+    RESCUES.add(len(undecided), {"of": "order"})
+    RESCUES.add(len(unanswered), {"of": "cancellation"})
+    log.warning(
+        "Announced again",
+        orders=len(undecided),
+        cancellations=len(unanswered),
+        **of_one("order_id", {*undecided, *unanswered}),
+    )

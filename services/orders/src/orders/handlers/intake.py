@@ -1,8 +1,9 @@
 """Orders that were accepted while the database was away."""
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import partial
+
+import structlog
 
 from chassis import metrics
 from chassis.database import Tx, after_commit
@@ -13,6 +14,8 @@ from orders.commands.placing import Answer, PaymentAlreadyUsed, place_orders
 from orders.domain.orders import Order
 from orders.domain.refusals import Refusal
 from orders.store import refusals
+
+log = structlog.get_logger(__name__)
 
 REFUSED = metrics.counter(
     "orderly.orders.refused",
@@ -31,8 +34,8 @@ async def place_spilled_orders(tx: Tx, events: list[Envelope[OrderSpilled]]) -> 
     judged = map(_refusal, asked, answers)
     refused = [refusal for refusal in judged if refusal]
     await refusals.add(tx, refused)
-    by_code = Counter(refusal.code for refusal in refused if not refusal.placed_as)
-    after_commit(tx, partial(_record, by_code))
+    lost = [refusal for refusal in refused if not refusal.placed_as]
+    after_commit(tx, partial(_record, lost))
 
 
 def _refusal(order: Order, answer: Answer) -> Refusal | None:
@@ -56,6 +59,9 @@ def _refusal(order: Order, answer: Answer) -> Refusal | None:
     )
 
 
-def _record(by_code: Mapping[str, int]) -> None:
-    for code, orders in by_code.items():
-        REFUSED.add(orders, {"code": code})
+def _record(lost: Sequence[Refusal]) -> None:
+    for refusal in lost:
+        REFUSED.add(1, {"code": refusal.code})
+        # Somebody paid for it: each is for people to look at.
+        about = {"order_id": str(refusal.order_id), "code": refusal.code}
+        log.error("Order refused that was accepted", **about)
