@@ -34,7 +34,7 @@ MEASURED_S = 0.5
 MOST_BODY_BYTES = 64 * 1024 * 1024  # of all that is being read, as far as declared
 UNDECLARED_BYTES = 1024 * 1024
 COME_AGAIN_S = (1, 2, 3)  # not all at once
-TOLD_PER_S = 3000  # to go: less than a tenth of a processor
+TOLD_PER_S = 2000  # to go: some hundredths of a processor
 TOLD_PER_S_IF_PARSED = 600  # since they came in pieces
 MOST_UNTOLD = 2000
 
