@@ -74,7 +74,7 @@ function Frame({ token }) {
     </header>
     <${Notices} />
     <main id="content" tabindex="-1">
-      <${Boundary} key=${[...place.path, place.query.product]} at=${location.pathname + location.search}>
+      <${Boundary} key=${[...place.path, place.query.product].join("/")} at=${location.pathname + location.search}>
         ${viewOf(place)}
       <//>
     </main>

@@ -62,6 +62,20 @@ async def test_an_order_is_found_by_its_reference_and_by_its_id(desk, shop):
     await desk.sees(order["number"], desk.heading)
 
 
+async def test_choosing_a_filter_leaves_the_focus_and_what_is_typed(desk):
+    await desk.open("/orders")
+    typed = desk.page.get_by_role("searchbox", name="Find")
+    await typed.fill("not sent yet")
+    state = desk.page.get_by_label("State")
+    await state.focus()
+
+    await state.select_option("shipped")
+
+    await desk.page.wait_for_url("**/orders?status=shipped")
+    await expect(state).to_be_focused()
+    await expect(typed).to_have_value("not sent yet")
+
+
 async def test_lists_are_walked_a_page_at_a_time(desk, shop):
     customer = uuid4().hex
     sku = await shop.stock_up(100)
