@@ -266,8 +266,9 @@ def report(figures: Figures) -> str:
 
 
 _AUDIT = (
-    "Every total has the audit's task in it. With `endpoints` Terraform starts none, as"
-    " the front door is out of its reach: it costs as much wherever it is started then."
+    "Every total of what is audited has the audit's task in it. With `endpoints`"
+    " Terraform starts none, as the front door is out of its reach: it costs as much"
+    " wherever it is started then."
 )
 
 

@@ -141,7 +141,7 @@ def test_an_audit_is_paid_for_where_there_is_one(idle):
 
 
 @pytest.mark.parametrize("choice", ["public", "nat", "endpoints"])
-def test_every_total_has_the_audit_in_it(figures, choice):
+def test_every_total_of_what_is_audited_has_the_audit_in_it(figures, choice):
     months = [Month(figures, scenario) for scenario in figures.scenarios]
     row = next(
         line
