@@ -187,7 +187,7 @@ class _Broken(Refused):
 # What is not UTF-8 reaches us as this: different addresses would mean the same thing.
 _REPLACED = "\ufffd"
 _NOT_TEXT = Malformed("The address is not text: UTF-8 without NUL.")
-_BROKEN = _Broken("Something went wrong here. Asking again with the same key is safe.")
+BROKEN = _Broken("Something went wrong here. Asking again with the same key is safe.")
 
 
 async def refused(request: Request, error: Exception) -> Response:
@@ -240,7 +240,7 @@ class Guarded:
             log.exception("Request failed", path=scope["path"], **ids_in_path(scope))
             if answered:
                 raise  # half an answer is out: only a broken connection tells the truth
-            await render(Request(scope), _BROKEN)(scope, receive, send)
+            await render(Request(scope), BROKEN)(scope, receive, send)
 
 
 def _is_not_text(scope: Scope) -> bool:
