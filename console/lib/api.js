@@ -11,9 +11,15 @@ const ANSWERED_WITHIN_S = 60; // a connection can be dead and not closed
 
 export const SERVICES = ["orders", "inventory", "accounting"];
 
+// What says to send the same key again, to who has none: the console keeps it.
+const WITHOUT_KEY = {
+  too_many_waiting: "More is asked of Orderly than can be done.",
+  internal_error: "Something went wrong in Orderly.",
+};
+
 export class Problem extends Error {
   constructor({ status, title, detail, code, errors }, retryAfter) {
-    super(detail ?? title);
+    super(WITHOUT_KEY[code] ?? detail ?? title);
     Object.assign(this, { status, title, code, retryAfter, errors: errors ?? [] });
   }
 

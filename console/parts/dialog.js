@@ -23,7 +23,7 @@ export function ActionDialog({ title, verb, done, danger, requestOf, onClose, on
     <form onSubmit=${submit}>
       <h2 id="dialog-title">${title}</h2>
       ${children}
-      ${action.problem && html`<${ProblemNote} problem=${action.problem} />`}
+      ${action.problem && html`<${ProblemNote} problem=${action.problem} isWrite />`}
       <footer>
         <button type="button" onClick=${() => dialog.current.close()}>Leave it</button>
         <button type="submit" class=${danger ? "danger" : "primary"} disabled=${action.busy}>

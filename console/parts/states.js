@@ -16,14 +16,14 @@ const HELP_ELSEWHERE = {
 const helpFor = ({ isFromElsewhere, code, status }) =>
   isFromElsewhere ? HELP_ELSEWHERE[status] : (HELP[code] ?? HELP[status]);
 
-// What is read is asked for again by itself; what is done, by whoever wants it done.
-const whatNext = (isRead) =>
-  isRead
-    ? "It is asked again by itself, until it answers."
-    : "It may have been done all the same. Press again: nothing is done twice.";
-
-// Who is told to send the same key again has none here: the console keeps it.
-const headline = ({ code, message }) => (code === "unavailable" ? "A service does not answer." : message);
+// What was to be done is sent again by whoever wants it done.
+function whatNext({ passes, isRefusal }, { isWrite, onRetry }) {
+  if (isWrite && isRefusal === false) {
+    return "It may have been done all the same. Press again: nothing is done twice.";
+  }
+  if (!passes) return null;
+  return onRetry ? "It is asked again by itself, until it answers." : "Nothing was changed. Try again in a moment.";
+}
 
 export const Skeleton = ({ rows = 4 }) =>
   html`<div class="skeleton" role="status">
@@ -33,15 +33,19 @@ export const Skeleton = ({ rows = 4 }) =>
 
 export const Empty = ({ children }) => html`<p class="empty">${children}</p>`;
 
-export const ProblemNote = ({ problem, onRetry }) =>
-  html`<div class="problem" role="alert">
-    <p><strong>${headline(problem)}</strong></p>
+// `isWrite`: something was to be done, which may have happened. `onRetry`, of what is read:
+// asks for it at once.
+export const ProblemNote = ({ problem, isWrite, onRetry }) => {
+  const next = whatNext(problem, { isWrite, onRetry });
+  return html`<div class="problem" role="alert">
+    <p><strong>${problem.message}</strong></p>
     ${problem.errors?.length > 0 &&
     html`<ul>${problem.errors.map((one) => html`<li><code>${one.pointer}</code> ${one.detail}</li>`)}</ul>`}
     ${helpFor(problem) && html`<p>${helpFor(problem)}</p>`}
-    ${problem.passes && html`<p>${whatNext(onRetry)}</p>`}
+    ${next && html`<p>${next}</p>`}
     ${onRetry && html`<button type="button" onClick=${() => onRetry()}>Try again</button>`}
   </div>`;
+};
 
 // What is asked again by itself needs no advice.
 export const whyNot = (problem) => (problem.passes ? "does not answer" : problem.message);

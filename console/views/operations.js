@@ -100,7 +100,7 @@ function Letters({ found, onDone }) {
   const allAnswered = found.every(({ problem: away }) => !away);
   return html`
     <${Away} answers=${found} />
-    ${problem && html`<${ProblemNote} problem=${problem} />`}
+    ${problem && html`<${ProblemNote} problem=${problem} isWrite />`}
     ${!some.length && allAnswered && html`<p class="empty">There are none: everything that arrived could be handled.</p>`}
     ${some.map(
         ({ service, items, more }) => html`<section key=${service} aria-label=${`Dead letters of ${service}`}>

@@ -1,11 +1,16 @@
 """What people meet when something is not as it should be."""
 
 import asyncio
+import json
 import re
+from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, Route, expect
 
+from chassis.admission import too_many
+from chassis.database import DatabaseUnavailable
+from chassis.errors import BROKEN, MEDIA_TYPE, Refused, problem
 from chassis.testing import eventually
 from tests.console.browser.test_orders import a_confirmed_order, an_order_of
 
@@ -73,24 +78,65 @@ async def test_what_had_no_answer_is_asked_again_until_it_has_one(desk):
     """Also on a page that is not asked for every few seconds."""
     desk.expected = "503"
     path = "**/v1/accounting/reports/trial-balance*"
-    away = {"status": 503, "json": {"code": "unavailable", "detail": "Same key."}}
-    await desk.page.route(path, lambda route: route.fulfill(**away))
+    await desk.page.route(path, refuses(too_many(1)))
     await desk.page.clock.install()
     await desk.open("/books")
-    await later(desk, desk.page.get_by_text("A service does not answer."))
-    await desk.sees("asked again by itself", desk.page.get_by_role("alert"))
+    alert = desk.page.get_by_role("alert")
+    await later(desk, alert.get_by_text("More is asked of Orderly than can be done."))
+    await desk.sees("asked again by itself", alert)
+    await expect(alert).not_to_contain_text("key")
 
     await desk.page.unroute(path)
 
     await later(desk, desk.table("Trial balance").or_(desk.page.locator(".empty")))
 
 
+async def test_what_was_to_be_done_is_pressed_again_when_its_answer_is_an_error(
+    desk, shop
+):
+    desk.expected = "500"
+    order = await a_confirmed_order(shop)
+    path = "**/v1/inventory/shipments"
+    await desk.page.route(path, refuses(BROKEN))
+    await desk.open(f"/orders/{order['id']}")
+    await desk.does("Ship…", "Ship")
+    alert = desk.page.get_by_role("alert")
+    await desk.sees("Something went wrong in Orderly.", alert)
+    await desk.sees("Press again: nothing is done twice.", alert)
+    await expect(alert).not_to_contain_text("key")
+
+    await desk.page.unroute(path)
+    await desk.page.get_by_role("dialog").locator("[type=submit]").click()
+
+    await desk.sees("Shipped.")
+    assert len({request.headers["idempotency-key"] for request in desk.posted}) == 1
+
+
+async def test_an_audit_without_an_answer_says_that_nothing_was_changed(desk):
+    desk.expected = "503"
+    await desk.page.clock.install()
+    await desk.page.route("**/v1/orders/ops/digest*", refuses(too_many(1)))
+    await desk.open("/operations")
+
+    await desk.button("Run the audit").click()
+
+    alert = desk.panel("Audit").get_by_role("alert")
+    await later(desk, alert)
+    await desk.sees("Nothing was changed. Try again in a moment.", alert)
+
+
+def refuses(error: Refused) -> Callable[[Route], Awaitable[None]]:
+    """Answers as a service does."""
+    headers = {**error.headers, "Content-Type": MEDIA_TYPE}
+    body = json.dumps(problem(error, instance="/"))
+    return lambda route: route.fulfill(status=error.status, headers=headers, body=body)
+
+
 async def test_what_one_service_lacks_is_asked_again_until_it_has_it(desk, shop):
     desk.expected = "503"
     order = await a_confirmed_order(shop)
     path = "**/v1/accounting/entries*"
-    away = {"status": 503, "json": {"code": "unavailable", "detail": "Same key."}}
-    await desk.page.route(path, lambda route: route.fulfill(**away))
+    await desk.page.route(path, refuses(DatabaseUnavailable("It does not answer.")))
     await desk.page.clock.install()
     await desk.open(f"/orders/{order['id']}")
     timeline = desk.panel("Timeline")
