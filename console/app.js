@@ -160,7 +160,7 @@ function SignOut({ token }) {
   return html`<button type="button" class="quiet" title=${`Signed in as ${who}`} onClick=${signOut}>Sign out</button>`;
 }
 
-// What was done is said once; that somebody does not answer, as long as it is so.
+// What was done is said once; that an answer is awaited, as long as it is so.
 function Notices() {
   const [said, setSaid] = useState("");
   const [silence, setSilence] = useState(false);
@@ -180,7 +180,7 @@ function Notices() {
     };
   }, []);
   return html`<div class="notices" role="status" aria-live="polite">
-    ${silence && html`<p class="warn">A service does not answer: what you see may be old. Trying again…</p>`}
+    ${silence && html`<p class="warn">Still waiting for an answer: what you see may be old.</p>`}
     ${said && html`<p>${said}</p>`}
   </div>`;
 }

@@ -40,7 +40,7 @@ export class Problem extends Error {
 
 async function problemOf(answer) {
   const retryAfter = Number(answer.headers.get("Retry-After")) || null;
-  const told = await answer.json().catch(() => null);
+  const told = await answer.json().catch(nullUnlessLost);
   if (told?.code) return new Problem({ ...told, status: answer.status }, retryAfter);
   return new Problem({ status: answer.status, detail: elsewhere(answer) }, retryAfter);
 }
@@ -55,13 +55,23 @@ const silence = () =>
     ? new Problem({ status: 0, title: "No answer", detail: "Orderly does not answer." })
     : new Problem({ status: 0, title: "Offline", detail: "This browser is offline.", code: "offline" });
 
-async function once(path, { signal, ...init }) {
+// As fetch says it, of the head and of the body.
+const isLost = (error) => error instanceof TypeError || error.name === "AbortError";
+
+function nullUnlessLost(error) {
+  if (isLost(error)) throw error;
+  return null;
+}
+
+async function once(path, { signal, read, ...init }) {
   const headers = { ...init.headers, Authorization: `Bearer ${await accessToken()}` };
-  const answer = await inTime(signal, (either) => fetch(path, { ...init, headers, signal: either }));
-  if (answer.ok) return answer;
-  const problem = await problemOf(answer);
-  if (problem.status === 401) end(problem.message);
-  throw problem;
+  return inTime(signal, async (either) => {
+    const answer = await fetch(path, { ...init, headers, signal: either });
+    if (answer.ok) return read(answer);
+    const problem = await problemOf(answer);
+    if (problem.status === 401) end(problem.message);
+    throw problem;
+  });
 }
 
 async function inTime(signal, work) {
@@ -70,7 +80,7 @@ async function inTime(signal, work) {
   try {
     return await work(signal ? AbortSignal.any([signal, late.signal]) : late.signal);
   } catch (error) {
-    throw signal?.aborted ? error : silence();
+    throw isLost(error) && !signal?.aborted ? silence() : error;
   } finally {
     clearTimeout(timer);
   }
@@ -85,8 +95,8 @@ export const pause = (seconds, signal) =>
     });
   });
 
-// So that people know why nothing moves, and take nothing old for new: as long as one of
-// those that were asked does not answer.
+// So that people know why nothing moves, and take nothing old for new: as long as an
+// answer is awaited for long, be it that there is none, or that it takes its time.
 const silent = new Set();
 
 function tellOfSilence(change) {
@@ -96,8 +106,12 @@ function tellOfSilence(change) {
   if (detail !== before) dispatchEvent(new CustomEvent("orderly:silence", { detail }));
 }
 
+const json = (answer) => answer.json();
+
+// What `read` makes of the answer: a connection can die in the middle of one.
 // `patient: false` where it is asked for again in a moment anyway.
-export async function ask(path, { patient = true, ...init } = {}) {
+async function ask(path, { patient = true, read = json, ...asked } = {}) {
+  const init = { ...asked, read };
   const me = {};
   const tell = () => tellOfSilence(() => silent.add(me));
   const slow = setTimeout(tell, SLOW_S * 1000);
@@ -129,15 +143,13 @@ export function withQuery(path, params = {}) {
   return given.length ? `${path}?${new URLSearchParams(given)}` : path;
 }
 
-export async function get(path, params, { signal, patient } = {}) {
-  return (await ask(withQuery(path, params), { signal, patient })).json();
-}
+export const get = (path, params, { signal, patient } = {}) =>
+  ask(withQuery(path, params), { signal, patient });
 
-export async function post(path, body, key) {
+export function post(path, body, key) {
   const headers = { "Content-Type": "application/json" };
   if (key) headers["Idempotency-Key"] = key;
-  const answer = await ask(path, { method: "POST", headers, body: JSON.stringify(body) });
-  return answer.json();
+  return ask(path, { method: "POST", headers, body: JSON.stringify(body) });
 }
 
 export const ofEach = (path, params, options) =>
@@ -162,7 +174,7 @@ export const newKey = () =>
     .join("");
 
 export async function download(path, accept, name) {
-  const blob = await (await ask(path, { headers: { Accept: accept } })).blob();
+  const blob = await ask(path, { headers: { Accept: accept }, read: (answer) => answer.blob() });
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = name;

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from uuid import uuid4
 
 from playwright.async_api import Locator, Route, expect
@@ -15,6 +16,11 @@ from chassis.testing import eventually
 from tests.console.browser.test_orders import a_confirmed_order, an_order_of
 
 BY_CODE = {"sign_in": {"by": "code", "origin": "", "client_id": "", "scopes": []}}
+TRIAL_BALANCE = "**/v1/accounting/reports/trial-balance*"
+HALF_AN_ANSWER = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+    b'Content-Length: 1000\r\n\r\n{"as_of": '
+)
 BLOCKED = "<html><body>Request blocked.</body></html>"
 
 
@@ -77,8 +83,7 @@ async def test_what_a_firewall_refuses_is_not_put_down_to_the_token(desk):
 async def test_what_had_no_answer_is_asked_again_until_it_has_one(desk):
     """Also on a page that is not asked for every few seconds."""
     desk.expected = "503"
-    path = "**/v1/accounting/reports/trial-balance*"
-    await desk.page.route(path, refuses(too_many(1)))
+    await desk.page.route(TRIAL_BALANCE, refuses(too_many(1)))
     await desk.page.clock.install()
     await desk.open("/books")
     alert = desk.page.get_by_role("alert")
@@ -86,7 +91,7 @@ async def test_what_had_no_answer_is_asked_again_until_it_has_one(desk):
     await desk.sees("asked again by itself", alert)
     await expect(alert).not_to_contain_text("key")
 
-    await desk.page.unroute(path)
+    await desk.page.unroute(TRIAL_BALANCE)
 
     await later(desk, desk.table("Trial balance").or_(desk.page.locator(".empty")))
 
@@ -161,7 +166,8 @@ async def test_who_is_offline_is_told_so_and_goes_on_when_online(desk):
     await later(desk, desk.table("Trial balance").or_(desk.page.locator(".empty")))
 
 
-async def test_what_is_not_answered_for_long_is_said_to_be_old(desk):
+async def test_what_is_answered_late_is_said_to_be_waited_for(desk):
+    """Which tells nothing of a service: it may be well, and have much to do."""
     answers = asyncio.Event()
 
     async def hang(route):
@@ -171,7 +177,9 @@ async def test_what_is_not_answered_for_long_is_said_to_be_old(desk):
     await desk.page.clock.install()
     await desk.page.route("**/v1/orders/counts*", hang)
     await desk.open("/")
-    notice = desk.page.get_by_text("what you see may be old")
+    notice = desk.page.get_by_text(
+        "Still waiting for an answer: what you see may be old"
+    )
 
     await later(desk, notice)
     answers.set()
@@ -182,9 +190,8 @@ async def test_what_is_not_answered_for_long_is_said_to_be_old(desk):
 async def test_a_connection_that_is_dead_is_given_up(desk):
     """It is not closed, as when a machine has moved to another network."""
     hanging = []
-    path = "**/v1/accounting/reports/trial-balance*"
     await desk.page.clock.install()
-    await desk.page.route(path, lambda route: hanging.append(route.request))
+    await desk.page.route(TRIAL_BALANCE, lambda route: hanging.append(route.request))
     await desk.open("/books")
 
     async def asked_again() -> bool:
@@ -193,6 +200,57 @@ async def test_a_connection_that_is_dead_is_given_up(desk):
 
     await eventually(asked_again, within_s=30)
     await desk.page.unroute_all(behavior="ignoreErrors")
+
+
+async def test_an_answer_that_stops_in_its_middle_is_given_up(desk):
+    await desk.page.clock.install()
+    async with half_answered(desk, TRIAL_BALANCE) as asked:
+        await desk.open("/books")
+
+        async def asked_again() -> bool:
+            await desk.page.clock.run_for(10_000)
+            return len(asked) > 1
+
+        await eventually(asked_again, within_s=30)
+
+
+async def test_an_answer_that_is_cut_off_is_asked_for_again_and_then_a_problem(desk):
+    desk.expected = "ERR_CONTENT_LENGTH_MISMATCH"
+    await desk.page.clock.install()
+    async with half_answered(desk, TRIAL_BALANCE, cut_off=True) as asked:
+        await desk.open("/books")
+
+        alert = desk.page.get_by_role("alert")
+        await later(desk, alert.get_by_text("Orderly does not answer."))
+
+    assert len(asked) > 1
+    await desk.sees("asked again by itself", alert)
+
+
+@asynccontextmanager
+async def half_answered(
+    desk, path: str, *, cut_off: bool = False
+) -> AsyncIterator[list[asyncio.StreamWriter]]:
+    """Who asks for the path is told the beginning of an answer."""
+    asked: list[asyncio.StreamWriter] = []
+
+    async def answer(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(HALF_AN_ANSWER)
+        await writer.drain()
+        asked.append(writer)
+        if cut_off:
+            writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        url = f"http://{host}:{port}/"
+        await desk.page.route(path, lambda route: route.continue_(url=url))
+        yield asked
+        for writer in asked:
+            writer.close()
 
 
 async def later(desk, there: Locator) -> None:
