@@ -4,6 +4,8 @@
 BIN := .venv/bin
 SET_UP := .venv/.set-up
 SERVICES := orders inventory accounting
+# Where Python is told to keep no bytecode, each process and each test run makes it anew.
+unexport PYTHONDONTWRITEBYTECODE
 SOURCES := libs/*/src services/*/src tests terraform/costs.py
 
 .PHONY: help

@@ -1,5 +1,6 @@
 """Every test's surroundings: the chassis's test kit on real servers."""
 
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -12,6 +13,7 @@ from sqlalchemy import select
 import contracts
 from chassis.database import Tx
 from chassis.events import Announcement
+from chassis.lifecycle import GARBAGE
 from chassis.outbox import outbox
 from tests import backends
 
@@ -42,6 +44,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()  # until all there is to be imported is
     # What runs in the background ignores Ctrl-C, and so would all that it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.register_profile("patient", deadline=None)  # machines are busy at times
@@ -69,6 +72,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _may_take_s(item: pytest.Item) -> float:
     mark = item.get_closest_marker("timeout")
     return float(mark.args[0]) if mark else 0
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage as seldom as a service does, and not in what stays."""
+    gc.freeze()
+    gc.set_threshold(*GARBAGE)
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

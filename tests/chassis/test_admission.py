@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import cast
 
 import pytest
@@ -193,10 +193,14 @@ async def test_at_the_door_a_connection_stays_for_the_next_request(server, gate)
 
 
 @pytest.fixture
-def in_line(gate, monkeypatch) -> None:
+def in_line(gate, monkeypatch) -> Iterator[None]:
     """All that are turned away wait for their turn."""
-    monkeypatch.setattr(gate, "told", Pace(0.001, most_waiting=1))
+    pace = Pace(0.001, most_waiting=1)
+    monkeypatch.setattr(gate, "told", pace)
+    monkeypatch.setattr(gate, "told_if_parsed", pace)
     crowded(gate)
+    yield
+    pace._waiting.clear()  # noqa: SLF001 - nobody looks in any more
 
 
 async def ask_in_vain(server: uvicorn.Server, writer: asyncio.StreamWriter) -> None:
@@ -246,6 +250,23 @@ async def test_who_waits_to_be_told_is_told_before_the_server_leaves(server):
 
     assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
     writer.close()
+
+
+@pytest.mark.usefixtures("in_line")
+async def test_who_says_no_more_is_told_all_the_same(server):
+    reader, writer = await connect(server)
+    await ask_in_vain(server, writer)
+    writer.write_eof()
+
+    assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
+    writer.close()
+
+
+@pytest.mark.usefixtures("in_line")
+async def test_whose_body_is_large_is_told_before_it_comes(server):
+    large = ORDER.replace(b": 2", b": 999999")
+
+    assert (await ask(server, large)).startswith(b"HTTP/1.1 503 ")
 
 
 @pytest.mark.usefixtures("in_line")

@@ -4,6 +4,8 @@ import asyncio
 import time
 from functools import partial
 
+import pytest
+
 from chassis.pace import Pace
 from chassis.testing import eventually
 
@@ -42,8 +44,22 @@ async def test_when_too_many_wait_the_first_waits_no_longer():
 
     for number in range(4):
         pace.take(partial(came.append, number))
+    pace._waiting.clear()  # noqa: SLF001 - nobody looks in any more
 
     assert came == [0, 1]
+
+
+async def test_a_turn_that_fails_holds_up_nobody():
+    pace, came = await rested(1000), list[int]()
+    pace._waiting.extend([[].pop, partial(came.append, 1)])  # noqa: SLF001
+
+    with pytest.raises(IndexError):
+        pace._look()  # noqa: SLF001
+
+    async def next_one_came() -> bool:
+        return came == [1]
+
+    await eventually(next_one_came)
 
 
 async def test_a_task_comes_back_when_it_is_its_turn():

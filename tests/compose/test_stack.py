@@ -64,7 +64,7 @@ async def test_orders_is_killed_under_load_and_comes_back(compose: Compose, shop
         await compose.up()
 
     killing = Meanwhile(kill_and_start)
-    answers = await rush(shop, sku, ORDERS, halfway=killing)
+    answers = await rush(shop, sku, ORDERS, meanwhile=[killing])
     await killing.done()
 
     await check(shop, sku, answers, ORDERS)
@@ -80,7 +80,7 @@ async def test_what_localstack_forgets_under_load_is_published_again(
         await compose("restart", "localstack")
 
     restarting = Meanwhile(restart)
-    answers = await rush(shop, sku, ORDERS, halfway=restarting)
+    answers = await rush(shop, sku, ORDERS, meanwhile=[restarting])
     await restarting.done()
 
     await check(shop, sku, answers, ORDERS)

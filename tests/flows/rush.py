@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import uuid4
 
 from tests.flows.shop import JSON, Shop, an_order
@@ -12,9 +12,12 @@ BUYERS = 32
 
 
 async def rush(
-    shop: Shop, sku: str, count: int, *, halfway: Callable[[], None] = lambda: None
+    shop: Shop, sku: str, count: int, *, meanwhile: Sequence[Callable[[], None]] = ()
 ) -> dict[str, set[str]]:
-    """Place the orders from 32 connections, a third of them twice; the ids by key."""
+    """Place the orders from 32 connections, a third of them twice; the ids by key.
+
+    What happens meanwhile does so at even distances.
+    """
     customer = f"c-{uuid4().hex}"
     orders = {
         uuid4().hex: an_order((sku, 1), customer_id=customer) for _ in range(count)
@@ -23,11 +26,13 @@ async def rush(
     random.shuffle(intents)
     answers: dict[str, set[str]] = {key: set() for key in orders}
     waiting = enumerate(intents)
+    distance = len(intents) // (len(meanwhile) + 1)
+    happens = {turn * distance: what for turn, what in enumerate(meanwhile, 1)}
 
     async def buy() -> None:
         for turn, key in waiting:
-            if turn == len(intents) // 2:
-                halfway()
+            if turn in happens:
+                happens[turn]()
             answer = await shop.place(orders[key], key=key)
             assert answer.status_code in {200, 201, 202}, answer.text
             answers[key].add(answer.headers["location"])

@@ -132,6 +132,21 @@ async def test_goods_come_back_and_are_shown(client, order):
     assert (shelf["on_hand"], shelf["available"]) == (3, 3)
 
 
+async def test_goods_come_back_beside_a_line_that_nobody_described(client, database):
+    order = an_order(("SOAP", 2), ("NOTHING", 1), policy=Policy.ALLOW_PARTIAL)
+    await database.transact(stocked, ("SOAP", 2))
+    await database.transact(follow_orders, [placed(order)])
+    await post(client, "shipments", a_shipment(order.order_id))
+    body = a_return(order.order_id, (1, 2, "resellable"))
+
+    came = await post(client, "return-receipts", body)
+
+    assert came.status_code == 201
+    seen = (await client.get(f"{V1}/reservations/{order.order_id}")).json()
+    figures = [(n["shipped"], n["returned"], n["short"]) for n in seen["lines"]]
+    assert figures == [(2, 2, 0), (0, 0, 1)]
+
+
 async def test_a_return_of_more_than_was_shipped_says_how_much_was(client, order):
     await post(client, "shipments", a_shipment(order.order_id, (1, 2)))
     body = a_return(order.order_id, (1, 3, "damaged"))

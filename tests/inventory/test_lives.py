@@ -259,10 +259,10 @@ class Lives(RuleBasedStateMachine):
         assert set(answers) == self.asked
 
 
-def test_whatever_happens_to_orders_the_books_agree(databases):
+def test_whatever_happens_to_orders_the_books_agree(database_url: str):
     loop = asyncio.new_event_loop()  # what hypothesis calls is not async
-    url = loop.run_until_complete(databases.make("inventory"))
-    Lives.loop, Lives.database = loop, Database(url, application_name="tests")
+    Lives.loop = loop
+    Lives.database = Database(database_url, application_name="tests")
     try:
         run_state_machine_as_test(
             Lives,
@@ -274,5 +274,4 @@ def test_whatever_happens_to_orders_the_books_agree(databases):
         )
     finally:
         loop.run_until_complete(Lives.database.close())
-        loop.run_until_complete(databases.give_back("inventory", url))
         loop.close()

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -10,11 +11,16 @@ from inventory.commands.shipping import ship_units
 from inventory.domain.history import MOST_RETURN_RECEIPTS
 from inventory.domain.products import UnknownLocation
 from inventory.domain.reservations import Reservation, ReservationNotFound
-from inventory.domain.returns import MoreThanShipped, TooManyReturnReceipts
+from inventory.domain.returns import (
+    MoreThanShipped,
+    TooManyReturnReceipts,
+    take_back,
+)
 from inventory.domain.shipments import UnknownLine
 from inventory.handlers.orders import follow_orders
 from inventory.store import stock
 from tests.inventory.factories import (
+    a_known_product,
     a_parcel,
     a_product,
     a_return,
@@ -137,6 +143,19 @@ async def test_units_are_worth_what_they_cost_when_they_come_back(
 
     line = (await published())[-1].data.lines[0]
     assert (line.cost_shipped, line.cost_returned) == (2800, 1600)
+
+
+def test_goods_come_back_beside_a_line_of_which_nobody_knows_what_it_is():
+    order = an_order(("SOAP", 2), ("NOTHING", 1), policy=Policy.ALLOW_PARTIAL)
+    soap, nothing = order.lines
+    left = replace(order, lines=(replace(soap, shipped=2), nothing))
+
+    back = a_return(order.order_id, (1, 1, GOOD))
+    returned = take_back(left, back, {"SOAP": a_known_product()})
+
+    came, never_left = returned.reservation.lines
+    assert (came.returned, came.cost_returned) == (1, 700)
+    assert never_left == nothing
 
 
 async def test_more_than_was_shipped_is_refused_with_the_figures(tx, shipped):

@@ -43,13 +43,11 @@ async def sold(database: Database) -> dict[str, int]:
 
 
 @pytest.fixture
-async def patient(databases) -> AsyncIterator[Database]:
+async def patient(database_url: str) -> AsyncIterator[Database]:
     """As a service has it: whoever finds all connections in use waits in line."""
-    url = await databases.make("inventory")
-    database = Database(url, application_name="fire")
+    database = Database(database_url, application_name="fire")
     yield database
     await database.close()
-    await databases.give_back("inventory", url)
 
 
 async def test_256_buyers_at_once_get_exactly_50_of_each_of_three(patient):

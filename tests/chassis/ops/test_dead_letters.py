@@ -1,4 +1,5 @@
 import asyncio
+import itertools
 import json
 from datetime import UTC, datetime
 
@@ -96,15 +97,18 @@ async def test_two_who_look_at_once_see_the_same(operator, aws, queue):
     assert len(mine["items"]) == len(others.letters) == 3
 
 
-async def test_who_looks_as_others_hand_back_sees_what_they_had(aws, queue):
+@pytest.mark.parametrize("nth", [1, 3])
+async def test_who_looks_as_others_hand_back_sees_what_they_had(aws, queue, nth):
     await put_aside(aws, queue, *"abc")
     theirs = await aws.receive(queue.dead_letters, hide_s=60)
+    counted = itertools.count(1)
 
-    async def hand_back_first(real, **asked):
-        await aws.hide(queue.dead_letters, theirs, for_s=0)
+    async def hand_back_before_the_nth(real, **asked):
+        if next(counted) == nth:
+            await aws.hide(queue.dead_letters, theirs, for_s=0)
         return await real(**asked)
 
-    late = with_faults(aws, sqs={"get_queue_attributes": first_time(hand_back_first)})
+    late = with_faults(aws, sqs={"get_queue_attributes": hand_back_before_the_nth})
 
     assert len((await dead_letters.look(late, [queue], most=10)).letters) == 3
 
@@ -141,6 +145,24 @@ async def test_all_are_redriven_and_handled(operator, database, aws, queue):
     async with consuming(Consumer(database, aws, queue, events)):
         await eventually(has_heard(database, 15))
     assert (await seen(operator))["items"] == []
+
+
+async def test_a_count_that_lags_keeps_nobody_waiting(aws, queue):
+    """It still says that there are some when none is left, as SQS does for a while."""
+    await put_aside(aws, queue, *"abc")
+    waiting = "ApproximateNumberOfMessages"
+
+    async def late_count(real, **asked):
+        answer = await real(**asked)
+        found = answer["Attributes"]
+        return {"Attributes": found | {waiting: str(int(found[waiting]) + 3)}}
+
+    lagging = with_faults(aws, sqs={"get_queue_attributes": late_count})
+    look = await dead_letters.look(lagging, [queue], most=10)
+    done = await dead_letters.redrive(lagging, [queue], None)
+
+    assert (len(look.letters), look.more) == (3, False)
+    assert (len(done.ids), done.more) == (3, False)
 
 
 async def test_a_letter_that_is_redriven_twice_is_not_found_the_second_time(

@@ -36,7 +36,8 @@ UNDECLARED_BYTES = 1024 * 1024
 COME_AGAIN_S = (1, 2, 3)  # not all at once
 TOLD_PER_S = 2000  # to go: some hundredths of a processor
 TOLD_PER_S_IF_PARSED = 600  # since they came in pieces
-MOST_UNTOLD = 2000
+MOST_UNTOLD = 2000  # in each of the two lines
+MOST_BODY_BYTES_UNTOLD = 16 * 1024  # it is gathered while its sender waits
 
 # What is asked about the process itself: by the balancer, and by who puts it right.
 _ALWAYS = re.compile(r"/healthz$|/readyz$|/v1/[a-z]+/ops/")
@@ -57,7 +58,8 @@ async def turned_away(
     pace: Pace, origins: Origins, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """ASGI: for who was not let in, and did not come in one piece."""
-    await pace.turn()
+    if _declared(scope) <= MOST_BODY_BYTES_UNTOLD:
+        await pace.turn()
     answer = render(Request(scope), next(_REASONS))
     welcome = origins.welcome_among(scope["headers"])
     answer.headers.update({**headers.PRIVATE, **door.said_to(welcome)})

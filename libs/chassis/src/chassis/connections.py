@@ -226,6 +226,11 @@ class Connection(HttpToolsProtocol):
             self.idle_since = time.monotonic()
 
     @override
+    def eof_received(self) -> None:
+        self._tell()
+        super().eof_received()
+
+    @override
     def shutdown(self) -> None:
         self._tell()
         super().shutdown()

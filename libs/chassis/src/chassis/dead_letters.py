@@ -19,7 +19,7 @@ from chassis import metrics
 from chassis.consumer import in_tens
 from chassis.errors import Unavailable
 from chassis.letters import times_aside
-from chassis.queues import NO_ANSWER, Aws, Message
+from chassis.queues import NO_ANSWER, Aws, Counts, Message
 from chassis.topology import Queue
 
 log = structlog.get_logger(__name__)
@@ -30,6 +30,7 @@ REDRIVES_AT_MOST = 1000  # of each queue, at one request
 DELETES_TRIED = 2
 HIDDEN_FOR_S = 30  # longer than either, so that what is in hand stays there
 WAIT_S = 1
+EMPTY_AT_MOST = 2  # in a row; a count that says otherwise then is late
 
 
 class QueueUnavailable(Unavailable):
@@ -121,7 +122,7 @@ async def _look(aws: Aws, queue: Queue, most: int) -> Look:
             letters += (_letter(queue, message) for message in ten)
             if len(letters) >= most:
                 break
-        there = await aws.depth(queue.dead_letters)
+        there = 0 if taken.exhausted else await aws.depth(queue.dead_letters)
     return Look(letters[:most], more=there > len(letters[:most]))
 
 
@@ -186,6 +187,7 @@ class _Taken:
     async def __aiter__(self) -> AsyncIterator[list[Message]]:
         deadline = monotonic() + self.within_s
         seen: set[str] = set()
+        empty = 0
         while monotonic() < deadline:
             ten = await self.aws.receive(self.queue, wait_s=WAIT_S, hide_s=HIDDEN_FOR_S)
             # What they say is for who takes them now: they may be many, and large.
@@ -193,8 +195,12 @@ class _Taken:
             fresh = [message for message in ten if message.id not in seen]
             seen.update(message.id for message in fresh)
             if fresh:
+                empty = 0
                 yield fresh
-            elif not await self._there_are_others():
+                continue
+            there = await self.aws.count(self.queue)
+            empty = 0 if ten or self._others_hold(there) else empty + 1
+            if there.total <= len(self.in_hand) or empty >= EMPTY_AT_MOST:
                 self.exhausted = True
                 return
 
@@ -208,9 +214,9 @@ class _Taken:
             for ten in in_tens(list(self.in_hand.values())):
                 await self.aws.hide(self.queue, ten, for_s=0)
 
-    async def _there_are_others(self) -> bool:
-        """In the hands of who looks as well, or just handed back by them."""
-        return await self.aws.depth(self.queue) > len(self.in_hand)
+    def _others_hold(self, there: Counts) -> bool:
+        """Who looks as well has some in hand, and will hand them back."""
+        return there.in_flight > len(self.in_hand)
 
 
 @asynccontextmanager

@@ -38,13 +38,13 @@ class Pace:
         await mine.wait()
 
     def _look(self) -> None:
-        may = self._count()
-        while self._waiting and may >= 1:
-            may -= 1
-            self._waiting.popleft()()
-        self._may = may
-        if self._waiting:
-            asyncio.get_running_loop().call_later(LOOKS_EVERY_S, self._look)
+        try:
+            while self._waiting and self._count() >= 1:
+                self._may -= 1
+                self._waiting.popleft()()
+        finally:
+            if self._waiting:
+                asyncio.get_running_loop().call_later(LOOKS_EVERY_S, self._look)
 
     def _count(self) -> float:
         """How many may have their turn now; what was not taken is not kept for long."""

@@ -300,13 +300,18 @@ async def shared_databases() -> AsyncIterator[dict[str, Database]]:
 
 
 @pytest.fixture
-async def database(databases: Databases, service: str) -> AsyncIterator[Database]:
+async def database_url(databases: Databases, service: str) -> AsyncIterator[str]:
     """A migrated database of the test's own."""
     url = await databases.make(service)
-    database = Database(url, application_name="tests", connect_timeout_s=10)
+    yield url
+    await databases.give_back(service, url)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = Database(database_url, application_name="tests", connect_timeout_s=10)
     yield database
     await database.close()
-    await databases.give_back(service, url)
 
 
 @pytest.fixture

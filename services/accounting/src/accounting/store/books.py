@@ -9,6 +9,9 @@ from accounting.store import documents, journal, orders, refunds
 from accounting.store.refunds import Requested
 from chassis.database import Tx, run
 
+# The triggers of entries and documents hold the periods also when nothing is added. It
+# does no harm: writers share them, and who closes a month waits for these with nothing
+# in hand that they could need.
 _WRITE = journal.ADD.add_cte(
     orders.MOVE_CURSORS.cte("moved_cursors"),
     orders.SAVE.cte("saved_lines"),

@@ -98,7 +98,8 @@ def take_back(
     lines = {line.line: line for line in reservation.lines}
     check_lines([units.line for units in parcel.lines], lines)
     _check_shipped(parcel, lines)
-    products = {number: known[line.sku].product for number, line in lines.items()}
+    # Others of its lines may be of goods that nobody has described.
+    products = {n.line: known[lines[n.line].sku].product for n in parcel.lines}
     came: Counter[tuple[int, Condition]] = Counter()
     for units in parcel.lines:
         came[units.line, units.condition] += units.quantity

@@ -14,18 +14,19 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from chassis.database import Tx, run
 from inventory.domain.products import KnownProduct
 from inventory.domain.reservations import State
+from inventory.schema import products
 from inventory.store.products import known_product
 
 # Also those that are not there yet are held: theirs is the row that waits for them.
 # The conflict changes nothing, but waits for whoever has the row, and has it then.
 _HOLD = text(
-    """
+    f"""
     WITH wanted AS (
         SELECT unnest(:skus) AS sku
         UNION SELECT sku FROM reservation_lines WHERE order_id = ANY(:order_ids)
         UNION SELECT sku FROM hold_lines WHERE hold_id = ANY(:hold_ids)
     ), held_products AS (
-        SELECT sku, version, name, unit_cost, currency, reorder_point, low, changed_at
+        SELECT {", ".join(products.c.keys())}
         FROM products WHERE sku = ANY(ARRAY(SELECT sku FROM wanted))
         ORDER BY sku FOR NO KEY UPDATE
     ), held_orders AS (
@@ -36,7 +37,7 @@ _HOLD = text(
         RETURNING order_id, version AS order_version, state
     )
     SELECT * FROM held_products FULL JOIN held_orders ON false
-    """
+    """  # noqa: S608 - columns of ours
 ).bindparams(
     bindparam("skus", type_=ARRAY(Text)),
     bindparam("order_ids", type_=ARRAY(Uuid)),
@@ -68,10 +69,10 @@ async def hold(
         "hold_ids": list(hold_ids),
     }
     held = await run(tx, _HOLD, given)
-    products = {row["sku"]: known_product(row) for row in held if row["sku"]}
+    known = {row["sku"]: known_product(row) for row in held if row["sku"]}
     orders = {
         row["order_id"]: Head(row["order_version"], State(row["state"]))
         for row in held
         if row["order_id"]
     }
-    return products, orders
+    return known, orders
