@@ -70,7 +70,7 @@ async def test_a_service_that_is_away_is_asked_again_and_people_are_told(desk):
 
     await desk.page.route("**/v1/inventory/products?*", refuse)
     await desk.page.get_by_role("link", name="Stock").click()
-    await desk.sees("Trying again")
+    await desk.sees("Still waiting for an answer")
     away = False
 
     await desk.sees("SOAP-5L", desk.table("Products and what is available"))
