@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeAlias
 from uuid import uuid4
 
 import structlog
@@ -32,7 +33,12 @@ from chassis import aside, inbox
 from chassis.database import Database, Tx
 from chassis.events import Envelope, Event, Router, Unreadable, to_wire
 from chassis.testing import Databases
-from contracts.orders import LineUnits, OrderCancellationRequested, OrderPlaced
+from contracts.orders import (
+    LineUnits,
+    OrderCancellationRequested,
+    OrderConfirmed,
+    OrderPlaced,
+)
 from contracts.topology import ACCOUNTING_FROM_ORDERS, INVENTORY_FROM_ORDERS
 from inventory.main import SERVICE as INVENTORY
 
@@ -42,7 +48,8 @@ LINES = 3
 SKUS = 1000
 IN_A_BUNDLE = 50
 
-Steps = list[list[tuple[int, Event]]]  # what comes one after the other
+OfAnOrder: TypeAlias = OrderPlaced | OrderConfirmed | OrderCancellationRequested
+Steps = list[list[tuple[int, OfAnOrder]]]  # what comes one after the other
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,7 @@ def cancelling(count: int) -> Steps:
     return [[(1, order) for order in orders], [(2, _cancel(o)) for o in orders]]
 
 
-def _cancel(order: OrderPlaced) -> Event:
+def _cancel(order: OrderPlaced) -> OfAnOrder:
     return OrderCancellationRequested(
         order_id=order.order_id,
         cancellation_id=uuid4(),
@@ -109,7 +116,7 @@ def say(*cells: object) -> None:
     sys.stdout.flush()
 
 
-def bodies(events: Sequence[tuple[int, Event]]) -> list[str]:
+def bodies(events: Sequence[tuple[int, OfAnOrder]]) -> list[str]:
     """The messages that carry the events."""
     sent = [_sent(sequence, event) for sequence, event in events]
     return [
@@ -118,12 +125,12 @@ def bodies(events: Sequence[tuple[int, Event]]) -> list[str]:
     ]
 
 
-def _sent(sequence: int, event: Event) -> str:
+def _sent(sequence: int, event: OfAnOrder) -> str:
     return to_wire(
         id=uuid4(),
         source="orderly/orders",
         type=event.type,
-        subject=str(event.order_id),  # type: ignore[attr-defined]
+        subject=str(event.order_id),
         time=datetime.now(UTC),
         sequence=sequence,
         traceparent=None,

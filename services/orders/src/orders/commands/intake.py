@@ -42,6 +42,7 @@ class OrderSpilled(AskedOrder, Event):
 
     type: ClassVar[str] = "orders.order_spilled.v1"
 
+    # mypy knows no decorator around a property: pydantic says to ignore it here.
     @computed_field  # type: ignore[prop-decorator]
     @property
     def order_id(self) -> UUID:
