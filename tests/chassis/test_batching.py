@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from chassis import batching
 from chassis.batching import GroupCommit, Leaving, TooManyWaiting, in_halves
 from chassis.database import DatabaseTooSlow, DatabaseUnavailable
 
@@ -73,6 +74,31 @@ async def test_what_comes_during_a_commit_is_the_next_batch():
         await asyncio.gather(*answers)
 
     assert write.batches == [["first"], ["a", "b", "c"], ["d"]]
+
+
+async def test_after_a_crowd_those_that_come_meanwhile_are_one_batch(monkeypatch):
+    monkeypatch.setattr(batching, "GATHERS_S", 0.2)
+    monkeypatch.setattr(batching, "GATHERS_S_PER_ITEM", 0.2)
+    write = Shouting()
+    async with running(write) as group:
+        await asyncio.gather(*submit_all(group, ["a", "crowd"]))
+        answers = submit_all(group, ["one"])
+        await asyncio.sleep(0.01)
+        answers += submit_all(group, ["another"])
+        await asyncio.gather(*answers)
+
+    assert write.batches == [["a", "crowd"], ["one", "another"]]
+
+
+async def test_after_one_alone_nobody_is_waited_for(monkeypatch):
+    monkeypatch.setattr(batching, "GATHERS_S_PER_ITEM", 60)
+    monkeypatch.setattr(batching, "GATHERS_S", 60)
+    write = Shouting()
+    async with running(write) as group:
+        assert await group.submit("one") == "ONE"
+        assert await group.submit("another") == "ANOTHER"
+
+    assert write.batches == [["one"], ["another"]]
 
 
 async def test_a_faulty_one_fails_alone():
