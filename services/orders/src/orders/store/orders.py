@@ -55,9 +55,7 @@ _NEW = {
     "sequence": 1,
     "payment_version": 0,
 }
-_NEW_LINE = dict.fromkeys(
-    ("reserved", "backordered", "shipped", "cancelled", "returned"), 0
-)
+_NO_UNITS = ("reserved", "backordered", "shipped", "cancelled", "returned")
 # Where in an order its columns are, but for those that are called the same.
 _ELSEWHERE = {
     "attention": "overdue",
@@ -88,29 +86,33 @@ _LINE_FIELDS = tuple(
     if column.name not in {"order_id", "placed_at"}
 )
 _LINE = {name: attrgetter(name) for name in _LINE_FIELDS}
-_PLACED_LINE = (
-    *("order_id", "placed_at"),
-    *(name for name in _LINE_FIELDS if name not in _NEW_LINE),
-)
+# What is sent of a new one: all its units are pending, and the rest its order knows.
+_NEW_LINES = {
+    name: place for name, place in _LINE.items() if name not in {"pending", *_NO_UNITS}
+}
 
 # One round trip: lines of orders that were not new are left out again.
 _added = (
     insert_many(orders, *_ORDER, **_NEW)
     .on_conflict_do_nothing()
-    .returning(orders.c.id, orders.c.serial)
+    .returning(orders.c.id, orders.c.serial, orders.c.placed_at)
     .cte("added")
 )
 _lines = rows_from_arrays(
-    *((f"line_{name}", order_lines.c[name].type) for name in _PLACED_LINE)
+    *((f"line_{name}", order_lines.c[name].type) for name in ("order_id", *_NEW_LINES))
 )
+_line = {
+    "order_id": _added.c.id,
+    "placed_at": _added.c.placed_at,
+    "pending": _lines.c.line_quantity,
+    **{name: _lines.c[f"line_{name}"] for name in _NEW_LINES},
+    **dict.fromkeys(_NO_UNITS, literal_column("0")),
+}
 _added_lines = (
     insert(order_lines)
     .from_select(
-        [*_PLACED_LINE, *_NEW_LINE],
-        select(
-            *(_lines.c[f"line_{name}"] for name in _PLACED_LINE),
-            *(literal_column("0") for _ in _NEW_LINE),
-        ).join(_added, _added.c.id == _lines.c.line_order_id),
+        list(_line),
+        select(*_line.values()).join(_added, _added.c.id == _lines.c.line_order_id),
     )
     .cte("added_lines")
 )
@@ -154,7 +156,8 @@ _CHANGING = (
 _CHANGED = {name: _PLACES[name] for name in ("id", *_CHANGING)}
 _SAVE = update_many(orders, ("id",), _CHANGING)
 
-_UNITS = ("pending", "reserved", "backordered", "shipped", "cancelled", "returned")
+_UNITS = ("pending", *_NO_UNITS)
+_MOVED_LINES = {name: _LINE[name] for name in ("line", *_UNITS)}
 _SAVE_LINES = update_many(order_lines, ("order_id", "line"), _UNITS)
 
 
@@ -163,7 +166,7 @@ async def add(tx: Tx, placed: Iterable[Order]) -> list[Order]:
     # Two processes with the same orders take turns instead of blocking each other.
     in_order = sorted(placed, key=lambda order: order.id)
     heads = columns_from(in_order, _ORDER)
-    lines = _line_columns(in_order, prefix="line_")
+    lines = _line_columns(in_order, _NEW_LINES, prefix="line_")
     found = await run(tx, _ADD, heads | lines)
     serials: dict[UUID, int] = {row.id: row.serial for row in found}
     return [
@@ -222,7 +225,7 @@ async def save(tx: Tx, changed: Sequence[Order]) -> None:
 async def save_lines(tx: Tx, changed: Sequence[Order]) -> None:
     """Save where the units of the orders' lines are."""
     if changed:
-        await run(tx, _SAVE_LINES, _line_columns(changed, prefix=NEW))
+        await run(tx, _SAVE_LINES, _line_columns(changed, _MOVED_LINES, prefix=NEW))
 
 
 async def _orders(
@@ -288,11 +291,10 @@ def _order(row: Any, lines: tuple[Line, ...]) -> Order:
     )
 
 
-def _line_columns(placed: Sequence[Order], prefix: str) -> dict[str, list[Any]]:
-    lines = [line for order in placed for line in order.lines]
-    return columns_from(lines, _LINE, prefix) | {
-        f"{prefix}order_id": [order.id for order in placed for _ in order.lines],
-        f"{prefix}placed_at": [
-            order.placed_at for order in placed for _ in order.lines
-        ],
+def _line_columns(
+    of: Sequence[Order], places: Mapping[str, Callable[[Line], Any]], prefix: str
+) -> dict[str, list[Any]]:
+    lines = [line for order in of for line in order.lines]
+    return columns_from(lines, places, prefix) | {
+        f"{prefix}order_id": [order.id for order in of for _ in order.lines]
     }
