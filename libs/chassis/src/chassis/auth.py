@@ -15,7 +15,9 @@ from typing import Annotated, Any, Literal
 import aiohttp
 import structlog
 from fastapi import Depends, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security import SecurityScopes
+from fastapi.security.base import SecurityBase
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -40,7 +42,6 @@ MOST_KEYS_BYTES = 1024 * 1024
 
 # What reading bytes that anybody may send can raise.
 _NOT_A_TOKEN = (JoseError, ValueError, TypeError, KeyError, RecursionError)
-_BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,21 +229,34 @@ def _rejected(detail: str) -> InvalidToken:
     )
 
 
+class _Bearer(SecurityBase):
+    """The token that was sent. FastAPI's own would make a model of it each time."""
+
+    def __init__(self) -> None:
+        self.model = HTTPBearer(bearerFormat="JWT")
+        self.scheme_name = "HTTPBearer"
+
+    async def __call__(self, request: Request) -> str | None:
+        sent = request.headers.getlist("authorization")
+        if len(sent) > 1:
+            raise _rejected("Send one token.")  # which of them counted is a guess
+        scheme, _, token = "".join(sent).partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else None
+
+
 async def authenticate(
     request: Request,
     scopes: SecurityScopes,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+    token: Annotated[str | None, Depends(_Bearer())],
 ) -> Caller:
     """The caller, if the token proves one and holds any of the route's scopes."""
-    if credentials is None:
+    if not token:
         raise Unauthenticated(
             "Send a token: Authorization: Bearer …",
             headers={"WWW-Authenticate": "Bearer"},
         )
-    if len(request.headers.getlist("authorization")) > 1:
-        raise _rejected("Send one token.")  # which of them counted is anybody's guess
     authenticator: Authenticator = request.app.state.authenticator
-    caller = await authenticator.caller(credentials.credentials)
+    caller = await authenticator.caller(token)
     if not caller.scopes.intersection(scopes.scopes):
         raise MissingScope(
             f"The token lacks the scope {' or '.join(scopes.scopes)}.",
