@@ -92,22 +92,29 @@ def _resolver(needed: Dependant) -> Resolve:
         raise ValueError(f"{call} is not awaited: it cannot be served here")
     inner = [(part.name, _resolver(part)) for part in needed.dependencies]
     request_name = needed.request_param_name or needed.http_connection_param_name
-    scopes_name = needed.security_scopes_param_name
-    scopes = [*(needed.parent_oauth_scopes or ()), *(needed.own_oauth_scopes or ())]
+    given = _scopes(needed)
+    if not (inner or given) and request_name:
+        return lambda request: call(**{request_name: request})
 
     async def resolve(request: Request) -> Any:
-        given: dict[str, Any] = {}
+        found: dict[str, Any] = dict(given)
         for name, part in inner:
-            found = await part(request)
+            value = await part(request)
             if name:
-                given[name] = found
+                found[name] = value
         if request_name:
-            given[request_name] = request
-        if scopes_name:
-            given[scopes_name] = SecurityScopes(scopes)
-        return await call(**given)
+            found[request_name] = request
+        return await call(**found)
 
     return resolve
+
+
+def _scopes(needed: Dependant) -> dict[str, SecurityScopes]:
+    """Those that the route asks for, the same for each request."""
+    if not needed.security_scopes_param_name:
+        return {}
+    scopes = [*(needed.parent_oauth_scopes or ()), *(needed.own_oauth_scopes or ())]
+    return {needed.security_scopes_param_name: SecurityScopes(scopes)}
 
 
 def _is_async(call: Any) -> bool:
