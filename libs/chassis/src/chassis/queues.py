@@ -263,6 +263,7 @@ def _not_sent(index: int, failure: Mapping[str, Any] | None) -> NotSent:
 async def connect(*, region: str, account_id: str) -> AsyncIterator[Aws]:
     config = AioConfig(
         parameter_validation=False,
+        user_agent="orderly",  # botocore would put its own together for each call
         max_pool_connections=50,
         connect_timeout=5,
         read_timeout=LONG_POLL_S + 10,
