@@ -1,6 +1,5 @@
 """Events: what travels between services, how it is read, and who handles it."""
 
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,7 +7,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar, overload
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from chassis import queues, tracing
 from chassis.database import Tx
@@ -213,4 +212,5 @@ def to_wire(  # noqa: PLR0913 - the attributes of CloudEvents
         attributes["sequence"] = sequence
     if traceparent is not None:
         attributes["traceparent"] = traceparent
-    return f'{json.dumps(attributes)[:-1]}, "data": {queues.transportable(data)}}}'
+    head = to_json(attributes).decode().removesuffix("}")
+    return queues.transportable(f'{head},"data":{data}}}')
