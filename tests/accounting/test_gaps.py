@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -16,7 +16,7 @@ from accounting.commands.gaps import (
 )
 from accounting.handlers import orders
 from accounting.handlers.orders import post_orders
-from accounting.main import asker, clerk
+from accounting.main import asker, clerk, watch
 from accounting.schema import gaps, order_cursors, parked_facts
 from accounting.store.parking import count_waiting, find_refused, note_gaps
 from chassis import aside
@@ -84,6 +84,21 @@ async def test_a_gap_is_asked_about_again_after_longer_and_longer(tx):
         await grow_older(tx, 60)
 
     assert times == [0, 2, 6, 14]
+
+
+async def test_a_gap_that_does_not_heal_is_asked_about_once_a_day(tx):
+    _, facts, _ = with_a_gap()
+    await post_orders(tx, facts)
+    day, hour = 24 * 60 * 60, 60 * 60
+    for _ in range(12):
+        await grow_older(tx, day)
+        assert await asked(tx) == [2]
+
+    await grow_older(tx, day - hour)
+
+    assert await asked(tx) == []
+    await grow_older(tx, hour)
+    assert await asked(tx) == [2]
 
 
 async def test_a_sweep_asks_about_so_many_and_the_next_about_others(tx):
@@ -154,6 +169,33 @@ async def test_orders_is_asked_for_what_is_missing(database, aws, queue):
     assert await announced(database) == [
         {"order_id": str(placed.order_id), "from_sequence": 2}
     ]
+
+
+async def test_a_gap_is_asked_about_and_shown_in_time_though_nobody_uses_the_service(
+    database, aws, queue
+):
+    patience = Patience(
+        asks_after=timedelta(minutes=20), alarms_after=timedelta(minutes=30)
+    )
+    await database.transact(post_orders, with_a_gap()[1])
+    async with database.begin() as tx:
+        parked_at = (await tx.execute(select(parked_facts.c.parked_at))).scalar_one()
+
+    assert await asker(database, aws, queue, patience).work() == (
+        parked_at + patience.asks_after
+    )
+    assert await watch(database, patience).work() == parked_at + patience.alarms_after
+
+
+async def test_a_gap_that_nobody_mends_does_not_keep_an_idle_database_awake(
+    database, aws, queue
+):
+    await database.transact(post_orders, with_a_gap()[1])
+    await database.transact(grow_older, 60 * 60)
+
+    for timer in watch(database, Patience()), asker(database, aws, queue, Patience()):
+        due = await timer.work()
+        assert abs(due - timedelta(hours=1) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 async def test_nobody_is_asked_while_the_answer_may_be_in_the_queue(

@@ -73,9 +73,12 @@ async def test_nothing_is_due_when_nothing_is_held(database, aws, queue):
     assert not await sweeper.sweep()
 
 
-async def test_while_something_is_held_the_sweeper_comes_again(database, aws, queue):
+async def test_the_sweeper_comes_again_when_the_next_hold_has_run_out(
+    database, aws, queue
+):
     hold = await held(database, ran_out_ago=-timedelta(hours=1))
 
-    assert await Sweeper(database, aws, queue).sweep()
+    due = await Sweeper(database, aws, queue).sweep()
 
+    assert due == hold.expires_at + GRACE
     assert await status_of(database, hold) is HoldStatus.HELD
