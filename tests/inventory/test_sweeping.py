@@ -67,6 +67,15 @@ def test_orders_that_keep_coming_do_not_keep_holds_for_ever():
     assert sweeping.grace(sweeping.FEW_MESSAGES + 1) is None
 
 
+async def test_a_hold_wakes_a_sweeper_that_rests(database):
+    told = []
+    database.on_announced(told.extend)
+
+    hold = await held(database, ran_out_ago=-timedelta(hours=1))
+
+    assert str(hold.id) in told  # and so it was used: timers come round
+
+
 async def test_nothing_is_due_when_nothing_is_held(database, aws, queue):
     sweeper = Sweeper(database, aws, queue)
 
