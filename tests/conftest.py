@@ -17,7 +17,7 @@ from chassis.lifecycle import GARBAGE
 from chassis.outbox import outbox
 from tests import backends
 
-pytest_plugins = ["chassis.testing"]
+pytest_plugins = ["chassis.testing", "tests.counting"]
 
 # Fixtures that start a server, and what it is.
 NEEDS = {

@@ -154,6 +154,35 @@ async def test_what_waits_too_long_is_counted_by_orders(tx):
     assert (waiting.parked, waiting.refused, waiting.overdue) == (1, 0, 1)
 
 
+async def test_an_order_whose_fact_was_refused_has_no_gap(tx):
+    placed = an_order()
+    first, second, third = story(
+        placed, shipped(placed, {1: 1}), shipped(placed, {1: 1})
+    )
+    await post_orders(tx, [second, third])
+    await post_orders(tx, [first])
+    await grow_older(tx, 60)
+
+    waiting = await count_waiting(tx, AGE)
+
+    assert (waiting.parked, waiting.refused, waiting.overdue) == (2, 1, 0)
+
+
+async def test_what_waits_is_missing_or_was_refused_is_told(database, counted):
+    placed = an_order()
+    first, second = story(placed, shipped(placed, {1: 1}))
+    await database.transact(post_orders, [second])
+    await database.transact(post_orders, [first])
+    await database.transact(post_orders, with_a_gap()[1])
+    await database.transact(grow_older, 60 * 60)
+
+    await watch(database, Patience()).work()
+
+    news = counted()
+    told = [news[f"orderly.facts.{what}"] for what in ("parked", "missing", "refused")]
+    assert told == [{"": 2}, {"": 1}, {"": 1}]
+
+
 async def announced(database: Database) -> list[dict]:
     async with database.begin() as tx:
         of_type = outbox.c.type == FactsMissing.type

@@ -29,7 +29,9 @@ async def test_it_is_watched_for_as_long_as_something_is_left_over(database):
     assert not await watching.work()
 
 
-async def test_a_refund_that_failed_is_looked_at_until_it_gets_through(database):
+async def test_a_refund_that_failed_is_looked_at_until_it_gets_through(
+    database, counted
+):
     """Or what this process told of it last would be told for ever."""
     placed = an_order(a_line())
     watching = watch_refunds(database)
@@ -38,9 +40,11 @@ async def test_a_refund_that_failed_is_looked_at_until_it_gets_through(database)
         await tx.execute(update(refunds).values(status="failed", failure="closed"))
 
     assert await watching.work()
+    assert counted()["orderly.refunds.failed"] == {"": 1}
     async with database.begin() as tx:
         await tx.execute(delete(refunds))
     assert not await watching.work()
+    assert counted()["orderly.refunds.failed"] == {"": 0}
 
 
 async def test_a_refund_that_failed_does_not_keep_an_idle_database_awake(database):

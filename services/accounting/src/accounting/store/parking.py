@@ -14,6 +14,7 @@ from sqlalchemy import (
     RowMapping,
     Text,
     Uuid,
+    and_,
     any_,
     bindparam,
     delete,
@@ -189,7 +190,8 @@ async def note_put_aside(tx: Tx, refused: Refused) -> None:
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
     """How many facts are parked, how many of them were refused, how many orders have
-    waited for longer than is good, and when more of them will have."""
+    waited for one that is missing for longer than is good, and when more of them will.
+    """
 
     parked: int
     refused: int
@@ -197,9 +199,21 @@ class Waiting:
     next_overdue: datetime | None
 
 
+_refused_too = parked_facts.alias()
+# Behind a fact that was refused others wait for people, and nothing is missing.
+_IN_A_GAP = ~(
+    select(_refused_too)
+    .where(
+        _refused_too.c.order_id == parked_facts.c.order_id,
+        _refused_too.c.refused.is_not(None),
+    )
+    .exists()
+)
+
+
 async def count_waiting(tx: Tx, overdue: timedelta) -> Waiting:
-    old = parked_facts.c.parked_at <= func.now() - overdue
-    young = parked_facts.c.parked_at > func.now() - overdue
+    old = and_(_IN_A_GAP, parked_facts.c.parked_at <= func.now() - overdue)
+    young = and_(_IN_A_GAP, parked_facts.c.parked_at > func.now() - overdue)
     row = (
         await tx.execute(
             select(
