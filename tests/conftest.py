@@ -54,6 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "containers: of `make compose-test` alone")
     config.addinivalue_line("markers", "deaths: of `make deaths` alone")
     config.addinivalue_line("markers", "chaos: of `make chaos` and `make bugs` alone")
+    config.addinivalue_line("markers", "fuzz: of `make fuzz` alone")
     config.addinivalue_line("markers", "browser: of `make console-test` alone")
 
 

@@ -8,7 +8,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
@@ -33,6 +33,7 @@ from orderly.stack.services import GATEWAY_SECRET
 from tests.flows.shop import JSON, Shop, an_order
 from tests.orders.factories import on_the_wire
 
+HEARD_WITHIN = timedelta(minutes=1)  # what is told again
 _ABOUT_ORDERS: Mapping[Queue, type[Event]] = {
     INVENTORY_FROM_ORDERS: OrderPlaced,
     ACCOUNTING_FROM_ORDERS: OrderPlaced,
@@ -266,12 +267,13 @@ def _an_unreadable(told: type[Event]) -> str:
 
 
 async def told_again(shop: Shop, _: HasServers) -> None:
-    """Nobody is impressed by what was heard before."""
+    """Nobody is impressed by what was heard a little while before."""
+    since = datetime.now(UTC) - HEARD_WITHIN
     for service in ("orders", "inventory", "accounting"):
         answer = await shop.ask(
             "POST",
             f"/v1/{service}/ops/replay",
-            json={"from": time.strftime("%Y-%m-%dT00:00:00Z", time.gmtime())},
+            json={"from": since.isoformat()},
             headers=a_key(),
         )
         assert answer.status_code == 202, answer.text
