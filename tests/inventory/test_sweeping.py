@@ -68,7 +68,7 @@ def test_orders_that_keep_coming_do_not_keep_holds_for_ever():
 
 
 async def test_a_hold_wakes_a_sweeper_that_rests(database):
-    told = []
+    told: list[str] = []
     database.on_announced(told.extend)
 
     hold = await held(database, ran_out_ago=-timedelta(hours=1))
