@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select, update
 
+from accounting.commands.documents import number_documents
 from accounting.commands.gaps import (
     Patience,
     ask_for_missing,
@@ -16,17 +17,20 @@ from accounting.commands.gaps import (
 )
 from accounting.handlers import orders
 from accounting.handlers.orders import post_orders
-from accounting.main import asker, clerk, watch
+from accounting.main import SERVICE, asker, clerk, watch
 from accounting.schema import gaps, order_cursors, parked_facts
+from accounting.settings import EXAMPLE_SELLER, Settings
 from accounting.store.parking import count_waiting, find_refused, note_gaps
 from chassis import aside
 from chassis.consumer import Consumer
 from chassis.database import Database, Tx
 from chassis.events import to_wire
+from chassis.lifecycle import Runtime
 from chassis.outbox import outbox
 from chassis.queues import Aws
 from chassis.testing import eventually
 from chassis.topology import Queue, Topic, Topology, provision
+from contracts import topology
 from contracts.accounting import FactsMissing
 from contracts.topology import ACCOUNTING_FROM_ORDERS
 from tests.accounting.factories import an_order, confirmed, facts_of, shipped, story
@@ -218,13 +222,19 @@ async def test_a_gap_is_asked_about_and_shown_in_time_though_nobody_uses_the_ser
 
 
 async def test_a_gap_that_nobody_mends_does_not_keep_an_idle_database_awake(
-    database, aws, queue
+    database, aws, queue, monkeypatch
 ):
+    monkeypatch.setattr(topology, "ACCOUNTING_FROM_ORDERS", queue)
+    settings = Settings(database_url="postgresql://not-used")
+    parts = SERVICE.assemble(Runtime(settings=settings, database=database, aws=aws))
     await database.transact(post_orders, with_a_gap()[1])
+    await database.transact(number_documents, EXAMPLE_SELLER)
     await database.transact(grow_older, 60 * 60)
 
-    for timer in watch(database, Patience()), asker(database, aws, queue, Patience()):
-        assert is_in_an_hour(await timer.work())
+    dues = {timer.name: await timer.work() for timer in parts.timers}
+
+    assert {name for name, due in dues.items() if due} == {"watch", "asker"}
+    assert all(is_in_an_hour(due) for due in dues.values() if due)
 
 
 async def test_nobody_is_asked_while_the_answer_may_be_in_the_queue(
