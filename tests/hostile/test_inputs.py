@@ -254,7 +254,7 @@ async def test_no_header_is_too_strange(asked, staff):
     shapes = {
         operation.shape: operation
         for operation in operations_of(asked.name)
-        if operation.name not in LOOKS
+        if operation.name not in {*LOOKS, "get_digest"}  # which adds up everything
     }
     for operation in shapes.values():
         for header in HEADERS:
