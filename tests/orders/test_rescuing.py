@@ -189,6 +189,7 @@ async def test_the_service_is_as_patient_as_its_settings_say(database, aws):
     settings = Settings(database_url="postgresql://not-used", rescue_ages_s=(0.001,))
     parts = SERVICE.assemble(Runtime(settings=settings, database=database, aws=aws))
     (watchdog,) = [timer for timer in parts.timers if timer.name == "watchdog"]
+    assert watchdog.in_every_role  # each knows only of itself that it is not at rest
     (order,) = await database.transact(
         store.add, [an_order(placed_at=datetime.now(UTC) - timedelta(seconds=1))]
     )
