@@ -235,14 +235,18 @@ async def nothing_ordered(shop: Shop, _: HasServers) -> None:
 
 
 async def put_aside_and_redriven(shop: Shop, stack: HasServers) -> None:
-    """Poison that stays poison, at every queue; what is about orders, they tell."""
+    """Poison that stays poison, at every queue; what is about orders, they tell.
+
+    Only the newest of it: what is put aside again piles up.
+    """
     for queue in TOPOLOGY.queues:
         async with stack.emulator.connect() as aws:
             await aws.send(queue.name, _poison(queue), {})
-        ops = f"/v1/{queue.owner}/ops"
-        await shop.until_it(f"{ops}/dead-letters", lambda now: bool(now["items"]))
+        letters = f"/v1/{queue.owner}/ops/dead-letters"
+        found = await shop.until_it(letters, lambda now: bool(now["items"]))
+        newest = max(found["items"], key=lambda letter: letter["last_seen"] or "")
         answer = await shop.ask(
-            "POST", f"{ops}/dead-letters/redrive", json={"ids": None}
+            "POST", f"{letters}/redrive", json={"ids": [newest["id"]]}
         )
         assert answer.status_code == 200, answer.text
 

@@ -57,7 +57,7 @@ async def back_soon(stack: Stack) -> None:
         for queue in TOPOLOGY.queues:
             await aws.sqs.set_queue_attributes(
                 QueueUrl=await aws.queue_url(queue.name),
-                Attributes={"VisibilityTimeout": "2"},
+                Attributes={"VisibilityTimeout": "4"},
             )
 
 
