@@ -46,17 +46,17 @@ deaths: setup ## Have services die wherever they can (COUNT=4 for some, PART=2/1
 .PHONY: chaos
 chaos: setup ## Have everything go wrong at once, and see that nothing is lost (SEED=… DURATION=60)
 	@$(if $(SEED),ORDERLY_SEED=$(SEED)) ORDERLY_CHAOS_DURATION=$(or $(DURATION),60) \
-		$(BIN)/pytest tests/chaos/test_chaos.py -m chaos --capture=no $(ARGS)
+		$(BIN)/pytest tests/chaos/test_chaos.py tests/orders/test_outage.py -m chaos --capture=no $(ARGS)
 
 .PHONY: bugs
 bugs: setup ## Put bugs in that others have had, and see that each is noticed (ARGS="-k float")
 	@$(BIN)/pytest tests/chaos/test_bugs.py -m chaos --capture=no $(ARGS)
 
 .PHONY: fuzz
-fuzz: setup ## Send services what their OpenAPI allows and what not (CASES=30000 or SECONDS=600 each, SERVICE=orders)
+fuzz: setup ## Send services what their OpenAPI allows and what not (CASES=30000, or SECONDS=600 each, or SHARE=1; SERVICE=orders)
 	@ORDERLY_FUZZ_SERVICE=$(SERVICE) ORDERLY_FUZZ_SECONDS=$(SECONDS) \
-		ORDERLY_FUZZ_CASES=$(or $(CASES),$(if $(SECONDS),,30000)) \
-		$(BIN)/pytest tests/contracts/test_fuzzing.py $(ARGS)
+		ORDERLY_FUZZ_CASES=$(or $(CASES),$(if $(SECONDS)$(SHARE),,30000)) \
+		$(BIN)/pytest tests/contracts/test_fuzzing.py -m fuzz $(ARGS)
 
 .PHONY: bench
 bench: setup ## Measure what an order costs, beside its peers, in 10 minutes (QUICK=1: 3)

@@ -17,7 +17,7 @@ from chassis.lifecycle import GARBAGE
 from chassis.outbox import outbox
 from tests import backends
 
-pytest_plugins = ["chassis.testing"]
+pytest_plugins = ["chassis.testing", "tests.counting"]
 
 # Fixtures that start a server, and what it is.
 NEEDS = {
@@ -54,6 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "containers: of `make compose-test` alone")
     config.addinivalue_line("markers", "deaths: of `make deaths` alone")
     config.addinivalue_line("markers", "chaos: of `make chaos` and `make bugs` alone")
+    config.addinivalue_line("markers", "fuzz: of `make fuzz` alone")
     config.addinivalue_line("markers", "browser: of `make console-test` alone")
 
 

@@ -1,6 +1,6 @@
 """What is true of each of the three services, because it is true of all."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,17 @@ MODULES = [
 ]
 # The gateway has no token: it signs what it sends (tests/accounting/test_gateway.py).
 SIGNED = {"accounting": ["POST /v1/accounting/gateway-events"]}
+
+# What a schema may say: whoever reads it passes over all else. Then where it has others
+# in it: one, several, or several by name.
+SAYS = {
+    *("$ref", "title", "description", "default", "examples", "type", "const", "enum"),
+    *("format", "pattern", "minLength", "maxLength", "minItems", "maxItems"),
+    *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "uniqueItems"),
+    *("required", "discriminator"),
+}
+HAS_ONE = {"items", "additionalProperties", "propertyNames"}
+HAS_SEVERAL = {"anyOf", "oneOf", "allOf"}
 
 each_service = pytest.mark.parametrize("service", SERVICES, ids=lambda s: s.name)
 
@@ -102,6 +113,46 @@ def has_example(content: Mapping[str, Any], document: Mapping[str, Any]) -> bool
         )
         for one in schema.get("anyOf", [schema])
     )
+
+
+@each_service
+def test_its_document_has_no_words_that_json_schema_does_not_know(service):
+    """As bounds in the wrong place become: they would be kept by nobody."""
+    document = service.unserved().openapi()
+
+    said = {
+        word for top in schemas(document) for schema in within(top) for word in schema
+    }
+
+    assert "type" in said
+    assert said <= SAYS | HAS_ONE | HAS_SEVERAL | {"properties"}
+
+
+def schemas(node: Any) -> Iterator[Any]:
+    """Those that a document has, each with others in it."""
+    if isinstance(node, list):
+        for part in node:
+            yield from schemas(part)
+    elif isinstance(node, dict):
+        yield from node.get("schemas", {}).values()
+        for key, part in node.items():
+            if key == "schema":
+                yield part
+            elif key not in {"schemas", "example", "examples"}:
+                yield from schemas(part)
+
+
+def within(schema: Any) -> Iterator[Mapping[str, Any]]:
+    if not isinstance(schema, dict):  # `additionalProperties: true`
+        return
+    yield schema
+    for word, said in schema.items():
+        if word in HAS_ONE:
+            yield from within(said)
+        elif word in HAS_SEVERAL:
+            yield from (one for part in said for one in within(part))
+        elif word == "properties":
+            yield from (one for part in said.values() for one in within(part))
 
 
 @each_service

@@ -15,6 +15,7 @@ export const SERVICES = ["orders", "inventory", "accounting"];
 const WITHOUT_KEY = {
   too_many_waiting: "More is asked of Orderly than can be done.",
   internal_error: "Something went wrong in Orderly.",
+  unavailable: "A service of Orderly does not answer.",
 };
 
 export class Problem extends Error {

@@ -1,6 +1,6 @@
 // The smallest things that several views show.
 
-import { html, useState } from "../vendor/preact-htm.js";
+import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import * as format from "../lib/format.js";
 
 export const Money = ({ minor, currency }) =>
@@ -60,13 +60,17 @@ export function CopyId({ id, what }) {
   </span>`;
 }
 
-export const Tabs = ({ path, chosen, tabs, label }) =>
-  html`<nav class="tabs" aria-label=${label}>
+export function Tabs({ path, chosen, tabs, label }) {
+  const nav = useRef(null);
+  // On a phone they are wider than the screen.
+  useEffect(() => nav.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" }), [chosen]);
+  return html`<nav class="tabs" aria-label=${label} ref=${nav}>
     ${Object.entries(tabs).map(
       ([tab, name]) =>
         html`<a href=${`${path}?tab=${tab}`} aria-current=${tab === chosen ? "page" : null}>${name}</a>`,
     )}
   </nav>`;
+}
 
 export const Panel = ({ title, aside, children, wide, id }) =>
   html`<section class=${`panel ${wide ? "wide" : ""}`} aria-labelledby=${id ?? slug(title)}>

@@ -22,7 +22,7 @@ const amount = (name, field) => ({
 const columns = [
   { name: "Number", head: true, of: ({ number }) => number },
   { name: "Kind", wide: true, of: ({ kind }) => KINDS[kind] },
-  { name: "Issued", of: ({ issued_on }) => issued_on },
+  { name: "Issued", wide: true, of: ({ issued_on }) => issued_on },
   amount("Total", "total"),
   { name: "Document", unseen: true, of: (row) => html`<${Pdf} ...${row} />` },
 ];

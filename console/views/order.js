@@ -62,7 +62,7 @@ function Found({ order, seen, onDone }) {
   `;
 }
 
-const columnsOf = ({ currency }) => [
+const columnsOf = ({ currency, lines }) => [
   { name: "Line", number: true, wide: true, of: ({ line }) => line },
   { name: "SKU", head: true, of: ({ sku }) => html`<${Sku} sku=${sku} />` },
   { name: "Quantity", number: true, of: ({ quantity }) => html`<${Count} n=${quantity} />` },
@@ -72,6 +72,7 @@ const columnsOf = ({ currency }) => [
   ...STATES.map((name) => ({
     name,
     number: true,
+    wide: lines.every((line) => !line[name]),
     of: (line) => (line[name] ? html`<${Count} n=${line[name]} />` : html`<span class="none">0</span>`),
   })),
 ];

@@ -149,12 +149,15 @@ function Behind({ from: { data, problem } }) {
   const sum = (name) => data.queues.reduce((all, queue) => all + (queue[name] ?? 0), 0);
   const dead = sum("dead_letters");
   const unpublished = data.outboxes.reduce((all, one) => all + one.waiting, 0);
+  const away = data.services.filter(({ problem }) => problem).map(({ service }) => service);
+  const unknown = away.length > 0 && `${away.join(" and ")} not known`;
   return html`
     <${Tile} name="Waiting in queues" value=${count(sum("depth"))}
-      more=${oldest(data.queues, sum("depth"))} />
-    <${Tile} name="Waiting in outboxes" value=${count(unpublished)} more=${oldest(data.outboxes, unpublished)} />
+      more=${unknown || oldest(data.queues, sum("depth"))} />
+    <${Tile} name="Waiting in outboxes" value=${count(unpublished)}
+      more=${unknown || oldest(data.outboxes, unpublished)} />
     <${Tile} name="Dead letters" value=${count(dead)} bad=${dead > 0}
-      more=${dead > 0 ? html`<a href="/operations">See why</a>` : "none"} />
+      more=${dead > 0 ? html`<a href="/operations">See why</a>` : unknown || "none"} />
   `;
 }
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select, update
 
+from accounting.commands.documents import number_documents
 from accounting.commands.gaps import (
     Patience,
     ask_for_missing,
@@ -16,20 +17,24 @@ from accounting.commands.gaps import (
 )
 from accounting.handlers import orders
 from accounting.handlers.orders import post_orders
-from accounting.main import asker, clerk
+from accounting.main import SERVICE, asker, clerk, watch
 from accounting.schema import gaps, order_cursors, parked_facts
+from accounting.settings import EXAMPLE_SELLER, Settings
 from accounting.store.parking import count_waiting, find_refused, note_gaps
 from chassis import aside
 from chassis.consumer import Consumer
 from chassis.database import Database, Tx
 from chassis.events import to_wire
+from chassis.lifecycle import Runtime
 from chassis.outbox import outbox
 from chassis.queues import Aws
 from chassis.testing import eventually
 from chassis.topology import Queue, Topic, Topology, provision
+from contracts import topology
 from contracts.accounting import FactsMissing
 from contracts.topology import ACCOUNTING_FROM_ORDERS
 from tests.accounting.factories import an_order, confirmed, facts_of, shipped, story
+from tests.accounting.waiting import is_in_an_hour
 from tests.chassis.faults import with_faults
 
 AGE = timedelta(seconds=60)
@@ -86,6 +91,21 @@ async def test_a_gap_is_asked_about_again_after_longer_and_longer(tx):
     assert times == [0, 2, 6, 14]
 
 
+async def test_a_gap_that_does_not_heal_is_asked_about_once_a_day(tx):
+    _, facts, _ = with_a_gap()
+    await post_orders(tx, facts)
+    day, hour = 24 * 60 * 60, 60 * 60
+    for _ in range(12):
+        await grow_older(tx, day)
+        assert await asked(tx) == [2]
+
+    await grow_older(tx, day - hour)
+
+    assert await asked(tx) == []
+    await grow_older(tx, hour)
+    assert await asked(tx) == [2]
+
+
 async def test_a_sweep_asks_about_so_many_and_the_next_about_others(tx):
     for _ in range(3):
         await post_orders(tx, with_a_gap()[1])
@@ -139,6 +159,35 @@ async def test_what_waits_too_long_is_counted_by_orders(tx):
     assert (waiting.parked, waiting.refused, waiting.overdue) == (1, 0, 1)
 
 
+async def test_an_order_whose_fact_was_refused_has_no_gap(tx):
+    placed = an_order()
+    first, second, third = story(
+        placed, shipped(placed, {1: 1}), shipped(placed, {1: 1})
+    )
+    await post_orders(tx, [second, third])
+    await post_orders(tx, [first])
+    await grow_older(tx, 60)
+
+    waiting = await count_waiting(tx, AGE)
+
+    assert (waiting.parked, waiting.refused, waiting.overdue) == (2, 1, 0)
+
+
+async def test_what_waits_is_missing_or_was_refused_is_told(database, counted):
+    placed = an_order()
+    first, second = story(placed, shipped(placed, {1: 1}))
+    await database.transact(post_orders, [second])
+    await database.transact(post_orders, [first])
+    await database.transact(post_orders, with_a_gap()[1])
+    await database.transact(grow_older, 60 * 60)
+
+    await watch(database, Patience()).work()
+
+    news = counted()
+    told = [news[f"orderly.facts.{what}"] for what in ("parked", "missing", "refused")]
+    assert told == [{"": 2}, {"": 1}, {"": 1}]
+
+
 async def announced(database: Database) -> list[dict]:
     async with database.begin() as tx:
         of_type = outbox.c.type == FactsMissing.type
@@ -154,6 +203,38 @@ async def test_orders_is_asked_for_what_is_missing(database, aws, queue):
     assert await announced(database) == [
         {"order_id": str(placed.order_id), "from_sequence": 2}
     ]
+
+
+async def test_a_gap_is_asked_about_and_shown_in_time_though_nobody_uses_the_service(
+    database, aws, queue
+):
+    patience = Patience(
+        asks_after=timedelta(minutes=20), alarms_after=timedelta(minutes=30)
+    )
+    await database.transact(post_orders, with_a_gap()[1])
+    async with database.begin() as tx:
+        parked_at = (await tx.execute(select(parked_facts.c.parked_at))).scalar_one()
+
+    assert await asker(database, aws, queue, patience).work() == (
+        parked_at + patience.asks_after
+    )
+    assert await watch(database, patience).work() == parked_at + patience.alarms_after
+
+
+async def test_a_gap_that_nobody_mends_does_not_keep_an_idle_database_awake(
+    database, aws, queue, monkeypatch
+):
+    monkeypatch.setattr(topology, "ACCOUNTING_FROM_ORDERS", queue)
+    settings = Settings(database_url="postgresql://not-used")
+    parts = SERVICE.assemble(Runtime(settings=settings, database=database, aws=aws))
+    await database.transact(post_orders, with_a_gap()[1])
+    await database.transact(number_documents, EXAMPLE_SELLER)
+    await database.transact(grow_older, 60 * 60)
+
+    dues = {timer.name: await timer.work() for timer in parts.timers}
+
+    assert {name for name, due in dues.items() if due} == {"watch", "asker"}
+    assert all(is_in_an_hour(due) for due in dues.values() if due)
 
 
 async def test_nobody_is_asked_while_the_answer_may_be_in_the_queue(

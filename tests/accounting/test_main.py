@@ -8,6 +8,7 @@ from accounting.schema import refunds
 from accounting.settings import EXAMPLE_SELLER
 from contracts import topology
 from tests.accounting.factories import a_line, an_order, confirmed, rejected, story
+from tests.accounting.waiting import is_in_an_hour
 
 
 def test_accounting_hears_every_queue_that_is_its_own():
@@ -27,7 +28,9 @@ async def test_it_is_watched_for_as_long_as_something_is_left_over(database):
     assert not await watching.work()
 
 
-async def test_a_refund_that_failed_is_looked_at_until_it_gets_through(database):
+async def test_a_refund_that_failed_is_looked_at_until_it_gets_through(
+    database, counted
+):
     """Or what this process told of it last would be told for ever."""
     placed = an_order(a_line())
     watching = watch_refunds(database)
@@ -36,9 +39,11 @@ async def test_a_refund_that_failed_is_looked_at_until_it_gets_through(database)
         await tx.execute(update(refunds).values(status="failed", failure="closed"))
 
     assert await watching.work()
+    assert counted()["orderly.refunds.failed"] == {"": 1}
     async with database.begin() as tx:
         await tx.execute(delete(refunds))
     assert not await watching.work()
+    assert counted()["orderly.refunds.failed"] == {"": 0}
 
 
 async def test_a_refund_that_failed_does_not_keep_an_idle_database_awake(database):
@@ -49,4 +54,5 @@ async def test_a_refund_that_failed_does_not_keep_an_idle_database_awake(databas
         await tx.execute(update(refunds).values(status="failed", failure="closed"))
 
     assert not await watch(database, Patience()).work()
-    assert watch_refunds(database).every_s_at_rest >= 3600
+    due = await watch_refunds(database).work()
+    assert is_in_an_hour(due)

@@ -144,12 +144,13 @@ def last_number_taken_for_a_cursor() -> None:
     """What commits later with a lower number is behind it for ever."""
     relay = _import("chassis.relay")
 
-    seen = str(relay._NUMBER).replace(
-        "WHERE position IS NULL ORDER BY added",
-        "WHERE position IS NULL AND added > (SELECT coalesce(max(added), 0)"
-        " FROM outbox WHERE position IS NOT NULL) ORDER BY added",
+    before, order, after = str(relay._NUMBER).partition(" ORDER BY added LIMIT")
+    assert order
+    seen = (
+        " AND added > (SELECT coalesce(max(added), 0)"
+        " FROM outbox WHERE position IS NOT NULL)"
     )
-    relay._NUMBER = text(seen)
+    relay._NUMBER = text(before + seen + order + after)
 
 
 @bug("entries fail alone", breaks=["events_are_heard"])
@@ -254,14 +255,14 @@ def key_not_looked_at() -> None:
 def payment_used_for_several_orders() -> None:
     orders = _import("orders.store.orders")
 
-    as_it_should_be = orders._order_row
+    as_it_should_be = orders._ORDER["payment_provider"]
 
-    def row(order: Any) -> dict[str, Any]:
-        made = as_it_should_be(order)
+    def provider(order: Any) -> str | None:
         # So that no two are the same to the unique index.
-        return made | {"payment_provider": f"{made['payment_provider']}{order.id}"}
+        known = as_it_should_be(order)
+        return known and f"{known}{order.id}"
 
-    orders._order_row = row
+    orders._ORDER["payment_provider"] = provider
 
 
 @bug(breaks=["reads_never_go_back"], of="orders", processes=2, buyers=["watching"])

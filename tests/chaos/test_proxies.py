@@ -131,9 +131,11 @@ async def test_who_is_throttled_or_cut_off_is_told_nothing_else(
             await proxied.publish(TOPIC.name, [trouble])
         with pytest.raises(queues.NO_ANSWER):
             await proxied.count(QUEUE.name)
+        with pytest.raises(queues.QueueAway):
+            await proxied.send(QUEUE.name, trouble, {})
         setattr(aws_proxy.mood, trouble, 0)
 
-    assert await everything(proxied, 1) == ["answer_lost"]
+    assert await everything(proxied, 2) == ["answer_lost"] * 2
 
 
 async def everything(aws: Aws, count: int) -> list[str]:

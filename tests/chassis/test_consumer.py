@@ -19,7 +19,7 @@ from chassis.consumer import Consumer
 from chassis.database import Database, Tx, after_commit
 from chassis.events import Envelope, Router, to_wire
 from chassis.inbox import inbox
-from chassis.queues import Aws, Message
+from chassis.queues import Aws, Message, QueueAway
 from chassis.testing import eventually
 from orderly.stack.postgres import Postgres
 from sample.main import NoteTaken, events
@@ -384,8 +384,9 @@ async def test_dead_letters_that_cannot_be_sent_stay_on_the_queue(
 async def test_a_letter_that_is_never_taken_holds_up_nobody(database, aws, queue):
     async def take_no_poison(real: Any, MessageBody: str, **rest: Any) -> Any:  # noqa: N803
         if "poison" in MessageBody:
-            error = {"Error": {"Code": "InvalidParameterValue", "Message": "no"}}
-            raise ClientError(error, "SendMessage")
+            error = {"Code": "InvalidParameterValue", "Message": "no"}
+            http = {"HTTPStatusCode": 400}
+            raise ClientError({"Error": error, "ResponseMetadata": http}, "SendMessage")
         return await real(MessageBody=MessageBody, **rest)
 
     for body in (a_message("poison", "a"), a_message("b"), "[8]"):
@@ -568,7 +569,7 @@ async def test_nobody_waits_for_an_event_that_was_handled_after_a_crash(
     (message,) = await aws.receive(queue.name, wait_s=1)
     dying = with_faults(aws, sqs={"send_message": refuse})
     monkeypatch.setattr(consumer, "_aws", dying)
-    with pytest.raises(ConnectionRefusedError):
+    with pytest.raises(QueueAway):
         await consumer._handle([message])  # noqa: SLF001
     await is_told(told, "waits")
 

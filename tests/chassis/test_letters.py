@@ -54,10 +54,11 @@ async def test_what_grew_goes_with_the_message_that_it_came_in(aws, queue):
     assert letter.body == body
 
 
-async def test_an_event_that_can_go_alone_does(aws, queue):
+async def test_an_event_that_can_go_alone_does(aws, queue, counted):
     body = json.dumps([{"name": "Zoë"}, {"name": "Ada"}])
 
     await put_aside(aws, queue, a_letter(body))
 
     (letter,) = await aws.receive(queue.dead_letters, wait_s=1)
     assert letter.body == '[{"name":"Zoë"}]'
+    assert counted()["orderly.dead_letters"] == {"": 1}

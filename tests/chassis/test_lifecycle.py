@@ -143,83 +143,60 @@ def take(sample: Sample, issuer: TokenIssuer, text: str = "hello", **headers: st
 async def test_a_note_goes_round_through_request_outbox_topic_queue_and_handler(
     url, stored, environment, issuer
 ):
-    async with running(url, environment) as sample:
-        await sample.ready()
-
-        answer = await take(sample, issuer)
-
-        assert answer.status_code == 201
-        await eventually(has(stored, heard, 1))
-        sample.process.send_signal(signal.SIGTERM)
-        assert await sample.left() == 0
-    assert sample.logged("Serving")
-    assert sample.logged("Left")
-
-
-@pytest.mark.usefixtures("queues")
-async def test_what_is_no_http_is_told_so_as_all_problems_are(url, environment):
-    async with running(url, environment) as sample:
-        await sample.has_logged("Serving")
-        reader, writer = await asyncio.open_connection(
-            "127.0.0.1", int(environment["SAMPLE_PORT"])
-        )
-        writer.write(b"hello\r\n\r\n")
-        answer = await reader.read()
-        writer.close()
-
-    assert answer.startswith(b"HTTP/1.1 400")
-    assert b"application/problem+json" in answer
-
-
-@pytest.mark.usefixtures("queues")
-async def test_a_trace_goes_from_the_request_to_the_consumers_log(
-    url, environment, issuer
-):
     trace_id = "0af7651916cd43dd8448eb211c80319c"
     async with running(url, environment) as sample:
         await sample.ready()
 
-        await take(sample, issuer, traceparent=f"00-{trace_id}-b7ad6b7169203331-01")
+        answer = await take(
+            sample, issuer, traceparent=f"00-{trace_id}-b7ad6b7169203331-01"
+        )
 
-        await sample.has_logged("Events handled")
+        assert answer.status_code == 201
+        await eventually(has(stored, heard, 1))
+        assert await told_to_who_speaks_no_http(environment) == 400
+        sample.process.send_signal(signal.SIGTERM)
+        assert await sample.left() == 0
+    assert sample.logged("Serving")
     (handled,) = [e for e in sample.logs if e["message"] == "Events handled"]
-    assert handled["trace_id"] == trace_id
-    assert handled["service"] == "sample"
+    assert (handled["trace_id"], handled["service"]) == (trace_id, "sample")
+    assert sample.logged("Left")
+
+
+async def told_to_who_speaks_no_http(environment: Mapping[str, str]) -> int:
+    """A problem, as all problems are told."""
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", int(environment["SAMPLE_PORT"])
+    )
+    writer.write(b"hello\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    assert b"application/problem+json" in answer
+    return int(answer.split()[1])
 
 
 @pytest.mark.usefixtures("queues")
-async def test_a_service_starts_and_is_alive_without_its_database(environment, issuer):
-    async with Postgres.throwaway() as server:
-        url = await server.give_database("sample")
-        await server.stop()
-        async with running(url, environment) as sample:
-            await sample.ready(503)
-
-            alive = await sample.http.get("/healthz")
-            answer = await take(sample, issuer)
-
-            assert (alive.status_code, answer.status_code) == (200, 503)
-            assert answer.json()["code"] == "database_unavailable"
-            sample.process.send_signal(signal.SIGTERM)
-            assert await sample.left() == 0
-
-
-@pytest.mark.usefixtures("queues")
-async def test_a_service_becomes_ready_when_its_database_is_there_and_migrated(
-    environment,
+async def test_a_service_is_alive_without_its_database_and_ready_once_it_is_migrated(
+    environment, issuer
 ):
     async with Postgres.throwaway() as server:
         url = await server.give_database("sample")
         await server.stop()
         async with running(url, environment) as sample:
             await sample.ready(503)
+            alive = await sample.http.get("/healthz")
+            answer = await take(sample, issuer)
+            assert (alive.status_code, answer.status_code) == (200, 503)
+            assert answer.json()["code"] == "database_unavailable"
+
             await server.start()
             report = (await sample.http.get("/readyz")).json()
             assert report["checks"]["queues"] == "ok"
-
             await migrate(url)
-
             await sample.ready(200)
+
+            await server.stop()
+            sample.process.send_signal(signal.SIGTERM)
+            assert await sample.left() == 0
 
 
 async def migrate(url: str) -> None:
@@ -265,26 +242,7 @@ def waiting_for_locks(database: Database, number: int) -> Any:
 
 
 @pytest.mark.usefixtures("queues")
-async def test_who_cannot_finish_leaves_in_time_and_loses_nothing(
-    url, stored, environment, issuer
-):
-    hurried = {**environment, "SAMPLE_LEAVES_WITHIN_S": "2"}
-    async with running(url, hurried) as sample:
-        await sample.ready()
-        async with stored.begin() as tx:
-            await tx.execute(sa.text("LOCK TABLE heard IN EXCLUSIVE MODE"))
-            await take(sample, issuer, "stuck")
-            await eventually(waiting_for_locks(stored, 1))
-
-            sample.process.send_signal(signal.SIGTERM)
-
-            assert await sample.left() == 0
-    async with running(url, environment):
-        await eventually(has(stored, heard, 1), within_s=30)
-
-
-@pytest.mark.usefixtures("queues")
-async def test_what_a_killed_process_left_is_taken_up_by_the_next(
+async def test_the_next_takes_up_what_one_left_that_was_killed_or_could_not_finish(
     url, stored, environment, issuer
 ):
     async with running(url, environment) as sample:
@@ -292,8 +250,18 @@ async def test_what_a_killed_process_left_is_taken_up_by_the_next(
         await asyncio.gather(*(take(sample, issuer, str(n)) for n in range(20)))
         sample.process.kill()
 
-    async with running(url, environment):
+    async with running(url, {**environment, "SAMPLE_LEAVES_WITHIN_S": "2"}) as hurried:
         await eventually(has(stored, heard, 20), within_s=40)
+        async with stored.begin() as tx:
+            await tx.execute(sa.text("LOCK TABLE heard IN EXCLUSIVE MODE"))
+            await take(hurried, issuer, "stuck")
+            await eventually(waiting_for_locks(stored, 1))
+
+            hurried.process.send_signal(signal.SIGTERM)
+
+            assert await hurried.left() == 0
+    async with running(url, environment):
+        await eventually(has(stored, heard, 21), within_s=30)
 
 
 @pytest.mark.usefixtures("queues")

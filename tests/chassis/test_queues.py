@@ -3,6 +3,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from botocore.exceptions import ClientError
 
 from chassis.queues import MESSAGE_BYTES, Message, transportable
 from chassis.topology import Queue, Topology, provision
@@ -102,6 +103,11 @@ async def test_a_body_too_large_is_refused_for_ever_and_costs_no_neighbour(
     assert (refused.index, refused.for_ever) == (1, True)
     received = {message.body for message in await receive_all(aws, queue.name, 2)}
     assert received == {"before", "after"}
+
+
+async def test_what_sqs_refuses_is_no_absence_of_it(aws, inbox):
+    with pytest.raises(ClientError):
+        await aws.send(inbox.name, "", {})
 
 
 async def test_what_the_answer_does_not_name_was_not_done(aws, inbox):

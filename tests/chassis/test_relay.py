@@ -309,7 +309,7 @@ async def put_aside(database: Database) -> list[tuple[str, str]]:
 
 
 async def test_an_event_too_large_for_sns_is_put_aside_and_its_neighbours_go_out(
-    database, aws, topic, queue
+    database, aws, topic, queue, counted
 ):
     large = "x" * MESSAGE_BYTES
     await database.transact(take, ["before", large, "after"])
@@ -320,6 +320,7 @@ async def test_an_event_too_large_for_sns_is_put_aside_and_its_neighbours_go_out
     assert texts == {"before", "after"}
     assert await put_aside(database) == [(large, "larger than 262144 bytes")]
     assert await published(database) == 3
+    assert counted()["orderly.outbox.refused"] == {"": 1}
 
 
 def refusing(text: str, code: str):

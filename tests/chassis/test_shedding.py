@@ -7,7 +7,7 @@ from chassis.shedding import at_most
 from chassis.web import create_app
 
 
-async def test_who_is_too_many_is_told_at_once_and_the_next_one_is_let_in():
+async def test_who_is_too_many_is_told_at_once_and_the_next_one_is_let_in(counted):
     is_in, may_go = asyncio.Event(), asyncio.Event()
     router = HttpRouter(dependencies=[at_most(1)])
 
@@ -29,3 +29,4 @@ async def test_who_is_too_many_is_told_at_once_and_the_next_one_is_let_in():
     assert (shed.status_code, shed.json()["code"]) == (503, "too_many_waiting")
     assert shed.headers["retry-after"] == "1"
     assert [answer.status_code for answer in answers] == [200, 200]
+    assert counted()["orderly.requests.shed"] == {"": 1}

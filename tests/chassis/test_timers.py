@@ -1,10 +1,11 @@
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from chassis import timers
 from chassis.testing import eventually
-from chassis.timers import Timer
+from chassis.timers import Due, Timer
 
 AN_HOUR_S = 3600
 
@@ -30,18 +31,20 @@ async def test_a_nudged_timer_comes_round_at_once(database):
 
 
 class Rounds:
-    """Work that counts, and says whether it is due again."""
+    """Work that counts, and says whether it is due again, or after how many seconds."""
 
-    def __init__(self, *, due: bool = False, failures: int = 0) -> None:
+    def __init__(self, *, due: bool | float = False, failures: int = 0) -> None:
         self.count = 0
         self._due = due
         self._failures = failures
 
-    async def __call__(self) -> bool:
+    async def __call__(self) -> Due:
         self.count += 1
         if self.count <= self._failures:
             raise ConnectionRefusedError
-        return self._due
+        if isinstance(self._due, bool):
+            return self._due
+        return datetime.now(UTC) + timedelta(seconds=self._due)
 
     async def several(self) -> bool:
         return self.count >= 3
@@ -53,12 +56,8 @@ def idle(monkeypatch) -> None:
     monkeypatch.setattr(timers, "RESTS_AFTER_S", 0)
 
 
-def start(
-    database, rounds: Rounds, *, every_s_at_rest: float = 0
-) -> "asyncio.Task[None]":
-    timer = Timer(
-        name="rounds", every_s=0.01, work=rounds, every_s_at_rest=every_s_at_rest
-    )
+def start(database, rounds: Rounds) -> "asyncio.Task[None]":
+    timer = Timer(name="rounds", every_s=0.01, work=rounds)
     return asyncio.create_task(timer.run(database))
 
 
@@ -91,9 +90,11 @@ async def test_what_is_due_is_done_though_nobody_uses_the_service(database):
 
 
 @pytest.mark.usefixtures("idle")
-async def test_what_can_wait_is_done_less_often_while_nobody_uses_the_service(database):
-    rounds = Rounds(due=True)
-    running = start(database, rounds, every_s_at_rest=AN_HOUR_S)
+async def test_what_is_due_later_is_left_until_then_while_nobody_uses_the_service(
+    database,
+):
+    rounds = Rounds(due=AN_HOUR_S)
+    running = start(database, rounds)
 
     await asyncio.wait([running], timeout=0.2)
 
@@ -102,17 +103,17 @@ async def test_what_can_wait_is_done_less_often_while_nobody_uses_the_service(da
 
 
 @pytest.mark.usefixtures("idle")
-async def test_what_can_wait_is_done_again_when_its_time_has_come(database):
-    rounds = Rounds(due=True)
-    running = start(database, rounds, every_s_at_rest=0.05)
+async def test_what_is_due_later_is_done_when_its_time_has_come(database):
+    rounds = Rounds(due=0.05)
+    running = start(database, rounds)
 
     await eventually(rounds.several)
     running.cancel()
 
 
-async def test_what_can_wait_does_not_wait_while_the_service_is_used(database):
-    rounds = Rounds(due=True)
-    running = start(database, rounds, every_s_at_rest=AN_HOUR_S)
+async def test_what_is_due_later_is_not_waited_for_while_the_service_is_used(database):
+    rounds = Rounds(due=AN_HOUR_S)
+    running = start(database, rounds)
 
     await eventually(rounds.several)
     running.cancel()
@@ -120,8 +121,8 @@ async def test_what_can_wait_does_not_wait_while_the_service_is_used(database):
 
 @pytest.mark.usefixtures("idle")
 async def test_what_failed_and_could_wait_is_tried_again_soon(database):
-    rounds = Rounds(failures=2)
-    running = start(database, rounds, every_s_at_rest=AN_HOUR_S)
+    rounds = Rounds(due=AN_HOUR_S, failures=2)
+    running = start(database, rounds)
 
     await eventually(rounds.several)
     running.cancel()

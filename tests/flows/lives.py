@@ -8,7 +8,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
@@ -33,6 +33,7 @@ from orderly.stack.services import GATEWAY_SECRET
 from tests.flows.shop import JSON, Shop, an_order
 from tests.orders.factories import on_the_wire
 
+HEARD_WITHIN = timedelta(minutes=1)  # what is told again
 _ABOUT_ORDERS: Mapping[Queue, type[Event]] = {
     INVENTORY_FROM_ORDERS: OrderPlaced,
     ACCOUNTING_FROM_ORDERS: OrderPlaced,
@@ -234,14 +235,18 @@ async def nothing_ordered(shop: Shop, _: HasServers) -> None:
 
 
 async def put_aside_and_redriven(shop: Shop, stack: HasServers) -> None:
-    """Poison that stays poison, at every queue; what is about orders, they tell."""
+    """Poison that stays poison, at every queue; what is about orders, they tell.
+
+    Only the newest of it: what is put aside again piles up.
+    """
     for queue in TOPOLOGY.queues:
         async with stack.emulator.connect() as aws:
             await aws.send(queue.name, _poison(queue), {})
-        ops = f"/v1/{queue.owner}/ops"
-        await shop.until_it(f"{ops}/dead-letters", lambda now: bool(now["items"]))
+        letters = f"/v1/{queue.owner}/ops/dead-letters"
+        found = await shop.until_it(letters, lambda now: bool(now["items"]))
+        newest = max(found["items"], key=lambda letter: letter["last_seen"] or "")
         answer = await shop.ask(
-            "POST", f"{ops}/dead-letters/redrive", json={"ids": None}
+            "POST", f"{letters}/redrive", json={"ids": [newest["id"]]}
         )
         assert answer.status_code == 200, answer.text
 
@@ -266,12 +271,13 @@ def _an_unreadable(told: type[Event]) -> str:
 
 
 async def told_again(shop: Shop, _: HasServers) -> None:
-    """Nobody is impressed by what was heard before."""
+    """Nobody is impressed by what was heard a little while before."""
+    since = datetime.now(UTC) - HEARD_WITHIN
     for service in ("orders", "inventory", "accounting"):
         answer = await shop.ask(
             "POST",
             f"/v1/{service}/ops/replay",
-            json={"from": time.strftime("%Y-%m-%dT00:00:00Z", time.gmtime())},
+            json={"from": since.isoformat()},
             headers=a_key(),
         )
         assert answer.status_code == 202, answer.text

@@ -21,6 +21,16 @@ pytestmark = [
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 SERVICES = {"orders", "inventory", "accounting"}
+SERVES_SEVERAL = {
+    ("orders", "handle orders"),
+    ("orders", "publish orderly-orders"),
+    ("inventory", "handle orderly-inventory-from-orders"),
+    ("inventory", "publish orderly-inventory"),
+    ("orders", "handle orderly-orders-from-inventory"),
+    ("accounting", "handle orderly-accounting-from-orders"),
+    ("accounting", "publish orderly-accounting"),
+    ("orders", "handle orderly-orders-from-accounting"),
+}
 # What placing orders is told by, and no fault.
 TOLD = {
     ("orders", "orderly.orders.placed"),
@@ -133,13 +143,17 @@ def _about(stack: Stack, service: str, id_: str) -> list[str]:
     return [line for line in lines if id_ in line]
 
 
-@pytest.mark.usefixtures("traces")
-async def test_what_is_done_for_several_orders_is_linked_to_their_traces(collector):
+async def test_what_is_done_for_several_orders_is_linked_to_their_traces(
+    traces, collector
+):
+    """From the batch that placed them to the one that heard of their invoices."""
+
     async def linked() -> bool:
-        return any(
-            span.linked and span.span.name.startswith("publish")
+        return {
+            (span.service, span.span.name)
             for span in collector.spans
-        )
+            if len(span.linked.intersection(traces)) > 1
+        } >= SERVES_SEVERAL
 
     await eventually(linked, within_s=COLLECTED_WITHIN_S)
 

@@ -43,6 +43,13 @@ class Operation:
         parameters = self.description.get("parameters", ())
         return [(one["in"], one["name"]) for one in parameters]
 
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What those have in common whose heads are read alike."""
+        headers = {name for place, name in self.parameters if place == "header"}
+        reads = "requestBody" in self.description
+        return self.method, self.streams, reads, frozenset(headers)
+
     def example(self) -> Any:
         """Of the body that it reads."""
         content = self.description["requestBody"]["content"]

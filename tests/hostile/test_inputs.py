@@ -250,9 +250,13 @@ async def test_no_key_is_taken_for_another(asked, staff):
 
 
 async def test_no_header_is_too_strange(asked, staff):
-    for operation in operations_of(asked.name):
-        if operation.name in LOOKS:
-            continue
+    # The chassis reads them, and alike for all operations of one shape.
+    shapes = {
+        operation.shape: operation
+        for operation in operations_of(asked.name)
+        if operation.name not in {*LOOKS, "get_digest"}  # which adds up everything
+    }
+    for operation in shapes.values():
         for header in HEADERS:
             method = "HEAD" if operation.streams else operation.method
             answer = await staff.request(

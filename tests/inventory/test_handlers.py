@@ -79,6 +79,14 @@ async def test_an_unknown_product_is_short_under_every_policy(tx, published, pol
     assert (await published())[-1].data.lines == (a_reserved_line(requested=2),)
 
 
+async def test_orders_that_are_short_are_counted(database, counted):
+    await database.transact(follow_orders, [placed(an_order(("NOTHING", 2)))])
+
+    news = counted()
+    assert news["orderly.orders.short"] == {"": 1}
+    assert news["orderly.units.short"] == {"": 2}
+
+
 async def test_a_product_that_never_came_in_can_be_waited_for(tx, published):
     await put_product(tx, a_product())
     order = an_order(("SOAP", 2), policy=Policy.ALLOW_BACKORDER)

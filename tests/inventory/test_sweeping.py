@@ -67,15 +67,27 @@ def test_orders_that_keep_coming_do_not_keep_holds_for_ever():
     assert sweeping.grace(sweeping.FEW_MESSAGES + 1) is None
 
 
+async def test_a_hold_wakes_a_sweeper_that_rests(database):
+    told: list[str] = []
+    database.on_announced(told.extend)
+
+    hold = await held(database, ran_out_ago=-timedelta(hours=1))
+
+    assert str(hold.id) in told  # and so it was used: timers come round
+
+
 async def test_nothing_is_due_when_nothing_is_held(database, aws, queue):
     sweeper = Sweeper(database, aws, queue)
 
     assert not await sweeper.sweep()
 
 
-async def test_while_something_is_held_the_sweeper_comes_again(database, aws, queue):
+async def test_the_sweeper_comes_again_when_the_next_hold_has_run_out(
+    database, aws, queue
+):
     hold = await held(database, ran_out_ago=-timedelta(hours=1))
 
-    assert await Sweeper(database, aws, queue).sweep()
+    due = await Sweeper(database, aws, queue).sweep()
 
+    assert due == hold.expires_at + GRACE
     assert await status_of(database, hold) is HoldStatus.HELD

@@ -3,14 +3,9 @@
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
 from orderly.stack.folder import Folder
@@ -34,29 +29,8 @@ class Command:
             text=True,
         )
 
-    def up(self) -> subprocess.CompletedProcess[str]:
-        return self("up", "--detach", *self.options)
-
-    @contextmanager
-    def at_a_terminal(self, *arguments: str) -> Iterator["Terminal"]:
-        """Run it as from a shell: in the foreground, and a group of its own."""
-        with (
-            self.printed.open("w") as printed,
-            subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", "orderly", "up", *arguments, *self.options],
-                env=self.env,
-                stdout=printed,
-                stderr=printed,
-                process_group=0,
-            ) as process,
-        ):
-            terminal = Terminal(process, self.printed)
-            terminal.read("A first order, to copy:")
-            yield terminal
-
-    @property
-    def printed(self) -> Path:
-        return self.folder.path / "printed"
+    def up(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self("up", "--detach", *arguments, *self.options)
 
     @property
     def options(self) -> list[str]:
@@ -78,25 +52,6 @@ class Command:
             for part, identity in found.items()
             if identity and identity.process()
         }
-
-
-@dataclass(frozen=True)
-class Terminal:
-    process: subprocess.Popen[bytes]
-    printed: Path
-
-    def read(self, words: str, within_s: float = 120) -> str:
-        """What is printed, once the words are there."""
-        deadline = monotonic() + within_s
-        while words not in (text := self.printed.read_text()):
-            assert self.process.poll() is None, text
-            assert monotonic() < deadline, text
-            sleep(0.1)
-        return text
-
-    def ctrl_c(self) -> None:
-        """All that belong to the terminal's foreground get it, as from a keyboard."""
-        os.killpg(self.process.pid, signal.SIGINT)
 
 
 def place_what_is_printed(orderly: Command, printed: str) -> Any:

@@ -52,46 +52,35 @@ async def test_giving_a_database_again_changes_nothing(server):
     assert await ask(first, "SELECT count(*) FROM kept") == 0
 
 
-async def test_what_was_stored_is_there_after_a_restart(own_server):
+# One life, for making a server is what takes the time.
+async def test_what_was_stored_is_there_however_it_ended(own_server):
+    begun = own_server.home / "data.unfinished"
+    begun.mkdir(parents=True)
+    (begun / "PG_VERSION").write_text("18\n")
     await own_server.start()
+    assert not begun.exists()
     url = await own_server.give_database("kept")
     await ask(url, "CREATE TABLE kept AS SELECT 42 AS answer")
-    await own_server.stop()
 
-    await own_server.start()
-
+    intruder = Postgres(own_server.home, free_port())
+    with pytest.raises(StackError, match="lock file"):
+        await intruder.start()
     assert await ask(url, "SELECT answer FROM kept") == 42
 
-
-async def test_one_that_was_killed_starts_again_at_once(own_server):
-    await own_server.start()
     os.kill(own_server.process.pid, signal.SIGKILL)
     await own_server.wait()
-
     await own_server.start()
+    assert await ask(url, "SELECT answer FROM kept") == 42
 
-    assert await ask(own_server.url(), "SELECT 1") == 1
-
-
-async def test_one_that_was_killed_in_its_first_moment_starts_again(own_server):
-    await own_server.start()
     await own_server.stop()
-    (own_server.data / "postmaster.pid").touch()
-
+    (own_server.data / "postmaster.pid").touch()  # as killed in its first moment
     await own_server.start()
+    assert await ask(url, "SELECT answer FROM kept") == 42
 
-    assert await ask(own_server.url(), "SELECT 1") == 1
-
-
-async def test_a_data_folder_that_was_half_made_is_made_anew(own_server):
-    unfinished = own_server.home / "data.unfinished"
-    unfinished.mkdir(parents=True)
-    (unfinished / "PG_VERSION").write_text("18\n")
-
-    await own_server.start()
-
-    assert await ask(own_server.url(), "SELECT 1") == 1
-    assert not unfinished.exists()
+    await own_server.stop()
+    (own_server.home / "passwords.json").unlink()
+    with pytest.raises(StackError, match="passwords"):
+        await own_server.start()
 
 
 @pytest.mark.parametrize(
@@ -112,15 +101,6 @@ async def test_another_ones_data_folder_is_refused(own_server, version, complain
     assert "--fresh" in str(refused.value)
 
 
-async def test_a_data_folder_without_its_passwords_is_refused(own_server):
-    await own_server.start()
-    await own_server.stop()
-    (own_server.home / "passwords.json").unlink()
-
-    with pytest.raises(StackError, match="passwords"):
-        await own_server.start()
-
-
 async def test_one_that_cannot_start_says_why(own_server, server):
     other = Postgres(own_server.home, server.port)
 
@@ -134,13 +114,3 @@ async def test_two_throwaway_servers_do_not_meet(server):
         assert other.home != server.home
         home = other.home
     assert not home.exists()
-
-
-async def test_a_data_folder_in_use_is_left_alone(own_server):
-    await own_server.start()
-    intruder = Postgres(own_server.home, free_port())
-
-    with pytest.raises(StackError, match="lock file"):
-        await intruder.start()
-
-    assert await ask(own_server.url(), "SELECT 1") == 1

@@ -107,7 +107,9 @@ async def count(database: Database, table: Any) -> int:
         return int((await tx.execute(query)).scalar_one())
 
 
-async def test_while_the_database_is_silent_orders_are_accepted(shop, database):
+async def test_while_the_database_is_silent_orders_are_accepted(
+    shop, database, counted
+):
     key = uuid4().hex
     async with silent(database):
         answer = await post(shop, a_body(), key=key, prefer="wait=20")
@@ -119,6 +121,7 @@ async def test_while_the_database_is_silent_orders_are_accepted(shop, database):
     assert int(answer.headers["retry-after"]) > 0
     assert "preference-applied" not in answer.headers
     assert problem(unknown) == (404, "order_not_found")
+    assert counted()["orderly.orders.spilled"] == {"": 1}
 
 
 async def test_an_accepted_order_is_placed_once_by_whichever_path(

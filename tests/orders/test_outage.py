@@ -141,6 +141,7 @@ async def test_orders_starts_and_accepts_without_its_database(
     assert await placed_and_announced(environment) == (20, 20)
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("how", ["stopped", "frozen"])
 async def test_an_outage_under_load_costs_no_order_and_doubles_none(
     server, environment, issuer, queue, how

@@ -92,6 +92,26 @@ async def parts(desk) -> list[str]:
     return await desk.page.evaluate(PARTS)
 
 
+async def test_on_a_phone_what_became_of_an_order_is_in_sight(
+    sit_down, stack, some_order
+):
+    async with sit_down(stack.signer.token(), **SCREENS["phone"]) as desk:
+        await desk.open(f"/orders/{some_order}")
+        lines = desk.panel("Lines")
+        await lines.scroll_into_view_if_needed()
+
+        shipped = lines.get_by_role("columnheader", name="Shipped")
+        await expect(shipped).to_be_in_viewport(ratio=0.9)
+
+
+async def test_on_a_phone_the_chosen_tab_is_in_sight(sit_down, stack):
+    async with sit_down(stack.signer.token(), **SCREENS["phone"]) as desk:
+        await desk.open("/books?tab=revenue")
+
+        tab = desk.page.get_by_role("link", name="Revenue")
+        await expect(tab).to_be_in_viewport(ratio=0.9)
+
+
 @pytest.mark.parametrize("screen", SCREENS)
 async def test_dialogs_are_accessible_and_fit(screen, sit_down, stack, some_order):
     async with sit_down(stack.signer.token(), **SCREENS[screen]) as desk:

@@ -153,6 +153,17 @@ async def test_what_one_service_lacks_is_asked_again_until_it_has_it(desk, shop)
     await later(desk, timeline.get_by_text("posted").first)
 
 
+async def test_of_what_one_service_lacks_it_is_not_said_that_there_is_none(desk):
+    desk.expected = "503"
+    path = "**/v1/inventory/ops/*"
+    await desk.page.route(path, refuses(DatabaseUnavailable("It does not answer.")))
+
+    await desk.open("/")
+
+    for name in ("Waiting in queues", "Waiting in outboxes", "Dead letters"):
+        await desk.sees("inventory not known", desk.tile(name))
+
+
 async def test_who_is_offline_is_told_so_and_goes_on_when_online(desk):
     desk.expected = "ERR_INTERNET_DISCONNECTED"
     await desk.page.clock.install()

@@ -1,10 +1,12 @@
 """Days and moments in requests: written out, as RFC 3339 has them."""
 
 import re
-from datetime import date
-from typing import Annotated, Any
+from datetime import date, datetime
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AwareDatetime, BeforeValidator, Field
+
+T = TypeVar("T", bound=datetime)
 
 _DATE_FIRST = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -18,5 +20,7 @@ def _written_out(value: Any) -> Any:
 # Pydantic alone takes any number, also as text, for seconds since 1970.
 WrittenOut = BeforeValidator(_written_out)
 Day = Annotated[date, WrittenOut]
-# Text is no moment to who is strict, once somebody else has looked at it.
-Moment = Annotated[AwareDatetime, Field(strict=False), WrittenOut]
+# Of moments with bounds: these go inside, or a schema would not know them. Text is no
+# moment to who is strict, once somebody else has looked at it.
+Written = Annotated[T, Field(strict=False), WrittenOut]
+Moment = Written[AwareDatetime]

@@ -140,11 +140,13 @@ def _digits(value: Any) -> Any:
     return value
 
 
+# What looks at the text comes last: bounds that follow it are none that a schema knows.
+Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(_digits)]
+
+
 # Async: FastAPI takes dependencies that are not to a thread and back.
 async def _window(
-    limit: Annotated[
-        int, BeforeValidator(_digits), Query(ge=1, le=MAX_LIMIT)
-    ] = DEFAULT_LIMIT,
+    limit: Limit = DEFAULT_LIMIT,
     cursor: Annotated[str | None, Query(max_length=1024)] = None,
 ) -> Window:
     return Window(limit, _decode(cursor) if cursor else None)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 from aiobotocore.config import AioConfig
@@ -121,14 +122,20 @@ class Aws:
         return too_large + _not_confirmed(answer, entries)
 
     async def send(self, queue: str, body: str, attributes: Mapping[str, str]) -> None:
-        await self.sqs.send_message(
-            QueueUrl=await self.queue_url(queue),
-            MessageBody=transportable(body),
-            MessageAttributes={
-                name: {"DataType": "String", "StringValue": value}
-                for name, value in attributes.items()
-            },
-        )
+        """Send one message; what SQS refuses is a `ClientError`."""
+        try:
+            await self.sqs.send_message(
+                QueueUrl=await self.queue_url(queue),
+                MessageBody=transportable(body),
+                MessageAttributes={
+                    name: {"DataType": "String", "StringValue": value}
+                    for name, value in attributes.items()
+                },
+            )
+        except (BotoCoreError, ClientError, OSError) as error:
+            if _is_refusal(error):
+                raise
+            raise QueueAway(f"{queue} does not answer") from error
         reach("sent", queue)
 
     async def send_many(self, queue: str, bodies: Sequence[str]) -> None:
@@ -215,6 +222,15 @@ class Aws:
             QueueUrl=await self.queue_url(queue), Entries=entries
         )
         return _not_confirmed(answer, entries)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """A no that stays one, and neither AWS's absence nor its "not now"."""
+    if not isinstance(error, ClientError):
+        return False
+    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    is_ours = status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return is_ours and "Throttl" not in error.response["Error"]["Code"]
 
 
 def _message(raw: Mapping[str, Any]) -> Message:

@@ -5,10 +5,10 @@ An idle service must not keep its database awake, so an idle service's timers re
 
 import asyncio
 import contextlib
-import math
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TypeAlias
 
 import structlog
 
@@ -19,16 +19,17 @@ log = structlog.get_logger(__name__)
 RESTS_AFTER_S = 15 * 60
 AFTER_FAILURE_S = 15
 
+# Whether something is left to be done though nobody uses the service, or when it is.
+Due: TypeAlias = bool | datetime
+
 
 @dataclass(frozen=True, kw_only=True)
 class Timer:
-    """`work` answers whether something is still due: then it is called though idle."""
+    """`work` answers what is still due: for that it is called though idle."""
 
     name: str
     every_s: float
-    work: Callable[[], Awaitable[bool]]
-    # While idle: what nobody mends for weeks is not to keep a database awake as long.
-    every_s_at_rest: float = 0
+    work: Callable[[], Awaitable[Due]]
     # What requests of this very process leave to be done later.
     in_every_role: bool = False
     _nudged: asyncio.Event = field(
@@ -40,25 +41,23 @@ class Timer:
         self._nudged.set()
 
     async def run(self, database: Database) -> None:
-        due, worked_at = True, -math.inf
+        due: Due = True
         while True:
             pause_s = self.every_s
-            if self._has_come(database, due=due, worked_at=worked_at):
+            if database.idle_s() < RESTS_AFTER_S or _has_come(due):
                 try:
                     due = await self.work()
-                    worked_at = time.monotonic()
                 except Exception as error:
                     log.warning("Timer failed", timer=self.name, error=repr(error))
                     due, pause_s = True, min(pause_s, AFTER_FAILURE_S)
             await self._pause(pause_s)
-
-    def _has_come(self, database: Database, *, due: bool, worked_at: float) -> bool:
-        if database.idle_s() < RESTS_AFTER_S:
-            return True
-        return due and time.monotonic() - worked_at >= self.every_s_at_rest
 
     async def _pause(self, pause_s: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause_s):
                 await self._nudged.wait()
         self._nudged.clear()
+
+
+def _has_come(due: Due) -> bool:
+    return due <= datetime.now(UTC) if isinstance(due, datetime) else due

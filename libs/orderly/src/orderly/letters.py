@@ -1,14 +1,14 @@
 """Dead letters as a person reads them, and as a program does."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from orderly.operations import JSON
+from orderly.operations import JSON, DeadLetters
 
 NEXT = """
 Mend the cause, then have them handled again:
@@ -17,16 +17,18 @@ Mend the cause, then have them handled again:
 `--trace` shows where each failed. Orders concerned show `attention: event_stuck`."""
 
 
-def as_json(services: Sequence[JSON]) -> str:
-    """One list for all services; `more` names those that have more than they show."""
-    items = [{"service": seen["service"], **item} for seen, item in _each(services)]
-    more = [seen["service"] for seen in services if seen["more"]]
-    return json.dumps({"items": items, "more": more}, indent=2)
+def as_json(found: DeadLetters) -> str:
+    """One list for all services; `more` names those that have more than they show, and
+    `away` those that did not answer.
+    """
+    items = [{"service": service, **item} for service, item in _each(found)]
+    document = {"items": items, "more": _with_more(found), "away": list(found.away)}
+    return json.dumps(document, indent=2)
 
 
-def table(services: Sequence[JSON], *, trace: bool) -> RenderableType:
-    letters = [letter for _, letter in _each(services)]
-    more = [_more(seen["service"]) for seen in services if seen["more"]]
+def table(found: DeadLetters, *, trace: bool) -> RenderableType:
+    letters = [letter for _, letter in _each(found)]
+    more = [*map(_more, _with_more(found)), *map(_away, found.away)]
     if not letters:
         return Group(*(more or [Text("There are no dead letters.", style="green")]))
     shown = Table("dead letter", "what, in which queue, and why", "seen", "times")
@@ -37,8 +39,13 @@ def table(services: Sequence[JSON], *, trace: bool) -> RenderableType:
     return Group(shown, *traces, *more, Text(NEXT.strip("\n")))
 
 
-def _each(services: Sequence[JSON]) -> Iterator[tuple[JSON, JSON]]:
-    return ((seen, letter) for seen in services for letter in seen["items"])
+def _each(found: DeadLetters) -> Iterator[tuple[str, JSON]]:
+    for service, seen in found.of.items():
+        yield from ((service, letter) for letter in seen["items"])
+
+
+def _with_more(found: DeadLetters) -> list[str]:
+    return [service for service, seen in found.of.items() if seen["more"]]
 
 
 def _row(letter: JSON) -> Iterator[str | Text]:
@@ -72,3 +79,7 @@ def _more(service: str) -> Text:
         f"{service} has more than these, or somebody is looking at them.",
         style="yellow",
     )
+
+
+def _away(service: str) -> Text:
+    return Text(f"{service} does not answer: it may have more.", style="yellow")

@@ -1,10 +1,11 @@
 """The operations of a running stack, asked for over its API."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from functools import partial
+from typing import Any, TypeAlias, TypeVar
 
 import httpx
 
@@ -12,6 +13,7 @@ from orderly.errors import StackError
 from orderly.stack.services import NAMES
 
 JSON: TypeAlias = dict[str, Any]
+Answer = TypeVar("Answer")
 
 PAGE = 200
 ANSWERS_WITHIN_S = 120  # a digest of millions of orders takes its time
@@ -30,6 +32,7 @@ class Redriven:
     count: int
     kept: frozenset[str] = frozenset()
     nowhere: frozenset[str] = frozenset()
+    away: Sequence[str] = ()  # services that did not answer
 
 
 class Operations:
@@ -120,29 +123,57 @@ async def connect(url: str, token: str, *, local: bool) -> AsyncIterator[Operati
         yield Operations(http)
 
 
-async def find_dead_letters(operations: Operations) -> list[JSON]:
-    """What each service has put aside, as far as it shows it, with the service."""
-    found = await asyncio.gather(*map(operations.dead_letters, NAMES))
-    return [{"service": name, **seen} for name, seen in zip(NAMES, found, strict=True)]
+async def _of_each(
+    ask: Callable[[str], Awaitable[Answer]],
+) -> tuple[Mapping[str, Answer], Sequence[str]]:
+    """What the services answer, by their names, and which do not: unless none does."""
+    answers = await asyncio.gather(*map(ask, NAMES), return_exceptions=True)
+    found: dict[str, Answer] = {}
+    away: dict[str, StackError] = {}
+    for name, answer in zip(NAMES, answers, strict=True):
+        if isinstance(answer, StackError) and not isinstance(answer, Refused):
+            away[name] = answer
+        elif isinstance(answer, BaseException):
+            raise answer
+        else:
+            found[name] = answer
+    if not found:
+        raise away[NAMES[0]]
+    return found, list(away)
+
+
+@dataclass(frozen=True)
+class DeadLetters:
+    """What each service has put aside, as far as it shows it; who did not answer."""
+
+    of: Mapping[str, JSON]
+    away: Sequence[str]
+
+
+async def find_dead_letters(operations: Operations) -> DeadLetters:
+    return DeadLetters(*await _of_each(operations.dead_letters))
 
 
 async def redrive(operations: Operations, ids: Sequence[str]) -> Redriven:
-    """Redrive these, or all that are there now."""
+    """Redrive these, or all that are there now: a service that is away keeps no other
+    from it.
+    """
     if not ids:
-        done = [await _redrive_all(operations, name) for name in NAMES]
+        done, away = await _of_each(partial(_redrive_all, operations))
         return Redriven(
-            count=sum(one.count for one in done),
-            kept=frozenset[str]().union(*(one.kept for one in done)),
+            count=sum(one.count for one in done.values()),
+            kept=frozenset[str]().union(*(one.kept for one in done.values())),
+            away=away,
         )
-    answers = await asyncio.gather(
-        *(operations.redrive(name, list(ids)) for name in NAMES)
-    )
+    found, away = await _of_each(partial(operations.redrive, ids=list(ids)))
+    answers = found.values()
     return Redriven(
         count=sum(int(answer["redriven"]) for answer in answers),
         kept=frozenset(letter for answer in answers for letter in answer["kept"]),
         nowhere=frozenset.intersection(
             *(frozenset(answer["not_found"]) for answer in answers)
         ),
+        away=away,
     )
 
 

@@ -1,7 +1,7 @@
 """Accounting's process: what it hears, what it serves, what comes round."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from accounting import api
 from accounting.api.pdf import Printer
@@ -12,19 +12,19 @@ from accounting.handlers import orders, stock
 from accounting.settings import Seller, Settings
 from accounting.store.digest import DIGEST
 from accounting.store.documents import count_unnumbered
-from accounting.store.parking import count_waiting
+from accounting.store.parking import Waiting, count_waiting
 from accounting.store.refunds import count_failed
 from chassis import metrics, web
 from chassis.database import Database
 from chassis.lifecycle import Parts, Runtime, Service
 from chassis.queues import Aws
-from chassis.timers import Timer
+from chassis.timers import Due, Timer
 from chassis.topology import Queue
 from contracts import topology
 
 NUMBER_EVERY_S = 15
 WATCH_EVERY_S = 30
-WATCH_AT_REST_EVERY_S = 3600
+LOOKS_AT_REST_EVERY = timedelta(hours=1)
 ASK_EVERY_S = 15
 PUT_ASIDE_EVERY_S = 60
 
@@ -106,14 +106,14 @@ def numberer(database: Database, seller: Seller) -> Timer:
 def watch(database: Database, patience: Patience) -> Timer:
     """Shows what is left over, for as long as something is."""
 
-    async def work() -> bool:
+    async def work() -> Due:
         waiting = await database.transact(count_waiting, patience.alarms_after)
         unnumbered = await database.transact(count_unnumbered)
         PARKED.set(waiting.parked)
         REFUSED.set(waiting.refused)
         MISSING.set(waiting.overdue)
         UNNUMBERED.set(unnumbered)
-        return waiting.parked + unnumbered > 0
+        return unnumbered > 0 or _next_look(waiting)
 
     return Timer(name="watch", every_s=WATCH_EVERY_S, work=work)
 
@@ -121,27 +121,33 @@ def watch(database: Database, patience: Patience) -> Timer:
 def watch_refunds(database: Database) -> Timer:
     """Shows what failed, until people have mended it: that may take weeks."""
 
-    async def work() -> bool:
+    async def work() -> Due:
         failed = await database.transact(count_failed)
         FAILED_REFUNDS.set(failed)
-        return failed > 0
+        return failed > 0 and _later()
 
-    return Timer(
-        name="refund watch",
-        every_s=WATCH_EVERY_S,
-        every_s_at_rest=WATCH_AT_REST_EVERY_S,
-        work=work,
-    )
+    return Timer(name="refund watch", every_s=WATCH_EVERY_S, work=work)
+
+
+def _next_look(waiting: Waiting) -> Due:
+    """At once when more facts are overdue; what is, comes by itself or by people."""
+    later = _later()
+    return waiting.parked > 0 and min(waiting.next_overdue or later, later)
+
+
+def _later() -> datetime:
+    """What nobody mends for weeks is not to keep an idle database awake as long."""
+    return datetime.now(UTC) + LOOKS_AT_REST_EVERY
 
 
 def asker(database: Database, aws: Aws, queue: Queue, patience: Patience) -> Timer:
     """Asks for facts that do not come, for as long as others wait for them."""
 
-    async def work() -> bool:
+    async def work() -> Due:
         waiting = await database.transact(count_waiting, patience.asks_after)
         if waiting.overdue:
             await gaps.ask_for_missing(database, aws, queue, patience)
-        return waiting.parked > 0
+        return _next_look(waiting)
 
     every_s = min(ASK_EVERY_S, patience.asks_after.total_seconds())
     return Timer(name="asker", every_s=every_s, work=work)

@@ -11,7 +11,7 @@ import structlog
 
 from chassis.database import Database
 from chassis.queues import Aws
-from chassis.timers import Timer
+from chassis.timers import Due, Timer
 from chassis.topology import Queue
 from inventory.commands.holds import expire_holds
 from inventory.store import holds
@@ -44,14 +44,14 @@ class Sweeper:
     def timer(self) -> Timer:
         return Timer(name="holds", every_s=SWEEPS_EVERY_S, work=self.sweep)
 
-    async def sweep(self) -> bool:
-        """End what ran out long enough ago; answers whether anything is still held."""
+    async def sweep(self) -> Due:
+        """End what ran out long enough ago; answers when to look for more."""
         next_expiry = await self.database.transact(holds.get_next_expiry)
         if next_expiry is None:
             return False
         now = datetime.now(UTC)
         if next_expiry + GRACE > now:
-            return True
+            return next_expiry + GRACE
         # First the depth: what is published later was placed later than what is due.
         allowed = grace(await self.aws.depth(self.orders.name))
         if allowed is not None:

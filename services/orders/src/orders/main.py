@@ -84,7 +84,10 @@ def _watchdog(runtime: Runtime[Settings]) -> Timer:
 
     watchdog = Watchdog(runtime.database, patience, is_queue_behind)
     return Timer(
-        name="watchdog", every_s=settings.watchdog_every_s, work=watchdog.sweep
+        name="watchdog",
+        every_s=settings.watchdog_every_s,
+        work=watchdog.sweep,
+        in_every_role=True,  # another process may be at rest when this one places
     )
 
 

@@ -32,7 +32,9 @@ def list_dead_letters(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Show what could not be handled, of all three services."""
+    """Show what could not be handled, of all three services. Exit status 1: not all
+    of them answered.
+    """
     if context.invoked_subcommand is None:
         asyncio.run(_show_dead_letters(url, token, as_json=as_json, trace=trace))
 
@@ -44,11 +46,13 @@ async def _show_dead_letters(
 
     target = target_of(url, token)
     async with operations.connect(*target, local=url is None) as asked:
-        seen = await operations.find_dead_letters(asked)
+        found = await operations.find_dead_letters(asked)
     if as_json:
-        typer.echo(letters.as_json(seen))
+        typer.echo(letters.as_json(found))
     else:
-        console.print(letters.table(seen, trace=trace))
+        console.print(letters.table(found, trace=trace))
+    if found.away:
+        raise typer.Exit(1)
 
 
 @app.command(name="redrive")
@@ -63,7 +67,9 @@ def redrive_dead_letters(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Put dead letters back on their queues. Exit status 1: some were not found."""
+    """Put dead letters back on their queues. Exit status 1: some were not found, or
+    not all services answered.
+    """
     from orderly import operations  # noqa: PLC0415
 
     if bool(ids) == all_:
@@ -83,13 +89,18 @@ def tell_redriven(done: "Redriven") -> None:
             f"Redriven: {some(done.count, 'dead letter')}."
             " What fails again comes back: `orderly dead-letters` shows it."
         )
-    elif not done.nowhere:
+    elif not done.nowhere and not done.away:
         console.print("There are no dead letters.", style="green")
     if done.kept:
         console.print(
             f"Among the dead letters they stay, for SQS did not delete them: "
             f"{', '.join(sorted(done.kept))}. To redrive them once more does no harm.",
             style="yellow",
+        )
+    if done.away:
+        raise StackError(
+            f"{', '.join(done.away)}: no answer, and nothing is redriven there."
+            " Redrive again when it answers."
         )
     if done.nowhere:
         raise StackError(

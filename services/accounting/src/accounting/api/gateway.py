@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import Request, Response
 from pydantic import (
+    AwareDatetime,
     BaseModel,
     Field,
     RootModel,
@@ -20,7 +21,7 @@ from accounting.domain.money import Money
 from accounting.domain.reports import Failed, PaidOut, Report, Settled
 from chassis.bodies import RequestBody, text
 from chassis.idempotency import fingerprint
-from chassis.moments import Moment
+from chassis.moments import Written
 from chassis.routing import HttpRouter
 from chassis.web import database_of, respond
 
@@ -29,9 +30,15 @@ router = HttpRouter(prefix="/v1/accounting", tags=["refunds"], dependencies=[SIG
 EventId = Annotated[str, text(255)]
 # The books have a page for every month since the first posting: a slip must not make
 # that one of long ago.
-Occurred = Annotated[
-    Moment,
-    Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC)),
+Occurred = Written[
+    Annotated[
+        AwareDatetime,
+        Field(
+            ge=datetime(2000, 1, 1, tzinfo=UTC),
+            lt=datetime(2100, 1, 1, tzinfo=UTC),
+            description="in the years 2000 to 2099",
+        ),
+    ]
 ]
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     RowMapping,
     Text,
     Uuid,
+    and_,
     any_,
     bindparam,
     delete,
@@ -188,16 +189,31 @@ async def note_put_aside(tx: Tx, refused: Refused) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """How many facts are parked, how many of them were refused, and how many orders
-    have waited for longer than is good."""
+    """How many facts are parked, how many of them were refused, how many orders have
+    waited for one that is missing for longer than is good, and when more of them will.
+    """
 
     parked: int
     refused: int
     overdue: int
+    next_overdue: datetime | None
+
+
+_refused_too = parked_facts.alias()
+# Behind a fact that was refused others wait for people, and nothing is missing.
+_IN_A_GAP = ~(
+    select(_refused_too)
+    .where(
+        _refused_too.c.order_id == parked_facts.c.order_id,
+        _refused_too.c.refused.is_not(None),
+    )
+    .exists()
+)
 
 
 async def count_waiting(tx: Tx, overdue: timedelta) -> Waiting:
-    old = parked_facts.c.parked_at <= func.now() - overdue
+    old = and_(_IN_A_GAP, parked_facts.c.parked_at <= func.now() - overdue)
+    young = and_(_IN_A_GAP, parked_facts.c.parked_at > func.now() - overdue)
     row = (
         await tx.execute(
             select(
@@ -206,10 +222,13 @@ async def count_waiting(tx: Tx, overdue: timedelta) -> Waiting:
                 func.count(parked_facts.c.order_id.distinct())
                 .filter(old)
                 .label("overdue"),
+                (func.min(parked_facts.c.parked_at).filter(young) + overdue).label(
+                    "next_overdue"
+                ),
             )
         )
     ).one()
-    return Waiting(parked=row.parked, refused=row.refused, overdue=row.overdue)
+    return Waiting(**row._asdict())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,7 +240,8 @@ class Gap:
 _CLOSE = delete(gaps).where(
     ~select(parked_facts).where(parked_facts.c.order_id == gaps.c.order_id).exists()
 )
-# Asked again after twice as long each time, at most sixty times the age.
+# Asked again after twice as long each time, at most 1440 times the age, which is a day
+# for a minute: each asking has two databases awake for a while.
 # A fact that was refused is not missing.
 _ASK = text(
     """
@@ -240,14 +260,15 @@ _ASK = text(
     SELECT missing.order_id, missing.from_sequence, missing.since, 1, now()
     FROM missing LEFT JOIN gaps USING (order_id)
     WHERE gaps.order_id IS NULL OR gaps.from_sequence < missing.from_sequence
-        OR gaps.asked_at <= now() - CAST(:age AS interval) * least(2 ^ gaps.asked, 60)
+        OR gaps.asked_at <= now() - CAST(:age AS interval) * least(2 ^ gaps.asked, 1440)
     ORDER BY missing.order_id LIMIT :most
     ON CONFLICT (order_id) DO UPDATE SET
         asked = CASE WHEN known.from_sequence < excluded.from_sequence
             THEN 1 ELSE known.asked + 1 END,
         from_sequence = excluded.from_sequence, asked_at = now()
     WHERE known.from_sequence < excluded.from_sequence
-        OR known.asked_at <= now() - CAST(:age AS interval) * least(2 ^ known.asked, 60)
+        OR known.asked_at
+            <= now() - CAST(:age AS interval) * least(2 ^ known.asked, 1440)
     RETURNING order_id, from_sequence
     """
 ).bindparams(bindparam("age", type_=Interval))

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from chassis import metrics, outbox
-from chassis.database import Tx, after_commit
+from chassis.database import Tx, after_commit, announce
 from inventory.commands.levels import watch_levels
 from inventory.commands.reservations import fill_backorders, snapshot
 from inventory.domain import allocation
@@ -30,6 +30,7 @@ async def hold_units(tx: Tx, wanted: Hold, *, actor: str) -> Hold:
     await stock.move(tx, moves, actor=actor)
     await holds.add(tx, hold, actor=actor)
     await watch_levels(tx, known, left(shelves, moves))
+    announce(tx, [str(hold.id)])  # no event tells a sweeper at rest of it
     return hold
 
 

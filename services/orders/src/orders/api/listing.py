@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from chassis.bodies import text
-from chassis.moments import Moment
+from chassis.moments import Written
 from chassis.pages import Page, Paged
 from chassis.routing import HttpRouter
 from chassis.shedding import LISTS_AT_ONCE, at_most
@@ -23,12 +23,12 @@ from orders.store.listing import Wanted
 router = HttpRouter(prefix="/v1/orders", tags=["orders"])
 
 # Far from where time zones would lead out of the calendar.
-Placed = Annotated[
-    Moment,
-    Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(9000, 1, 1, tzinfo=UTC)),
+Placed = Written[
+    Annotated[
+        AwareDatetime,
+        Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(9000, 1, 1, tzinfo=UTC)),
+    ]
 ]
-
-
 OrderNumber = Annotated[
     str, Field(pattern=rf"^[{''.join(NUMBER_PREFIX.values())}]-[0-9]{{1,18}}$")
 ]

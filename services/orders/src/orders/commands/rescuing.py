@@ -11,9 +11,10 @@ from uuid import UUID
 
 import structlog
 
-from chassis import metrics, outbox, timers
+from chassis import metrics, outbox
 from chassis.database import Database, Tx, after_commit
 from chassis.logs import of_one
+from chassis.timers import Due
 from orders.commands import announcing
 from orders.domain.orders import Attention
 from orders.domain.rescues import (
@@ -51,22 +52,17 @@ class Watchdog:
         self._database = database
         self._patience = patience
         self._is_queue_behind = is_queue_behind
-        self._next_due: datetime | None = None
 
-    async def sweep(self) -> bool:
-        """Announce again what is due; whether anything will be due some day."""
+    async def sweep(self) -> Due:
+        """Announce again what is due; answers when the next will be."""
         at = datetime.now(UTC)
-        idle = self._database.idle_s() > timers.RESTS_AFTER_S
-        if idle and self._next_due and at < self._next_due:
-            return True
         transact = self._database.transact
-        self._next_due = await transact(rescues.next_due, self._patience)
-        if self._next_due and self._next_due <= at:
-            # What was not heard yet may be the answer.
-            if not await self._is_queue_behind():
-                await transact(rescue, self._patience, at)
-            self._next_due = await transact(rescues.next_due, self._patience)
-        return self._next_due is not None
+        next_due = await transact(rescues.next_due, self._patience)
+        # What was not heard yet may be the answer.
+        if next_due and next_due <= at and not await self._is_queue_behind():
+            await transact(rescue, self._patience, at)
+            next_due = await transact(rescues.next_due, self._patience)
+        return next_due or False
 
 
 async def rescue(tx: Tx, patience: Patience, at: datetime) -> int:

@@ -1,4 +1,4 @@
-"""What a person watches at a terminal: the live line of `orderly up`, and `top`."""
+"""A terminal, as the person in front of it sees and uses it."""
 
 import os
 import pty
@@ -11,9 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
 
-import pytest
-
-from tests.orderly.command import Command, place_what_is_printed
+from tests.orderly.command import Command
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 WITHIN_S = 120
@@ -39,12 +37,16 @@ class Screen:
             assert self._read(), self.text
         return self.text
 
-    def ctrl_c(self) -> int:
-        """As from its keyboard; the exit status."""
+    def ctrl_c(self) -> None:
+        """As from its keyboard: all in its foreground get it."""
         os.write(self._master, b"\x03")
+
+    def left(self, within_s: float = WITHIN_S) -> int:
+        """The exit status."""
+        deadline = monotonic() + within_s
         while self._read():
-            pass
-        return self.process.wait(WITHIN_S)
+            assert monotonic() < deadline, self.text
+        return self.process.wait(within_s)
 
     def _read(self) -> bool:
         """False: whoever drew has left."""
@@ -75,23 +77,3 @@ def screen(command: Command, *arguments: str) -> Iterator[Screen]:
         process.wait(WITHIN_S)
         os.close(slave)
         os.close(master)
-
-
-# One story, for starting a stack is what takes the time.
-@pytest.mark.timeout(400)
-@pytest.mark.postgres
-@pytest.mark.localstack
-def test_orders_are_watched_as_they_flow(orderly):
-    with screen(orderly, "up", *orderly.options) as stack:
-        stack.until(r"0 orders a minute · decided in never yet · 0 undecided")
-        order = place_what_is_printed(orderly, stack.text)
-        assert order["status"] == "confirmed"
-        stack.until(r"1 order a minute · decided in [\d.]+ m?s · 0 undecided")
-
-        with screen(orderly, "top") as top:
-            top.until(r"newest 1 +1 confirmed")
-            top.until(r"orderly-inventory-from-orders +│ +0 │ +0 │ +0 s │ +0")
-            assert top.ctrl_c() in (0, 130)
-
-        assert stack.ctrl_c() == 0
-        assert "everything has ended; the data is kept" in stack.text
