@@ -47,3 +47,10 @@ async def migrated_and_known(
 
 async def _described(tx: Tx) -> set[tuple[str, ...]]:
     return {tuple(row) for row in await tx.execute(_DESCRIPTION)}
+
+
+async def storage_options(tx: Tx, *tables: str) -> dict[str, list[str]]:
+    """What the tables say of how their rows are kept."""
+    query = text("SELECT relname, reloptions FROM pg_class WHERE relname = ANY(:names)")
+    found = await tx.execute(query, {"names": list(tables)})
+    return dict(map(tuple, found))

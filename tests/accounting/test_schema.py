@@ -1,7 +1,5 @@
-from sqlalchemy import text
-
 from accounting.schema import metadata
-from tests.schemas import migrated_and_known
+from tests.schemas import migrated_and_known, storage_options
 
 
 async def test_the_migrations_make_the_schema_that_the_code_knows(tx):
@@ -11,14 +9,6 @@ async def test_the_migrations_make_the_schema_that_the_code_knows(tx):
 
 
 async def test_rows_that_are_written_again_have_room_beside_them(tx):
-    options = await tx.execute(
-        text(
-            "SELECT relname, reloptions FROM pg_class"
-            " WHERE oid IN ('orders'::regclass, 'order_cursors'::regclass)"
-        )
-    )
+    options = await storage_options(tx, "orders", "order_cursors")
 
-    assert dict(map(tuple, options)) == {
-        "orders": ["fillfactor=60"],
-        "order_cursors": ["fillfactor=40"],
-    }
+    assert options == {"orders": ["fillfactor=60"], "order_cursors": ["fillfactor=40"]}

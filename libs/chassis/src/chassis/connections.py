@@ -78,7 +78,6 @@ class Connection(HttpToolsProtocol):
     _refused = False
     _untold = b""  # the answer to who was turned away, until it is their turn
     _look: TimerHandle | None = None
-    _looks_at = 0.0
     _give_up: TimerHandle | None = None
     _begun: RequestResponseCycle | None = None  # the last that was not left in line
 
@@ -264,12 +263,10 @@ class Connection(HttpToolsProtocol):
         """Or before: whoever looks too early looks again, which is cheaper than a new
         timer for each request.
         """
-        at = time.monotonic() + seconds
         if self._look:
-            if self._looks_at <= at:
+            if self._look.when() <= self.loop.time() + seconds:
                 return
             self._look.cancel()
-        self._looks_at = at
         self._look = self.loop.call_later(seconds, self._see_whether_it_came)
 
     def _see_whether_it_came(self) -> None:
