@@ -2,12 +2,14 @@ import asyncio
 import traceback
 from collections.abc import AsyncIterator
 from functools import partial
+from random import Random
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import make_url
 
 from chassis import database as databases_module
 from chassis.database import (
@@ -27,6 +29,7 @@ from chassis.database import (
 from chassis.testing import eventually
 from orderly.stack.postgres import Postgres
 from sample.schema import notes
+from tests.chaos.postgres_proxy import PostgresProxy
 
 KILL = sa.text(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -475,6 +478,44 @@ async def test_an_idle_database_is_let_go(stoppable, other):
     await stoppable.let_go()
 
     await eventually(none)
+
+
+@pytest.fixture
+async def line(server: Postgres) -> AsyncIterator[PostgresProxy]:
+    proxy = PostgresProxy(int(make_url(server.url()).port or 5432), Random(1))
+    await proxy.start()
+    yield proxy
+    await proxy.stop()
+
+
+@pytest.fixture
+async def distant(
+    server: Postgres, line: PostgresProxy, caplog: pytest.LogCaptureFixture
+) -> AsyncIterator[Database]:
+    """A database that has been asked, and does not answer any more."""
+    url = make_url(server.url()).set(host="127.0.0.1", port=line.port)
+    database = Database(
+        url.render_as_string(hide_password=False), application_name="distant"
+    )
+    await database.transact(one)
+    line.weather.passable.clear()
+    yield database
+    await database.close()
+    assert not caplog.get_records("call")
+
+
+@pytest.mark.timeout(20)
+async def test_a_silent_database_is_let_go(distant, line):
+    await distant.let_go()
+
+    line.weather.passable.set()
+    assert await distant.transact(one) == 1
+
+
+async def test_who_has_no_time_leaves_a_silent_database(distant):
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await distant.close()
 
 
 async def test_many_rows_take_their_own_values_by_one_statement(tx):

@@ -34,10 +34,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.dialects.postgresql import asyncpg as dialects
 from sqlalchemy.engine import ExceptionContext, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 from sqlalchemy.types import TypeEngine
+from typing_extensions import override
 
 from chassis.errors import Unavailable
 from chassis.failpoints import reach
@@ -99,6 +101,16 @@ class StartOver(Exception):
     sqlstate = "40001"
 
 
+class _Pool(AsyncAdaptedQueuePool):
+    """Does not wait for ever for a silent server to say goodbye."""
+
+    @override
+    def _close_connection(
+        self, connection: DBAPIConnection, *, terminate: bool = False
+    ) -> None:
+        super()._close_connection(connection, terminate=True)
+
+
 class Database:
     def __init__(
         self,
@@ -112,6 +124,7 @@ class Database:
         where = make_url(url).set(drivername="postgresql+asyncpg")
         self._engine = create_async_engine(
             where,
+            poolclass=_Pool,
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=connect_timeout_s,
