@@ -60,6 +60,9 @@ async def _measure(site: Site, extent: Extent, only: tuple[str, ...]) -> JSON:
         say("settling")
         await scenarios.settle(site, 300, SKUS)  # what is cold would be charged
         found["settle"] = await scenarios.settle(site, extent.orders, SKUS)
+        say("settling what each client waits for")
+        waited_for = await scenarios.settle(site, extent.orders // 5, SKUS, "wait")
+        found["settle_waited_for"] = waited_for
     if "hot_sku" in only:
         say("one SKU that everybody wants, and a thousand")
         found["hot_sku"] = await scenarios.hot_sku(site, extent, tell)

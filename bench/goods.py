@@ -71,6 +71,8 @@ def asking(load: "Load") -> Asking:
     common = f"Host: localhost\r\nAuthorization: Bearer {load.token}\r\n"
     if load.what == "place":
         return _placing(load, common)
+    if load.what == "wait":
+        return _placing(load, common + "Prefer: wait=10\r\n")
     if load.what == "stock":
         return lambda number: _product(number, common)
     paths = {

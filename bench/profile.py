@@ -1,4 +1,4 @@
-"""Where the time goes: `python -m bench.profile accept` (or settle).
+"""Where the time goes: `python -m bench.profile accept` (or settle, get, list).
 
 Prints which functions of each service are on the stack most, by themselves and with
 what they call; the stacks stay in bench/results/, for a flame graph.
@@ -17,6 +17,7 @@ from bench.site import Site, a_site
 from orderly.stack.services import NAMES
 
 SECONDS = 8
+ORDERS = 5000  # that are there to be looked at
 RATE = 200
 SHOWN = 45
 MAIN = "_run_module_as_main"
@@ -29,12 +30,17 @@ async def main(what: str) -> None:
             await site.hold_relay()
             await _accept(site, 2)
             await asyncio.gather(_watch(site, "orders", what), _accept(site, SECONDS))
+        elif what in scenarios.LOOKS:
+            await scenarios.settle(site, ORDERS, SKUS)
+            await scenarios.look(site, what, seconds=2)
+            looking = scenarios.look(site, what, seconds=SECONDS)
+            await asyncio.gather(_watch(site, "orders", what), looking)
         else:
             await scenarios.settle(site, 300, SKUS)
             watching = [_watch(site, name, what) for name in NAMES]
             orders = scenarios.FULL.orders
             await asyncio.gather(*watching, scenarios.settle(site, orders, SKUS))
-    for name in ("orders",) if what == "accept" else NAMES:
+    for name in NAMES if what == "settle" else ("orders",):
         _tell(name, RESULTS / f"{what}-{name}.stacks")
 
 
