@@ -105,6 +105,7 @@ class GroupCommit(Generic[T, R]):
     ) -> None:
         self._write = write
         self._called = called
+        self._told = {"batch": called}
         self._subject = subject
         self._named = named
         self._max_batch = max_batch
@@ -165,8 +166,8 @@ class GroupCommit(Generic[T, R]):
         return batch
 
     async def _answer(self, batch: Sequence[_Waiting[T, R]]) -> None:
-        metrics.BATCH_SIZE.record(len(batch))
-        metrics.WAITING.record(len(self._line))
+        metrics.BATCH_SIZE.record(len(batch), self._told)
+        metrics.WAITING.record(len(self._line), self._told)
         causes = [waiting.cause for waiting in batch]
         try:
             with (

@@ -100,7 +100,9 @@ def standing(
 
 
 BATCH_SIZE = histogram(
-    "orderly.batch.size", "{request}", "Requests written by one commit"
+    "orderly.batch.size",
+    "{request}",
+    "Requests written, or looked up, by one transaction; by what they ask for",
 )
 WAITING = histogram(
     "orderly.batch.waiting", "{request}", "Requests left in line when a batch is taken"
