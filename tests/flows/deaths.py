@@ -127,7 +127,7 @@ READS = frozenset(
         "orders.store.batches.next_waiting",
         "orders.store.counts.count",
         "orders.store.listing.find",
-        "orders.store.orders.get",
+        "orders.store.orders.get_many",
         "orders.store.refusals.find",
         "orders.store.rescues.next_due",
         "orders.store.timeline.find_page",

@@ -1,12 +1,15 @@
 """Placing orders as a storefront does, and reading what it is answered."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from chassis.database import Database
+from chassis.testing import eventually
 from orders.handlers.reservations import settle_orders
 from orders.schema import orders
 from tests.orders.factories import arrived, reservation_changed, units
@@ -43,3 +46,23 @@ async def stored(database: Database) -> int:
 async def have_settled(database: Database, order_id: str, reserved: int) -> None:
     snapshot = reservation_changed(UUID(order_id), units(2, reserved=reserved))
     await database.transact(settle_orders, arrived(snapshot))
+
+
+@asynccontextmanager
+async def away(database: Database, admin_url: str) -> AsyncIterator[None]:
+    """It takes no connection meanwhile, and has lost those that were there."""
+    async with database.begin() as tx:
+        name = (await tx.execute(select(func.current_database()))).scalar_one()
+
+    async def none_left() -> bool:
+        await database.let_go()
+        return not database.in_use()
+
+    admin = Database(admin_url, application_name="tests")
+    async with admin.begin() as tx:
+        await tx.execute(text(f'ALTER DATABASE "{name}" CONNECTION LIMIT 0'))
+    await eventually(none_left)
+    yield
+    async with admin.begin() as tx:
+        await tx.execute(text(f'ALTER DATABASE "{name}" CONNECTION LIMIT -1'))
+    await admin.close()

@@ -1,17 +1,12 @@
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select
-from sqlalchemy import text as sql
-
-from chassis.database import Database, Tx
+from chassis.database import Tx
 from chassis.testing import eventually
 from orders.domain.settling import settle
 from orders.store import orders as store
 from tests.orders.factories import LATER, a_body, a_snapshot, units
-from tests.orders.storefront import have_settled, post
+from tests.orders.storefront import away, have_settled, post
 
 
 async def test_who_prefers_to_wait_gets_the_order_decided(client, database):
@@ -97,23 +92,3 @@ async def test_who_waits_gets_what_is_known_when_the_database_goes_away(
         answer = await placing
 
     assert (answer.status_code, answer.json()["status"]) == (201, "placed")
-
-
-@asynccontextmanager
-async def away(database: Database, admin_url: str) -> AsyncIterator[None]:
-    """It takes no connection meanwhile, and has lost those that were there."""
-    async with database.begin() as tx:
-        name = (await tx.execute(select(func.current_database()))).scalar_one()
-
-    async def none_left() -> bool:
-        await database.let_go()
-        return not database.in_use()
-
-    admin = Database(admin_url, application_name="tests")
-    async with admin.begin() as tx:
-        await tx.execute(sql(f'ALTER DATABASE "{name}" CONNECTION LIMIT 0'))
-    await eventually(none_left)
-    yield
-    async with admin.begin() as tx:
-        await tx.execute(sql(f'ALTER DATABASE "{name}" CONNECTION LIMIT -1'))
-    await admin.close()

@@ -31,9 +31,8 @@ def a_letter(order: Order, *, waits: bool = True, minute: int = 0, **changes: ob
 
 
 async def attention(tx, order: Order) -> Attention | None:
-    found = await store.get(tx, order.id)
-    assert found is not None
-    return found.attention
+    found = await store.get_many(tx, [order.id])
+    return found[order.id].attention
 
 
 async def test_an_order_shows_that_an_event_about_it_is_stuck(tx, order):

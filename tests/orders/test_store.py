@@ -51,8 +51,8 @@ async def test_only_orders_with_a_new_id_and_payment_are_added(tx):
     added = await store.add(tx, [same_id, same_payment, new])
 
     assert [order.id for order in added] == [new.id]
-    assert await store.get(tx, first.id) == first
-    assert await store.get(tx, same_payment.id) is None
+    found = await store.get_many(tx, [first.id, same_payment.id])
+    assert found == {first.id: first}
 
 
 async def test_orders_on_terms_need_no_payment_of_their_own(tx):
@@ -91,8 +91,8 @@ async def test_what_changes_of_an_order_is_saved(tx):
     await store.save(tx, [changed])
     await store.save_lines(tx, [changed])
 
-    assert await store.get(tx, placed.id) == changed
-    assert await store.get(tx, bystander.id) == bystander
+    found = await store.get_many(tx, [placed.id, bystander.id])
+    assert found == {placed.id: changed, bystander.id: bystander}
 
 
 async def test_who_holds_an_order_keeps_others_waiting(database):

@@ -13,6 +13,7 @@ from orders import api
 from orders.api.orders import place_order
 from orders.commands import batches
 from orders.commands.intake import Intake
+from orders.commands.looking import looks_at
 from orders.commands.rescuing import Watchdog
 from orders.domain.rescues import Patience
 from orders.handlers import intake as spilled
@@ -42,6 +43,7 @@ def build(runtime: Runtime[Settings]) -> Parts:
         most_waiting=settings.intake_most_waiting,
         spill_after_s=settings.spill_after_s,
     )
+    looks = looks_at(database)
     waiters = Waiters(database, store.find_decided)
     feed = Feed(runtime.reader, newest=facts.newest, read=facts.find_after)
     placing_batches = Timer(
@@ -51,12 +53,13 @@ def build(runtime: Runtime[Settings]) -> Parts:
         in_every_role=True,
     )
     app.state.intake = intake
+    app.state.looks = looks
     app.state.waiters = waiters
     app.state.feed = feed
     app.state.placing_batches = placing_batches
     return Parts(
         app=app,
-        group_commits=[intake.placing, intake.spilling],
+        group_commits=[intake.placing, intake.spilling, looks],
         waiters=[waiters, feed],
         digest=digest.DIGEST,
         timers=[

@@ -12,7 +12,6 @@ from chassis.bodies import reads
 from chassis.errors import Refused, Unavailable
 from chassis.idempotency import Key
 from chassis.routing import HttpRouter
-from chassis.shedding import at_most
 from chassis.waiting import Waiters, preferred_wait_s
 from chassis.web import database_of, respond
 from orders.api.asking import asked_order
@@ -21,15 +20,14 @@ from orders.api.callers import OtherCustomer, Reader, Writer, may_see
 from orders.api.problems import pointed, problems
 from orders.api.views import OrderView, SpilledView
 from orders.commands.intake import Intake, Spilled
+from orders.commands.looking import Looks
 from orders.commands.placing import PaymentAlreadyUsed, refused_later
 from orders.domain.orders import InvalidOrder, Order, OrderNotFound
-from orders.store import orders as store
 from orders.store import refusals
 
 router = HttpRouter(prefix="/v1/orders", tags=["orders"])
 
 SPILLED_RETRY_AFTER_S = "5"
-LOOKS_AT_ONCE = 2048  # many wait on purpose; while the database is silent, all do
 
 
 @router.post(
@@ -85,11 +83,10 @@ async def place_order(
             "This payment paid another order. Capture a payment for this one."
         ),
     ),
-    dependencies=[at_most(LOOKS_AT_ONCE)],
     summary="Look at an order",
 )
 async def get_order(caller: Reader, order_id: UUID, request: Request) -> Response:
-    order = await database_of(request).transact(store.get, order_id)
+    order = await _looked_at(request, order_id)
     if order is None:
         order = await _placed_instead(request, caller.client, order_id)
     if not may_see(caller, order.customer_id):
@@ -116,11 +113,16 @@ async def _placed_instead(request: Request, client: str, order_id: UUID) -> Orde
         raise OrderNotFound
     if refusal.placed_as is None:
         raise refused_later(refusal)
-    return await _find(request, refusal.placed_as)
+    return await _found(request, refusal.placed_as)
 
 
-async def _find(request: Request, id: UUID) -> Order:
-    order = await database_of(request).transact(store.get, id)
+async def _looked_at(request: Request, id: UUID) -> Order | None:
+    looks: Looks = request.app.state.looks
+    return await looks.submit(id)
+
+
+async def _found(request: Request, id: UUID) -> Order:
+    order = await _looked_at(request, id)
     if order is None:
         raise OrderNotFound
     return order
@@ -150,7 +152,7 @@ async def _decided(request: Request, order: Order, wait_s: float) -> Order:
     with suppress(Unavailable):
         while order.decided_at is None and (left_s := until - monotonic()) > 0:
             goes_on = await waiters.wait(str(order.id), left_s)
-            order = await _find(request, order.id)
+            order = await _found(request, order.id)
             if not goes_on:
                 break
     return order

@@ -176,10 +176,6 @@ async def add(tx: Tx, placed: Iterable[Order]) -> list[Order]:
     ]
 
 
-async def get(tx: Tx, id: UUID) -> Order | None:
-    return (await get_many(tx, [id])).get(id)
-
-
 async def get_many(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Order]:
     return await _orders(tx, _GET, {"ids": list(ids)})
 
