@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -9,6 +10,7 @@ from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
 from chassis import web
+from chassis.access import ids_in_path
 from chassis.bodies import RequestBody, reads
 from chassis.errors import Conflict
 from chassis.idempotency import Key
@@ -50,6 +52,11 @@ async def get_colour(name: str) -> str:
     return name
 
 
+@router.get("/mixtures/{mixture_id:uuid}")
+async def get_mixture(mixture_id: UUID, key: Key, request: Request) -> Response:
+    return web.respond(request, Mixed(name=str(mixture_id), key=key))
+
+
 def an_app(**options: Any) -> FastAPI:
     return web.create_app(
         "colours",
@@ -60,7 +67,7 @@ def an_app(**options: Any) -> FastAPI:
     )
 
 
-@pytest.fixture(params=[[], [mix]], ids=["framework", "express"])
+@pytest.fixture(params=[[], [mix, get_mixture]], ids=["framework", "express"])
 async def colours(request) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(an_app(express=request.param))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
@@ -120,13 +127,69 @@ async def test_other_methods_and_paths_are_the_frameworks(colours):
     assert (await colours.put("/colours")).headers["Allow"] == "POST"
 
 
+A_MIXTURE = "1b4e28ba-2fa1-51d2-883f-0016d3cca427"
+
+
+async def test_both_ways_take_the_same_part_of_a_path(colours):
+    key = {"Idempotency-Key": "k"}
+    written = A_MIXTURE, A_MIXTURE.upper(), A_MIXTURE.replace("-", "")
+    answers = [await colours.get(f"/mixtures/{one}", headers=key) for one in written]
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert {answer.json()["name"] for answer in answers} == {A_MIXTURE}
+
+
+@pytest.mark.parametrize("part", ["red", "{mixture_id}", ""])
+async def test_what_is_no_such_part_is_not_found_on_both_ways(colours, part):
+    answer = await colours.get(f"/mixtures/{part}", headers={"Idempotency-Key": "k"})
+
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("express", [[], [get_mixture]], ids=["framework", "express"])
+async def test_both_ways_tell_logs_which_part_it_was(express):
+    scopes: list[Scope] = []
+    app = an_app(express=express)
+
+    async def noted(scope: Scope, receive: Receive, send: Send) -> None:
+        scopes.append(scope)
+        await app(scope, receive, send)
+
+    transport = httpx.ASGITransport(noted)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        await client.get(f"/mixtures/{A_MIXTURE}", headers={"Idempotency-Key": "k"})
+
+    assert ids_in_path(scopes[0]) == {"mixture_id": A_MIXTURE}
+    assert scopes[0]["route"].path == "/mixtures/{mixture_id:uuid}"
+
+
 def test_openapi_shows_the_route_whichever_way_it_is_served():
-    assert an_app(express=[mix]).openapi() == an_app().openapi()
+    assert an_app(express=[mix, get_mixture]).openapi() == an_app().openapi()
 
 
-def test_an_endpoint_with_parameters_cannot_be_served_past_the_framework():
+async def get_otherwise(mixture_id: str) -> Response:
+    return Response(mixture_id)
+
+
+async def get_no_part() -> Response:
+    return Response()
+
+
+@pytest.mark.parametrize(
+    ("path", "endpoint"),
+    [
+        ("/colours/{name}", get_colour),
+        ("/mixtures/{mixture_id:uuid}", get_otherwise),
+        ("/mixtures/{name}", get_no_part),
+    ],
+)
+def test_what_the_framework_has_to_read_cannot_be_served_past_it(path, endpoint):
+    other = HttpRouter()
+    other.get(path)(endpoint)
+    app = web.create_app("o", description="", routers=[other], express=[endpoint])
+
     with pytest.raises(ValueError, match="has parameters"):
-        an_app(express=[get_colour]).build_middleware_stack()
+        app.build_middleware_stack()
 
 
 def blocking() -> str:

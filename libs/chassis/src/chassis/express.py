@@ -7,17 +7,31 @@ What the framework would do that is not done here is refused when the service st
 
 import inspect
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from typing import Any, TypeAlias, get_type_hints
+from uuid import UUID
 
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext
 from fastapi.security import SecurityScopes
+from starlette.convertors import UUIDConvertor
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 Resolve: TypeAlias = Callable[[Request], Awaitable[Any]]
+_Served: TypeAlias = tuple[RouteContext, Resolve]
+# By what a path's pattern makes already what the framework would make of a part of it,
+# and which no fixed word can be.
+_MADE: Mapping[type, type] = {UUIDConvertor: UUID}
 
 
 class Express:
@@ -25,11 +39,15 @@ class Express:
 
     def __init__(self, app: ASGIApp, *, routes: Iterable[RouteContext]) -> None:
         self._app = app
-        self._endpoints: dict[tuple[str, str], tuple[RouteContext, Resolve]] = {
-            (method, route.path_format or ""): (route, _served(route.dependant))
-            for route in routes
-            for method in route.methods or ()
-        }
+        self._by_path: dict[tuple[str, str], _Served] = {}
+        self._by_pattern: list[_Served] = []
+        for route in routes:
+            served = route, _served(route)
+            if route.param_convertors:
+                self._by_pattern.append(served)
+                continue
+            for method in route.methods or ():
+                self._by_path[method, route.path_format or ""] = served
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = self._endpoint(scope)
@@ -47,11 +65,20 @@ class Express:
             response = await handle(request, error)
         await response(scope, receive, send)
 
-    def _endpoint(self, scope: Scope) -> tuple[RouteContext, Resolve] | None:
+    def _endpoint(self, scope: Scope) -> _Served | None:
         # A query is for the framework, which knows whether there may be one.
         if scope["type"] != "http" or scope["query_string"]:
             return None
-        return self._endpoints.get((scope["method"], scope["path"]))
+        found = self._by_path.get((scope["method"], scope["path"]))
+        return found or self._matching(scope)
+
+    def _matching(self, scope: Scope) -> _Served | None:
+        for served in self._by_pattern:
+            match, found = served[0].matches(scope)
+            if match is Match.FULL:
+                scope.update(found)
+                return served
+        return None
 
 
 def _handler(scope: Scope, error: Exception) -> Callable[..., Awaitable[Any]] | None:
@@ -62,8 +89,12 @@ def _handler(scope: Scope, error: Exception) -> Callable[..., Awaitable[Any]] | 
     return next(filter(None, known), None)
 
 
-def _served(endpoint: Dependant) -> Resolve:
-    resolve = _resolver(endpoint)
+def _served(route: RouteContext) -> Resolve:
+    endpoint: Dependant = route.dependant
+    made = {name: _MADE.get(type(by)) for name, by in route.param_convertors.items()}
+    if None in made.values():
+        raise ValueError(f"{endpoint.call} has parameters: it cannot be served here")
+    resolve = _resolver(endpoint, made)
     called = Counter(part.call for part in _all_of(endpoint))
     for call, times in called.items():
         if times > 1:
@@ -83,21 +114,24 @@ def _is_response(hint: object) -> bool:
     return isinstance(hint, type) and issubclass(hint, Response)
 
 
-def _resolver(needed: Dependant) -> Resolve:
-    """The call with what it needs; of parameters, only what a request itself is."""
+def _resolver(needed: Dependant, made: Mapping[str, type | None]) -> Resolve:
+    """The call with what it needs: of parameters, the request and parts of its path."""
     call = needed.call
-    if call is None or _parameters(needed):
+    parts = {part.name: part.field_info.annotation for part in needed.path_params}
+    if call is None or not parts.items() <= made.items() or _parameters(needed):
         raise ValueError(f"{call} has parameters: it cannot be served here")
     if not (inspect.iscoroutinefunction(call) or _is_async(call)):
         raise ValueError(f"{call} is not awaited: it cannot be served here")
-    inner = [(part.name, _resolver(part)) for part in needed.dependencies]
+    inner = [(part.name, _resolver(part, made)) for part in needed.dependencies]
     request_name = needed.request_param_name or needed.http_connection_param_name
     given = _scopes(needed)
-    if not (inner or given) and request_name:
+    if not (inner or given or parts) and request_name:
         return lambda request: call(**{request_name: request})
 
     async def resolve(request: Request) -> Any:
         found: dict[str, Any] = dict(given)
+        for made_name in parts:
+            found[made_name] = request.path_params[made_name]
         for name, part in inner:
             value = await part(request)
             if name:
@@ -124,7 +158,6 @@ def _is_async(call: Any) -> bool:
 
 def _parameters(needed: Dependant) -> Collection[Any]:
     return [
-        *needed.path_params,
         *needed.query_params,
         *needed.header_params,
         *needed.cookie_params,

@@ -10,7 +10,7 @@ from chassis.waiting import Waiters
 from chassis.web import create_app
 from contracts import topology
 from orders import api
-from orders.api.orders import place_order
+from orders.api.orders import get_order, place_order
 from orders.commands import batches
 from orders.commands.intake import Intake
 from orders.commands.looking import looks_at
@@ -35,7 +35,7 @@ def build(runtime: Runtime[Settings]) -> Parts:
         description="Takes orders from every channel, and knows where each one stands.",
         routers=api.ROUTERS,
         cors_origins=settings.cors_origins,
-        express=[place_order],
+        express=[place_order, get_order],
     )
     intake = Intake(
         database,
