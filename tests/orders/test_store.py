@@ -1,3 +1,4 @@
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -5,11 +6,13 @@ from sqlalchemy import text, update
 from sqlalchemy.exc import IntegrityError
 
 from chassis.database import DatabaseUnavailable, Tx
+from chassis.testing import statements_of
 from contracts.accounting import PaymentStatus
 from contracts.orders import Channel
 from orders.domain.settling import settle
 from orders.schema import order_lines, orders
 from orders.store import orders as store
+from tests.locks import until_somebody_waits
 from tests.orders.factories import (
     LATER,
     a_line,
@@ -53,6 +56,32 @@ async def test_only_orders_with_a_new_id_and_payment_are_added(tx):
     assert [order.id for order in added] == [new.id]
     found = await store.get_many(tx, [first.id, same_payment.id])
     assert found == {first.id: first}
+
+
+async def test_an_order_and_its_lines_are_read_by_one_statement(tx):
+    placed = await store.add(tx, [an_order(a_line(1), a_line(2)), an_order()])
+
+    async with statements_of(tx) as asked:
+        await store.get_many(tx, [order.id for order in placed])
+
+    assert len(asked) == 1  # or they could be of two moments
+
+
+async def test_who_waited_for_an_order_has_its_lines_as_they_are_then(database):
+    async with database.begin() as tx:
+        (order,) = await store.add(tx, [an_order()])
+
+    async with database.begin() as tx:
+        await store.get_for_update(tx, {order.id})
+        waiting = asyncio.create_task(
+            database.transact(store.get_for_update, {order.id})
+        )
+        await until_somebody_waits(database)
+        settled = settle(order, a_snapshot(units(2, reserved=2)), LATER).order
+        await store.save(tx, [settled])
+        await store.save_lines(tx, [settled])
+
+    assert await waiting == {order.id: settled}
 
 
 async def test_orders_on_terms_need_no_payment_of_their_own(tx):

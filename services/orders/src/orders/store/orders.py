@@ -10,16 +10,19 @@ from uuid import UUID
 from pydantic import TypeAdapter
 from sqlalchemy import (
     ARRAY,
+    JSON,
     Select,
     Text,
     Uuid,
     any_,
     bindparam,
+    func,
     insert,
     literal_column,
     select,
     tuple_,
 )
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from chassis.database import (
     NEW,
@@ -118,8 +121,27 @@ _added_lines = (
 )
 _ADD = select(_added.c.id, _added.c.serial).add_cte(_added_lines)
 
-_GET = select(orders).where(orders.c.id == _IDS)
-_GET_FOR_UPDATE = _GET.order_by(orders.c.id).with_for_update()
+_theirs = order_lines.alias("theirs")  # a query may look for lines by itself
+_LINES = (
+    select(
+        func.json_agg(
+            aggregate_order_by(
+                func.json_build_array(*(_theirs.c[name] for name in _LINE_FIELDS)),
+                _theirs.c.line,
+            ),
+            type_=JSON,
+        )
+    )
+    .where(_theirs.c.order_id == orders.c.id)
+    .scalar_subquery()
+    .label("lines")
+)
+_GET = select(orders, _LINES).where(orders.c.id == _IDS)
+# Who waits for an order would have its lines as they were before: they are read once it
+# is held.
+_GET_FOR_UPDATE = (
+    select(orders).where(orders.c.id == _IDS).order_by(orders.c.id).with_for_update()
+)
 _GET_LINES = (
     select(order_lines.c.order_id, *(order_lines.c[name] for name in _LINE_FIELDS))
     .where(order_lines.c.order_id == _IDS)
@@ -127,7 +149,7 @@ _GET_LINES = (
 )
 
 _payments = rows_from_arrays(("provider", Text()), ("reference", Text()))
-_FIND_BY_PAYMENT = select(orders).join(
+_FIND_BY_PAYMENT = select(orders, _LINES).join(
     _payments,
     tuple_(orders.c.payment_provider, orders.c.payment_reference)
     == tuple_(_payments.c.provider, _payments.c.reference),
@@ -177,28 +199,37 @@ async def add(tx: Tx, placed: Iterable[Order]) -> list[Order]:
 
 
 async def get_many(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Order]:
-    return await _orders(tx, _GET, {"ids": list(ids)})
+    """The orders, each with its lines as they were at one moment."""
+    found = await run(tx, _GET, {"ids": list(ids)}) if ids else ()
+    return {row.id: _whole(row) for row in found}
 
 
 async def get_for_update(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Order]:
     """The orders, held until the transaction ends."""
-    return await _orders(tx, _GET_FOR_UPDATE, {"ids": list(ids)})
+    if not ids:
+        return {}
+    rows = await run(tx, _GET_FOR_UPDATE, {"ids": list(ids)})
+    lines: defaultdict[UUID, list[Line]] = defaultdict(list)
+    held = {"ids": [row.id for row in rows]}
+    for order_id, *values in await run(tx, _GET_LINES, held):
+        lines[order_id].append(_line_of(values))
+    return {row.id: _order(row, tuple(lines[row.id])) for row in rows}
 
 
 async def find_by_payment(
     tx: Tx, keys: Collection[PaymentKey]
 ) -> dict[PaymentKey, Order]:
-    providers, references = zip(*keys, strict=True) if keys else ((), ())
-    found = await _orders(
-        tx, _FIND_BY_PAYMENT, {"provider": providers, "reference": references}
-    )
-    return {order.payment.key: order for order in found.values()}
+    if not keys:
+        return {}
+    providers, references = zip(*keys, strict=True)
+    given = {"provider": providers, "reference": references}
+    found = map(_whole, await run(tx, _FIND_BY_PAYMENT, given))
+    return {order.payment.key: order for order in found}
 
 
 async def find(tx: Tx, query: Select[Any]) -> list[Order]:
     """The orders of these rows, in their order."""
-    rows = (await tx.execute(query)).all()
-    return await _with_lines(tx, rows) if rows else []
+    return [*map(_whole, await tx.execute(query.add_columns(_LINES)))]
 
 
 async def find_customer(tx: Tx, id: UUID) -> str | None:
@@ -224,21 +255,12 @@ async def save_lines(tx: Tx, changed: Sequence[Order]) -> None:
         await run(tx, _SAVE_LINES, _line_columns(changed, _MOVED_LINES, prefix=NEW))
 
 
-async def _orders(
-    tx: Tx, query: Select[Any], parameters: Mapping[str, Sequence[Any]]
-) -> dict[UUID, Order]:
-    if not any(parameters.values()):
-        return {}
-    rows = await run(tx, query, parameters)
-    return {order.id: order for order in await _with_lines(tx, rows)}
+def _whole(row: Any) -> Order:
+    return _order(row, tuple(map(_line_of, row.lines)))
 
 
-async def _with_lines(tx: Tx, rows: Sequence[Any]) -> list[Order]:
-    lines: defaultdict[UUID, list[Line]] = defaultdict(list)
-    for row in await run(tx, _GET_LINES, {"ids": [row.id for row in rows]}):
-        order_id, *fields = row
-        lines[order_id].append(Line(**dict(zip(_LINE_FIELDS, fields, strict=True))))
-    return [_order(row, tuple(lines[row.id])) for row in rows]
+def _line_of(values: Sequence[Any]) -> Line:
+    return Line(**dict(zip(_LINE_FIELDS, values, strict=True)))
 
 
 def _order(row: Any, lines: tuple[Line, ...]) -> Order:
