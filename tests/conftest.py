@@ -43,8 +43,10 @@ sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two for each core: much of a test is waiting for others."""
-    return 2 * (os.cpu_count() or 1)
+    """Three for two cores: a test waits for others at times, and each of us
+    has to read all of the tests and have servers first.
+    """
+    return max(2, 3 * (os.cpu_count() or 1) // 2)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
