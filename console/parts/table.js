@@ -3,7 +3,8 @@
 import { html } from "../vendor/preact-htm.js";
 import { Loaded } from "./states.js";
 
-// A column: {name, of: (row) => …, number?, wide? (not on phones), head? (names the row)}
+// A column: {name, of: (row) => …, number?, wide? (not on phones), narrow? (only there),
+// head? (names the row)}
 export const Table = ({ caption, columns, rows, keyOf = (row) => row.id, hidden = true }) =>
   html`<div class="scroll" role="group" aria-label=${caption} tabindex="0">
     <table>
@@ -27,7 +28,8 @@ const cell = (column, row) =>
     ? html`<th scope="row" class=${classOf(column)}>${column.of(row)}</th>`
     : html`<td class=${classOf(column)}>${column.of(row)}</td>`;
 
-const classOf = ({ number, wide }) => [number && "number", wide && "wide"].filter(Boolean).join(" ");
+const classOf = ({ number, wide, narrow }) =>
+  [number && "number", wide && "wide", narrow && "narrow"].filter(Boolean).join(" ");
 
 // In an element of its own: without one, what comes later than its neighbours is put in
 // front of them.

@@ -62,7 +62,7 @@ function Found({ order, seen, onDone }) {
   `;
 }
 
-const columnsOf = ({ currency, lines }) => [
+const columnsOf = ({ currency }) => [
   { name: "Line", number: true, wide: true, of: ({ line }) => line },
   { name: "SKU", head: true, of: ({ sku }) => html`<${Sku} sku=${sku} />` },
   { name: "Quantity", number: true, of: ({ quantity }) => html`<${Count} n=${quantity} />` },
@@ -72,10 +72,16 @@ const columnsOf = ({ currency, lines }) => [
   ...STATES.map((name) => ({
     name,
     number: true,
-    wide: lines.every((line) => !line[name]),
+    wide: true,
     of: (line) => (line[name] ? html`<${Count} n=${line[name]} />` : html`<span class="none">0</span>`),
   })),
+  { name: "Of these", narrow: true, of: becameOf },
 ];
+
+const becameOf = (line) =>
+  html`<ul>
+    ${STATES.filter((name) => line[name]).map((name) => html`<li><${Count} n=${line[name]} /> ${name}</li>`)}
+  </ul>`;
 
 const amount = (name, field, currency) => ({
   name,

@@ -108,8 +108,10 @@ async def test_on_a_phone_what_became_of_an_order_is_in_sight(
         lines = desk.panel("Lines")
         await lines.scroll_into_view_if_needed()
 
-        shipped = lines.get_by_role("columnheader", name="Shipped")
-        await expect(shipped).to_be_in_viewport(ratio=0.9)
+        for units in ("1 reserved", "2 shipped", "1 cancelled"):
+            await expect(lines.get_by_text(units)).to_be_in_viewport(ratio=1)
+        table = lines.get_by_role("group", name="Lines")
+        assert await table.evaluate("table => table.scrollWidth <= table.clientWidth")
 
 
 async def test_on_a_phone_the_chosen_tab_is_in_sight(sit_down, stack):
