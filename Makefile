@@ -36,7 +36,7 @@ compose-test: setup ## Run `docker compose up`, order, kill, scale and audit (ne
 console-test: setup ## Use the console in a browser (CHROMIUM=/path/to/it, SCREENSHOTS=folder)
 	@$(BIN)/uv sync --frozen --all-packages --group console --inexact --quiet
 	@$(if $(CHROMIUM),CHROMIUM=$(CHROMIUM)) $(if $(SCREENSHOTS),ORDERLY_SCREENSHOTS=$(abspath $(SCREENSHOTS))) \
-		$(BIN)/pytest tests/console -m "" $(ARGS)
+		$(BIN)/pytest tests/console -m "" --numprocesses 2 $(ARGS)
 
 .PHONY: deaths
 deaths: setup ## Have services die wherever they can (COUNT=4 for some, PART=2/10 for a tenth, SEED=…)

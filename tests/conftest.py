@@ -3,10 +3,12 @@
 import gc
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import settings
 from sqlalchemy import select
 
@@ -15,6 +17,9 @@ from chassis.database import Tx
 from chassis.events import Announcement
 from chassis.lifecycle import GARBAGE
 from chassis.outbox import outbox
+from chassis.queues import Aws
+from chassis.topology import provision
+from contracts.topology import TOPOLOGY
 from tests import backends
 
 pytest_plugins = ["chassis.testing", "tests.counting"]
@@ -32,10 +37,16 @@ NEEDS = {
 }
 EVENT_TYPES = {event.type: event for event in contracts.EVENTS}
 
+# Our HTTP client looks for it several times a request, through all of the path. It is
+# not there, and not to find it took a sixth of a rush of orders.
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
+
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two for each core: much of a test is waiting for others."""
-    return 2 * (os.cpu_count() or 1)
+    """Three for two cores: a test waits for others at times, and each of us
+    has to read all of the tests and have servers first.
+    """
+    return max(2, 3 * (os.cpu_count() or 1) // 2)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -45,6 +56,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_configure(config: pytest.Config) -> None:
     gc.disable()  # until all there is to be imported is
+    _log_without_ornaments()
     # What runs in the background ignores Ctrl-C, and so would all that it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.register_profile("patient", deadline=None)  # machines are busy at times
@@ -56,6 +68,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "chaos: of `make chaos` and `make bugs` alone")
     config.addinivalue_line("markers", "fuzz: of `make fuzz` alone")
     config.addinivalue_line("markers", "browser: of `make console-test` alone")
+
+
+def _log_without_ornaments() -> None:
+    """As structlog does by itself, but for tracebacks: each in a frame takes longer
+    than the test that it comes from.
+    """
+    *described, _ = structlog.get_config()["processors"]
+    plain = structlog.dev.ConsoleRenderer(
+        exception_formatter=structlog.dev.plain_traceback
+    )
+    structlog.configure(processors=[*described, plain])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -92,6 +115,16 @@ async def postgres_url() -> AsyncIterator[str]:
 async def aws_environment() -> AsyncIterator[Mapping[str, str]]:
     async with backends.aws() as environment:
         yield environment
+
+
+@pytest.fixture(scope="session")
+async def provisioned(aws: Aws) -> Aws:
+    """With the topics and queues of all three services.
+
+    To see again that they are there takes longer than most tests that need them.
+    """
+    await provision(aws, TOPOLOGY)
+    return aws
 
 
 @pytest.fixture

@@ -9,7 +9,9 @@ import pytest
 CLONE = Path(__file__).parents[1]
 DOCUMENT = (CLONE / "docs" / "dependencies.md").read_text()
 PROJECTS = sorted(
-    path for path in CLONE.glob("**/pyproject.toml") if ".venv" not in path.parts
+    path
+    for within in (".", "libs/*", "services/*")
+    for path in CLONE.glob(f"{within}/pyproject.toml")
 )
 OURS = {path.parent.name for path in PROJECTS}
 

@@ -16,8 +16,6 @@ from accounting.schema import documents, entries, period_balances
 from accounting.settings import EXAMPLE_SELLER
 from accounting.store import journal, periods
 from chassis.testing import eventually
-from chassis.topology import provision
-from contracts.topology import TOPOLOGY
 from tests.accounting.factories import AT, an_order, confirmed, story
 
 MARCH = Month(date(2026, 3, 1))
@@ -25,10 +23,10 @@ APRIL = MARCH.next
 
 
 @pytest.fixture
-async def closer(client, aws, issuer):
-    await provision(aws, TOPOLOGY)
+async def closer(client, provisioned, issuer):
     for queue in QUEUES:
-        await aws.sqs.purge_queue(QueueUrl=await aws.queue_url(queue))
+        url = await provisioned.queue_url(queue)
+        await provisioned.sqs.purge_queue(QueueUrl=url)
     client.headers.update(issuer.headers("accounting.read", "accounting.write"))
     return client
 

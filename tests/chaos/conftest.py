@@ -30,9 +30,10 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 def quiet() -> Iterator[None]:
     """Whoever looks on says nothing of what it meets; that is in the services' logs."""
     at_least = structlog.make_filtering_bound_logger(logging.ERROR)
+    before = structlog.get_config()
     structlog.configure(wrapper_class=at_least)
     yield
-    structlog.reset_defaults()
+    structlog.configure(**before)
 
 
 @pytest.fixture

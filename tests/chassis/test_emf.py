@@ -17,9 +17,11 @@ Lines = list[Mapping[str, Any]]
 PROCESS = """
 import structlog
 from chassis import metrics, telemetry
-from sample.main import Settings
+from chassis.settings import ServiceSettings
 
-settings = Settings(database_url="postgresql://", metrics="emf", log_level="error")
+settings = ServiceSettings(
+    database_url="postgresql://", metrics="emf", log_level="error"
+)
 telemetry.setup("sample", settings)
 metrics.SHED.add(3)
 telemetry.finish(settings)

@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("logs")  # one process writes for them all
+
 SCRIPT = """
 import logging, structlog
 from chassis import logs, tracing
-from sample.main import Settings
+from chassis.settings import ServiceSettings
 
-logs.setup("sample", Settings(database_url="postgresql://", log_format="{form}"))
+settings = ServiceSettings(database_url="postgresql://", log_format="{form}")
+logs.setup("sample", settings)
 log = structlog.get_logger("tests")
 with tracing.beginning("work"):
     log.info("Note taken", note_id="n-1", text="two\\nlines ü")

@@ -13,6 +13,8 @@ from chassis.ownership import Administrator, give_database
 from orderly.stack.postgres import Postgres
 from tests.tls import Authority, in_front_of
 
+pytestmark = pytest.mark.xdist_group("ownership")  # one server serves them all
+
 PASSWORD = "only-for-tests"  # noqa: S105
 WHAT_IS_THERE = """
     SELECT (SELECT json_agg(r ORDER BY rolname) FROM pg_roles r)::text,
@@ -94,7 +96,7 @@ async def migrate_apart(url: str, **more: str) -> None:
 
 @pytest.mark.usefixtures("superuser")
 async def test_the_first_run_makes_role_database_and_schema(server):
-    await migrate_apart(as_sample(server))
+    await migrate(as_sample(server))
 
     sample = await asyncpg.connect(as_sample(server))
     assert await sample.fetchval("SELECT count(*) FROM notes") == 0

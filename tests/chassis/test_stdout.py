@@ -13,9 +13,9 @@ from chassis.testing import eventually
 TO_CLOSED_PIPE = """
 import structlog, sys
 from chassis import logs
-from sample.main import Settings
+from chassis.settings import ServiceSettings
 
-logs.setup("sample", Settings(database_url="postgresql://"))
+logs.setup("sample", ServiceSettings(database_url="postgresql://"))
 sys.stdin.readline()
 for number in range(1000):
     structlog.get_logger().info("A line", number=number)

@@ -13,10 +13,7 @@ CLONE = Path(__file__).parents[2]
 COMPOSE = (CLONE / "docker-compose.yml").read_text()
 DOCKERFILE = (CLONE / "services" / "Dockerfile").read_text()
 EXAMPLE = (CLONE / ".env.example").read_text()
-LOCK = {
-    package["name"]: package
-    for package in tomllib.loads((CLONE / "uv.lock").read_text())["package"]
-}
+LOCK = CLONE / "uv.lock"
 
 
 def test_each_setting_is_in_the_example_with_its_default():
@@ -67,9 +64,11 @@ def test_nothing_has_to_be_compiled_for_an_image(architecture):
 
 def needed_by(*names: str) -> Iterator[dict[str, Any]]:
     """What these packages are installed with, extras included, and is not ours."""
+    locked = tomllib.loads(LOCK.read_text())["package"]
+    packages = {package["name"]: package for package in locked}
     found, left = set(names), list(names)
     while left:
-        package = LOCK[left.pop()]
+        package = packages[left.pop()]
         extras = package.get("optional-dependencies", {}).values()
         needs = chain(package.get("dependencies", ()), *extras)
         wanted = {need["name"] for need in needs} - found

@@ -15,8 +15,6 @@ from pathlib import Path
 import pytest
 
 from chassis.testing import TokenIssuer
-from chassis.topology import provision
-from contracts.topology import TOPOLOGY
 from orderly.tokens import SCOPES
 from tests.served import served
 from tests.test_services import SERVICES
@@ -71,10 +69,9 @@ def service(fuzzed) -> str:
 @pytest.mark.fuzz
 @pytest.mark.timeout(max(SECONDS, CASES) + 300)
 async def test_it_keeps_to_its_openapi(
-    fuzzed, database, aws, issuer: TokenIssuer, count: Callable[[int], int]
+    fuzzed, database, provisioned, issuer: TokenIssuer, count: Callable[[int], int]
 ):
-    await provision(aws, TOPOLOGY)
-    async with served(fuzzed, database, aws, [issuer.trusted]) as service:
+    async with served(fuzzed, database, provisioned, [issuer.trusted]) as service:
         where = (
             f"{service.url}/v1/{fuzzed.name}/openapi.json",
             *("--header", f"Authorization: Bearer {issuer.token(*SCOPES, exp=2**31)}"),

@@ -6,8 +6,6 @@ import httpx
 import pytest
 
 from chassis.testing import TokenIssuer, serving
-from chassis.topology import provision
-from contracts.topology import TOPOLOGY
 from tests.test_services import SERVICES
 
 
@@ -24,8 +22,7 @@ def service(asked) -> str:
 
 @pytest.fixture
 async def client(
-    asked, database, aws, issuer: TokenIssuer
+    asked, database, provisioned, issuer: TokenIssuer
 ) -> AsyncIterator[httpx.AsyncClient]:
-    await provision(aws, TOPOLOGY)
-    async with serving(asked, database, aws, [issuer.trusted]) as client:
+    async with serving(asked, database, provisioned, [issuer.trusted]) as client:
         yield client

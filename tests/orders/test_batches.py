@@ -231,6 +231,7 @@ async def test_forgetting_an_upload_spares_what_became_a_batch(client, database)
         (b" " * (api.MAX_BYTES + 1), (413, "too_large")),
         (b"{}\n" * (api.MAX_ROWS + 1), (413, "too_large")),
     ],
+    ids=["nothing", "blank lines", "too many bytes", "too many rows"],
 )
 async def test_what_is_no_batch_is_refused(client, content, refused):
     assert problem(await upload(client, content)) == refused

@@ -15,8 +15,7 @@ from chassis.database import Database
 from chassis.outbox import outbox
 from chassis.queues import Aws, Message
 from chassis.testing import TokenIssuer, eventually, serving
-from chassis.topology import provision
-from contracts.topology import ORDERS_INTAKE, TOPOLOGY
+from contracts.topology import ORDERS_INTAKE
 from orders.commands import intake as commands
 from orders.commands.placing import place_orders
 from orders.handlers import intake
@@ -34,12 +33,12 @@ HIDDEN_AT_MOST_S = 2 * ORDERS_INTAKE.visibility_timeout_s
 
 
 @pytest.fixture
-async def queue(aws: Aws) -> Aws:
+async def queue(provisioned: Aws) -> Aws:
     """The intake queue, empty."""
-    await provision(aws, TOPOLOGY)
     for name in (ORDERS_INTAKE.name, ORDERS_INTAKE.dead_letters):
-        await aws.sqs.purge_queue(QueueUrl=await aws.queue_url(name))
-    return aws
+        url = await provisioned.queue_url(name)
+        await provisioned.sqs.purge_queue(QueueUrl=url)
+    return provisioned
 
 
 @asynccontextmanager

@@ -19,8 +19,7 @@ from chassis.database import Database
 from chassis.outbox import outbox
 from chassis.queues import Aws
 from chassis.testing import TokenIssuer, eventually
-from chassis.topology import provision
-from contracts.topology import ORDERS_INTAKE, TOPOLOGY
+from contracts.topology import ORDERS_INTAKE
 from orderly.stack.ports import free_port
 from orderly.stack.postgres import Postgres
 from orders.schema import orders
@@ -66,11 +65,11 @@ def environment(
 
 
 @pytest.fixture
-async def queue(aws: Aws) -> Aws:
+async def queue(provisioned: Aws) -> Aws:
     """The intake queue, empty: what other tests left would be placed here too."""
-    await provision(aws, TOPOLOGY)
-    await aws.sqs.purge_queue(QueueUrl=await aws.queue_url(ORDERS_INTAKE.name))
-    return aws
+    url = await provisioned.queue_url(ORDERS_INTAKE.name)
+    await provisioned.sqs.purge_queue(QueueUrl=url)
+    return provisioned
 
 
 @asynccontextmanager

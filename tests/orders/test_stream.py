@@ -18,9 +18,8 @@ from chassis.feeds import Feed
 from chassis.queues import Aws
 from chassis.relay import Relay
 from chassis.testing import TokenIssuer, eventually
-from chassis.topology import provision
 from contracts.orders import OrderShipped, ShippedLine
-from contracts.topology import ORDERS, TOPOLOGY
+from contracts.topology import ORDERS
 from orders.api import stream
 from orders.commands.placing import place_orders
 from orders.main import SERVICE
@@ -40,11 +39,10 @@ def quick(monkeypatch) -> None:
 
 @pytest.fixture
 async def service(
-    database: Database, aws: Aws, issuer: TokenIssuer
+    database: Database, provisioned: Aws, issuer: TokenIssuer
 ) -> AsyncIterator[Served]:
     """On a socket: a stream does not end, as answers in memory have to."""
-    await provision(aws, TOPOLOGY)
-    async with served(SERVICE, database, aws, [issuer.trusted]) as service:
+    async with served(SERVICE, database, provisioned, [issuer.trusted]) as service:
         yield service
 
 

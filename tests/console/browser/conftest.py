@@ -15,9 +15,16 @@ from tests.console.browser.desk import NOTHING, Desk
 from tests.flows.conftest import a_shop
 from tests.flows.shop import Shop
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# First the one without windows: to open a page costs it a quarter.
+NAMES = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 NONE = (
-    "There is no Chromium here. Debian and Ubuntu: apt-get install chromium."
+    "There is no Chromium here. Debian: apt-get install chromium-headless-shell."
     " One that is elsewhere is named by CHROMIUM=/path/to/it."
 )
 
@@ -26,7 +33,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 def _chromium() -> str:
