@@ -10,8 +10,9 @@ import httpx
 import pytest
 from sqlalchemy import text, update
 
-from chassis.database import Database
+from chassis.database import Database, DatabaseUnavailable
 from chassis.testing import eventually
+from orders.commands.looking import looks_at
 from orders.handlers.reservations import settle_orders
 from orders.schema import orders
 from tests.locks import until_somebody_waits
@@ -113,6 +114,19 @@ async def test_while_the_database_is_away_all_who_look_are_told_so(
     assert {problem(answer) for answer in answers} == {(503, "database_unavailable")}
     assert all(int(answer.headers["retry-after"]) > 0 for answer in answers)
     assert (await client.get(paths[0])).status_code == 200
+
+
+async def test_nobody_waits_long_for_a_silent_database(database, paths):
+    looks = looks_at(database, answers_within_s=0.2)
+    running = asyncio.create_task(looks.run())
+    ids = [UUID(id_in(path)) for path in paths]
+
+    async with locked(database), asyncio.timeout(5):  # the lock is waited for longer
+        silence = await asyncio.gather(*map(looks.submit, ids), return_exceptions=True)
+    looks.close()
+    await running
+
+    assert {type(told) for told in silence} == {DatabaseUnavailable}
 
 
 async def test_who_looks_when_the_process_has_left_is_sent_to_another(client, paths):
