@@ -86,4 +86,8 @@ def _where(frame: str) -> str:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1] if sys.argv[1:] else "accept"))
+    words = ("accept", "settle", *scenarios.LOOKS)
+    wanted = sys.argv[1] if sys.argv[1:] else words[0]
+    if wanted not in words:
+        sys.exit(f"usage: python -m bench.profile [{'|'.join(words)}]")
+    asyncio.run(main(wanted))

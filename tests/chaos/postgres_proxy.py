@@ -9,8 +9,13 @@ import asyncio
 import contextlib
 from asyncio import StreamReader, StreamWriter
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
+from typing import Self
+
+from sqlalchemy.engine import make_url
 
 COMMIT = b"COMMIT;\0"
 COMMITTED = b"C\0\0\0\x0bCOMMIT\0"
@@ -43,12 +48,26 @@ class PostgresProxy:
         self._upstream = upstream
         self._random = random
         self._open: set[StreamWriter] = set()
+        self._silent: set[StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
     @property
     def port(self) -> int:
         assert self._server
         return int(self._server.sockets[0].getsockname()[1])
+
+    @classmethod
+    @asynccontextmanager
+    async def before(cls, url: str) -> AsyncIterator[tuple[Self, str]]:
+        """A proxy, and the URL by which that server is reached through it."""
+        server = make_url(url)
+        proxy = cls(int(server.port or 5432), Random(1))
+        await proxy.start()
+        try:
+            through = server.set(host="127.0.0.1", port=proxy.port)
+            yield proxy, through.render_as_string(hide_password=False)
+        finally:
+            await proxy.stop()
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
@@ -62,6 +81,10 @@ class PostgresProxy:
         for writer in list(self._open):
             writer.transport.abort()
 
+    def silence_all(self) -> None:
+        """Those that are open pass nothing more; new ones do."""
+        self._silent |= self._open
+
     async def _connected(self, reader: StreamReader, writer: StreamWriter) -> None:
         try:
             there = await asyncio.open_connection("127.0.0.1", self._upstream)
@@ -74,6 +97,7 @@ class PostgresProxy:
             await self._both_ways(reader, writer, *there)
         finally:
             self._open -= ends
+            self._silent -= ends
             for end in ends:
                 end.transport.abort()
 
@@ -102,6 +126,8 @@ class PostgresProxy:
         with contextlib.suppress(OSError):
             while data := await reader.read(CHUNK):
                 await self.weather.passable.wait()
+                if writer in self._silent:
+                    continue
                 if most_s := self.weather.delays_s(lags=lags):
                     await asyncio.sleep(self._random.random() * most_s)
                 if at in data and self._cuts(at):

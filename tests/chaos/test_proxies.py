@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from sqlalchemy.engine import make_url
 
 from chassis import queues
 from chassis.queues import Aws
@@ -21,11 +20,9 @@ QUEUE = Queue(name=f"bad-days-{uuid4().hex[:8]}", owner="chaos", hears=TOPIC)
 
 
 @pytest.fixture
-async def line(postgres_url: str) -> AsyncIterator[PostgresProxy]:
-    proxy = PostgresProxy(int(make_url(postgres_url).port or 5432), Random(1))
-    await proxy.start()
-    yield proxy
-    await proxy.stop()
+async def line(postgres_url: str) -> AsyncIterator[tuple[PostgresProxy, str]]:
+    async with PostgresProxy.before(postgres_url) as line:
+        yield line
 
 
 @pytest.fixture
@@ -54,12 +51,12 @@ async def proxied(
     ("weather", "is_there"), [("cut_before_commit", False), ("cut_before_answer", True)]
 )
 async def test_a_commit_is_cut_on_its_way_or_on_its_way_back(
-    line: PostgresProxy, postgres_url: str, weather: str, *, is_there: bool
+    line: tuple[PostgresProxy, str], postgres_url: str, weather: str, *, is_there: bool
 ):
+    proxy, url = line
     table = f"t{uuid4().hex}"
-    url = make_url(postgres_url).set(host="127.0.0.1", port=line.port)
-    connection = await asyncpg.connect(url.render_as_string(hide_password=False))
-    setattr(line.weather, weather, 1.0)
+    connection = await asyncpg.connect(url)
+    setattr(proxy.weather, weather, 1.0)
     with pytest.raises((asyncpg.PostgresError, OSError)):
         async with connection.transaction():
             await connection.execute(f"CREATE TABLE {table} ()")
@@ -71,15 +68,13 @@ async def test_a_commit_is_cut_on_its_way_or_on_its_way_back(
     assert (found is not None) is is_there
 
 
-async def test_some_connections_lag_behind_others(
-    line: PostgresProxy, postgres_url: str
-):
-    line.weather.lagging_s = 0.3
-    url = make_url(postgres_url).set(host="127.0.0.1", port=line.port)
+async def test_some_connections_lag_behind_others(line: tuple[PostgresProxy, str]):
+    proxy, url = line
+    proxy.weather.lagging_s = 0.3
 
     async def connects_in_s() -> float:
         began = time.monotonic()
-        connection = await asyncpg.connect(url.render_as_string(hide_password=False))
+        connection = await asyncpg.connect(url)
         connection.terminate()
         return time.monotonic() - began
 

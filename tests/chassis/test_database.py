@@ -2,14 +2,12 @@ import asyncio
 import traceback
 from collections.abc import AsyncIterator
 from functools import partial
-from random import Random
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.engine import make_url
 
 from chassis import database as databases_module
 from chassis.database import (
@@ -481,34 +479,23 @@ async def test_an_idle_database_is_let_go(stoppable, other):
 
 
 @pytest.fixture
-async def line(server: Postgres) -> AsyncIterator[PostgresProxy]:
-    proxy = PostgresProxy(int(make_url(server.url()).port or 5432), Random(1))
-    await proxy.start()
-    yield proxy
-    await proxy.stop()
-
-
-@pytest.fixture
 async def distant(
-    server: Postgres, line: PostgresProxy, caplog: pytest.LogCaptureFixture
+    server: Postgres, caplog: pytest.LogCaptureFixture
 ) -> AsyncIterator[Database]:
-    """A database that has been asked, and does not answer any more."""
-    url = make_url(server.url()).set(host="127.0.0.1", port=line.port)
-    database = Database(
-        url.render_as_string(hide_password=False), application_name="distant"
-    )
-    await database.transact(one)
-    line.weather.passable.clear()
-    yield database
-    await database.close()
+    """A database that has been asked, and is silent to who asked."""
+    async with PostgresProxy.before(server.url()) as (line, url):
+        database = Database(url, application_name="distant")
+        await database.transact(one)
+        line.silence_all()
+        yield database
+        await database.close()
     assert not caplog.get_records("call")
 
 
 @pytest.mark.timeout(20)
-async def test_a_silent_database_is_let_go(distant, line):
+async def test_a_silent_database_is_let_go(distant):
     await distant.let_go()
 
-    line.weather.passable.set()
     assert await distant.transact(one) == 1
 
 

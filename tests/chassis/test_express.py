@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 from starlette.types import Receive, Scope, Send
 
 from chassis import web
@@ -139,6 +139,20 @@ async def test_both_ways_take_the_same_part_of_a_path(colours):
     assert {answer.json()["name"] for answer in answers} == {A_MIXTURE}
 
 
+@pytest.mark.parametrize(
+    ("method", "query", "status"),
+    [("PUT", "", 405), ("DELETE", "", 405), ("GET", "?hue=1", 422)],
+)
+async def test_what_is_not_for_that_part_is_refused_on_both_ways(
+    colours, method, query, status
+):
+    key = {"Idempotency-Key": "k"}
+    answer = await colours.request(method, f"/mixtures/{A_MIXTURE}{query}", headers=key)
+
+    assert answer.status_code == status
+    assert status != 405 or answer.headers["Allow"] == "GET"
+
+
 @pytest.mark.parametrize("part", ["red", "{mixture_id}", ""])
 async def test_what_is_no_such_part_is_not_found_on_both_ways(colours, part):
     answer = await colours.get(f"/mixtures/{part}", headers={"Idempotency-Key": "k"})
@@ -175,12 +189,19 @@ async def get_no_part() -> Response:
     return Response()
 
 
+async def get_later_than(
+    mixture_id: Annotated[UUID, AfterValidator(lambda id_: id_)],
+) -> Response:
+    return Response(str(mixture_id))
+
+
 @pytest.mark.parametrize(
     ("path", "endpoint"),
     [
         ("/colours/{name}", get_colour),
         ("/mixtures/{mixture_id:uuid}", get_otherwise),
         ("/mixtures/{name}", get_no_part),
+        ("/mixtures/{mixture_id:uuid}", get_later_than),
     ],
 )
 def test_what_the_framework_has_to_read_cannot_be_served_past_it(path, endpoint):

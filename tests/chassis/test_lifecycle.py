@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import json
 import signal
 import socket
@@ -291,6 +292,7 @@ async def test_roles_split_requests_from_events(url, stored, environment, issuer
 
 def test_an_unknown_word_is_told_what_there_is(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["sample", "fly"])
+    monkeypatch.setattr(gc, "freeze", lambda: None)  # what other tests left is garbage
 
     with pytest.raises(SystemExit) as told:
         SERVICE.main()

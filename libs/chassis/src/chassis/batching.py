@@ -83,6 +83,8 @@ def _unnamed(_: object) -> str:
 class GroupCommit(Generic[T, R]):
     """Collects what waits while a batch is written, and writes it as the next one.
 
+    So may those be answered together who only look: what is said of writing holds.
+
     Nobody waits for a batch to fill: at rest it is one item, under load it is many,
     and the cost of a commit is shared. The more have just come together, the longer
     the next ones are gathered, up to a hundredth of a second.

@@ -102,7 +102,7 @@ class StartOver(Exception):
 
 
 class _Pool(AsyncAdaptedQueuePool):
-    """Does not wait for ever for a silent server to say goodbye."""
+    """Waits for a silent server to say goodbye for two seconds, and not for ever."""
 
     @override
     def _close_connection(

@@ -28,10 +28,10 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 Resolve: TypeAlias = Callable[[Request], Awaitable[Any]]
-_Served: TypeAlias = tuple[RouteContext, Resolve]
+_Endpoint: TypeAlias = tuple[RouteContext, Resolve]
 # By what a path's pattern makes already what the framework would make of a part of it,
 # and which no fixed word can be.
-_MADE: Mapping[type, type] = {UUIDConvertor: UUID}
+_CONVERTED: Mapping[type, type] = {UUIDConvertor: UUID}
 
 
 class Express:
@@ -39,8 +39,8 @@ class Express:
 
     def __init__(self, app: ASGIApp, *, routes: Iterable[RouteContext]) -> None:
         self._app = app
-        self._by_path: dict[tuple[str, str], _Served] = {}
-        self._by_pattern: list[_Served] = []
+        self._by_path: dict[tuple[str, str], _Endpoint] = {}
+        self._by_pattern: list[_Endpoint] = []
         for route in routes:
             served = route, _served(route)
             if route.param_convertors:
@@ -65,14 +65,14 @@ class Express:
             response = await handle(request, error)
         await response(scope, receive, send)
 
-    def _endpoint(self, scope: Scope) -> _Served | None:
+    def _endpoint(self, scope: Scope) -> _Endpoint | None:
         # A query is for the framework, which knows whether there may be one.
         if scope["type"] != "http" or scope["query_string"]:
             return None
         found = self._by_path.get((scope["method"], scope["path"]))
         return found or self._matching(scope)
 
-    def _matching(self, scope: Scope) -> _Served | None:
+    def _matching(self, scope: Scope) -> _Endpoint | None:
         for served in self._by_pattern:
             match, found = served[0].matches(scope)
             if match is Match.FULL:
@@ -91,10 +91,12 @@ def _handler(scope: Scope, error: Exception) -> Callable[..., Awaitable[Any]] | 
 
 def _served(route: RouteContext) -> Resolve:
     endpoint: Dependant = route.dependant
-    made = {name: _MADE.get(type(by)) for name, by in route.param_convertors.items()}
-    if None in made.values():
+    converted = {
+        name: _CONVERTED.get(type(by)) for name, by in route.param_convertors.items()
+    }
+    if None in converted.values():
         raise ValueError(f"{endpoint.call} has parameters: it cannot be served here")
-    resolve = _resolver(endpoint, made)
+    resolve = _resolver(endpoint, converted)
     called = Counter(part.call for part in _all_of(endpoint))
     for call, times in called.items():
         if times > 1:
@@ -114,15 +116,17 @@ def _is_response(hint: object) -> bool:
     return isinstance(hint, type) and issubclass(hint, Response)
 
 
-def _resolver(needed: Dependant, made: Mapping[str, type | None]) -> Resolve:
+def _resolver(needed: Dependant, converted: Mapping[str, type | None]) -> Resolve:
     """The call with what it needs: of parameters, the request and parts of its path."""
     call = needed.call
-    parts = {part.name: part.field_info.annotation for part in needed.path_params}
-    if call is None or not parts.items() <= made.items() or _parameters(needed):
+    parts = {part.alias: part.field_info.annotation for part in needed.path_params}
+    checked = any(part.field_info.metadata for part in needed.path_params)
+    as_converted = parts.items() <= converted.items() and not checked
+    if call is None or not as_converted or _parameters(needed):
         raise ValueError(f"{call} has parameters: it cannot be served here")
     if not (inspect.iscoroutinefunction(call) or _is_async(call)):
         raise ValueError(f"{call} is not awaited: it cannot be served here")
-    inner = [(part.name, _resolver(part, made)) for part in needed.dependencies]
+    inner = [(part.name, _resolver(part, converted)) for part in needed.dependencies]
     request_name = needed.request_param_name or needed.http_connection_param_name
     given = _scopes(needed)
     if not (inner or given or parts) and request_name:
@@ -130,8 +134,8 @@ def _resolver(needed: Dependant, made: Mapping[str, type | None]) -> Resolve:
 
     async def resolve(request: Request) -> Any:
         found: dict[str, Any] = dict(given)
-        for made_name in parts:
-            found[made_name] = request.path_params[made_name]
+        for placed in needed.path_params:
+            found[placed.name] = request.path_params[placed.alias]
         for name, part in inner:
             value = await part(request)
             if name:

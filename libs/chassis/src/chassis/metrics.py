@@ -105,7 +105,9 @@ BATCH_SIZE = histogram(
     "Requests written, or looked up, by one transaction; by what they ask for",
 )
 WAITING = histogram(
-    "orderly.batch.waiting", "{request}", "Requests left in line when a batch is taken"
+    "orderly.batch.waiting",
+    "{request}",
+    "Requests left in line when a batch is taken; by what they ask for",
 )
 SHED = counter(
     "orderly.requests.shed",

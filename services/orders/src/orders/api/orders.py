@@ -8,22 +8,22 @@ from uuid import UUID
 
 from fastapi import Request, Response
 
+from chassis.auth import Caller
 from chassis.bodies import reads
 from chassis.errors import Refused, Unavailable
 from chassis.idempotency import Key
 from chassis.routing import HttpRouter
 from chassis.waiting import Waiters, preferred_wait_s
-from chassis.web import database_of, respond
+from chassis.web import respond
 from orders.api.asking import asked_order
 from orders.api.bodies import OrderBody
 from orders.api.callers import OtherCustomer, Reader, Writer, may_see
 from orders.api.problems import pointed, problems
 from orders.api.views import OrderView, SpilledView
 from orders.commands.intake import Intake, Spilled
-from orders.commands.looking import Looks
+from orders.commands.looking import Look, Looks
 from orders.commands.placing import PaymentAlreadyUsed, refused_later
 from orders.domain.orders import InvalidOrder, Order, OrderNotFound
-from orders.store import refusals
 
 router = HttpRouter(prefix="/v1/orders", tags=["orders"])
 
@@ -68,9 +68,8 @@ async def place_order(
     headers = {"Location": f"/v1/orders/{answer.order.id}"}
     if not answer.is_news:
         headers["Idempotent-Replayed"] = "true"
-    return await _respond(
-        request, answer.order, status=201 if answer.is_news else 200, headers=headers
-    )
+    status = 201 if answer.is_news else 200
+    return await _respond(request, caller, answer.order, status=status, headers=headers)
 
 
 @router.get(
@@ -86,12 +85,10 @@ async def place_order(
     summary="Look at an order",
 )
 async def get_order(caller: Reader, order_id: UUID, request: Request) -> Response:
-    order = await _looked_at(request, order_id)
-    if order is None:
-        order = await _placed_instead(request, caller.client, order_id)
+    order = await _find(request, caller, order_id)
     if not may_see(caller, order.customer_id):
         raise OrderNotFound
-    return await _respond(request, order)
+    return await _respond(request, caller, order)
 
 
 def _spilled(request: Request, spilled: Spilled) -> Response:
@@ -103,33 +100,25 @@ def _spilled(request: Request, spilled: Spilled) -> Response:
     return respond(request, view, status=202, headers=headers)
 
 
-async def _placed_instead(request: Request, client: str, order_id: UUID) -> Order:
-    """What the client is told of an order that it was promised, and that is not there.
+async def _find(request: Request, caller: Caller, id: UUID) -> Order:
+    """The order, or what the client that it was promised to is told instead.
 
     Somebody else's promise is none.
     """
-    refusal = await database_of(request).transact(refusals.find, order_id, client)
-    if refusal is None:
-        raise OrderNotFound
-    if refusal.placed_as is None:
-        raise refused_later(refusal)
-    return await _found(request, refusal.placed_as)
-
-
-async def _looked_at(request: Request, id: UUID) -> Order | None:
     looks: Looks = request.app.state.looks
-    return await looks.submit(id)
-
-
-async def _found(request: Request, id: UUID) -> Order:
-    order = await _looked_at(request, id)
-    if order is None:
+    seen = await looks.submit(Look(id, caller.client))
+    if seen is None:
         raise OrderNotFound
-    return order
+    if isinstance(seen, Order):
+        return seen
+    if seen.placed_as is None:
+        raise refused_later(seen)
+    return await _find(request, caller, seen.placed_as)
 
 
 async def _respond(
     request: Request,
+    caller: Caller,
     order: Order,
     *,
     status: int = 200,
@@ -138,13 +127,15 @@ async def _respond(
     """The order, at once or, if the caller prefers to wait, once it is decided."""
     wait_s = preferred_wait_s(request)
     if wait_s:
-        order = await _decided(request, order, wait_s)
+        order = await _decided(request, caller, order, wait_s)
         headers = {**(headers or {}), "Preference-Applied": f"wait={wait_s}"}
     view = OrderView.model_validate(order)
     return respond(request, view, status=status, headers=headers)
 
 
-async def _decided(request: Request, order: Order, wait_s: float) -> Order:
+async def _decided(
+    request: Request, caller: Caller, order: Order, wait_s: float
+) -> Order:
     """The order as it is when it is decided, or when the time is up."""
     waiters: Waiters = request.app.state.waiters
     until = monotonic() + wait_s
@@ -152,7 +143,7 @@ async def _decided(request: Request, order: Order, wait_s: float) -> Order:
     with suppress(Unavailable):
         while order.decided_at is None and (left_s := until - monotonic()) > 0:
             goes_on = await waiters.wait(str(order.id), left_s)
-            order = await _found(request, order.id)
+            order = await _find(request, caller, order.id)
             if not goes_on:
                 break
     return order

@@ -43,7 +43,7 @@ class Wanted:
 
 def page(window: Window, wanted: Wanted) -> Select[Any]:
     """The query, so that its plan can be shown too."""
-    query = select(orders).where(*_conditions(wanted))
+    query = store.with_lines(select(orders)).where(*_conditions(wanted))
     if wanted.sku is None:
         return window.of(query, orders.c.placed_at, orders.c.id, newest_first=True)
     # Walked in the order of the list, so that a popular SKU costs no more than others.

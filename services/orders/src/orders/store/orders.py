@@ -136,7 +136,14 @@ _LINES = (
     .scalar_subquery()
     .label("lines")
 )
-_GET = select(orders, _LINES).where(orders.c.id == _IDS)
+
+
+def with_lines(query: Select[Any]) -> Select[Any]:
+    """What `find` takes: orders as they are, each with its lines."""
+    return query.add_columns(_LINES)
+
+
+_GET = with_lines(select(orders)).where(orders.c.id == _IDS)
 # Who waits for an order would have its lines as they were before: they are read once it
 # is held.
 _GET_FOR_UPDATE = (
@@ -149,7 +156,7 @@ _GET_LINES = (
 )
 
 _payments = rows_from_arrays(("provider", Text()), ("reference", Text()))
-_FIND_BY_PAYMENT = select(orders, _LINES).join(
+_FIND_BY_PAYMENT = with_lines(select(orders)).join(
     _payments,
     tuple_(orders.c.payment_provider, orders.c.payment_reference)
     == tuple_(_payments.c.provider, _payments.c.reference),
@@ -229,7 +236,7 @@ async def find_by_payment(
 
 async def find(tx: Tx, query: Select[Any]) -> list[Order]:
     """The orders of these rows, in their order."""
-    return [*map(_whole, await tx.execute(query.add_columns(_LINES)))]
+    return [*map(_whole, await tx.execute(query))]
 
 
 async def find_customer(tx: Tx, id: UUID) -> str | None:
@@ -256,7 +263,7 @@ async def save_lines(tx: Tx, changed: Sequence[Order]) -> None:
 
 
 def _whole(row: Any) -> Order:
-    return _order(row, tuple(map(_line_of, row.lines)))
+    return _order(row, tuple(map(_line_of, row.lines or ())))
 
 
 def _line_of(values: Sequence[Any]) -> Line:
