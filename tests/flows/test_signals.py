@@ -68,7 +68,11 @@ def stack(talkative_stack: Stack) -> Stack:
 
 @pytest.fixture
 async def traces(stack: Stack) -> list[str]:
-    """Of six orders that were placed at once."""
+    return await place_six_at_once(stack)
+
+
+async def place_six_at_once(stack: Stack) -> list[str]:
+    """Their traces."""
     traces = [uuid4().hex for _ in range(6)]
     async with a_shop(stack) as shop:
         sku = await shop.stock_up(100)
@@ -144,18 +148,21 @@ def _about(stack: Stack, service: str, id_: str) -> list[str]:
 
 
 async def test_what_is_done_for_several_orders_is_linked_to_their_traces(
-    traces, collector
+    stack, collector
 ):
     """From the batch that placed them to the one that heard of their invoices."""
+    traces: set[str] = set()
 
+    # Who meets whom in a batch is left to chance: more come until all have met.
     async def linked() -> bool:
+        traces.update(await place_six_at_once(stack))
         return {
             (span.service, span.span.name)
             for span in collector.spans
             if len(span.linked.intersection(traces)) > 1
         } >= SERVES_SEVERAL
 
-    await eventually(linked, within_s=COLLECTED_WITHIN_S)
+    await eventually(linked, within_s=COLLECTED_WITHIN_S, every_s=2)
 
 
 @pytest.mark.usefixtures("traces")
