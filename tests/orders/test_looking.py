@@ -127,7 +127,7 @@ async def test_while_the_database_is_away_all_who_look_are_told_so(
 async def test_one_silent_connection_costs_nobody_the_look(
     database_url, paths, monkeypatch
 ):
-    monkeypatch.setattr(looking_module, "READ_WITHIN_S", 0.2)
+    monkeypatch.setattr(looking_module, "READ_WITHIN_S", 1.0)
     async with PostgresProxy.before(database_url) as (line, url), looks(url) as distant:
         look = Look(UUID(id_in(paths[0])), "anybody")
         await distant.submit(look)
