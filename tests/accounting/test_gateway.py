@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -151,7 +152,7 @@ async def test_an_order_whose_refunds_are_all_settled_is_refunded(
         row = (await tx.execute(select(orders))).one()
     placed = an_order(order_id=row.id)
     (rest,) = story(placed, cancelled(placed, {1: 1}))[1:]
-    third = rest.__class__(**vars(rest) | {"sequence": 3})
+    third = replace(rest, sequence=3)
     await database.transact(post_orders, [third])
     assert await position(database) == ("refund_pending", 2)
 

@@ -1,12 +1,12 @@
 import time
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 from itertools import combinations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from contracts.orders import Policy
 from inventory.domain import allocation
@@ -220,7 +220,7 @@ def test_units_voided_before_the_order_came_are_not_reserved(policy):
     order = an_order(("A", 3), policy=policy)
     (line,) = order.lines
     voided = type(line)(line=1, sku="A", requested=3, voided=2)
-    order = type(order)(**vars(order) | {"lines": (voided,)})
+    order = replace(order, lines=(voided,))
 
     (served,) = reserve([order], SKUS, [a_shelf("A", "CORK", 1)])
 

@@ -4,6 +4,7 @@ from itertools import cycle, islice
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from chassis.events import to_wire
 from contracts.inventory import Condition
@@ -152,9 +153,7 @@ def test_an_order_has_room_for_all_its_lines_in_each_list():
 
 def test_a_return_that_could_not_be_told_is_refused_with_the_figures():
     order = the_largest_reservation()
-    order = Reservation(
-        **vars(order) | {"lines": (Line(line=1, sku="SOAP", requested=2, shipped=2),)}
-    )
+    order = replace(order, lines=(Line(line=1, sku="SOAP", requested=2, shipped=2),))
     back = a_return(order.order_id, (1, 1, Condition.DAMAGED))
 
     with pytest.raises(TooManyReturnReceipts) as refused:

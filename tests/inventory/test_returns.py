@@ -1,7 +1,7 @@
-from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from contracts.inventory import Condition, ReturnedLine, StockAdjusted
 from contracts.orders import Policy

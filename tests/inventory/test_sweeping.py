@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from msgspec import structs
 
 from contracts.topology import INVENTORY_FROM_ORDERS
 from inventory import sweeping
@@ -24,7 +25,7 @@ async def queue(aws):
 
 async def held(database, *, ran_out_ago):
     expires_at = datetime.now(UTC) - ran_out_ago
-    wanted = replace(a_hold(("SOAP", 1)), expires_at=expires_at)
+    wanted = structs.replace(a_hold(("SOAP", 1)), expires_at=expires_at)
     await database.transact(stocked, ("SOAP", 1))
     return await database.transact(hold_units, wanted, actor="checkout")
 

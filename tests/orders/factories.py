@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
+
+from msgspec import to_builtins
 
 from chassis.events import Envelope, Event, to_wire
 from contracts.accounting import (
@@ -240,9 +241,9 @@ def announced(order_id: UUID, snapshot: Snapshot) -> ReservationChanged:
             "version": snapshot.version,
             "cause": "order_placed",
             "lines": tuple(_announced(snapshot.lines.items())),
-            "cancellations": tuple(map(asdict, snapshot.answers)),
-            "shipments": tuple(map(asdict, snapshot.shipments)),
-            "returns": tuple(map(asdict, snapshot.receipts)),
+            "cancellations": tuple(map(to_builtins, snapshot.answers)),
+            "shipments": tuple(map(to_builtins, snapshot.shipments)),
+            "returns": tuple(map(to_builtins, snapshot.receipts)),
         }
     )
 

@@ -1,7 +1,7 @@
-from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from orders.domain.cancellations import (
     MOST_CANCELLATIONS,

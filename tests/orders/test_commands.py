@@ -1,6 +1,7 @@
 import asyncio
 from collections import Counter
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from chassis.idempotency import KeyReused
 from chassis.testing import statements_of

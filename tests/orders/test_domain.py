@@ -1,6 +1,5 @@
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from chassis.errors import Fault
 from contracts.accounting import PaymentStatus

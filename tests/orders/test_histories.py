@@ -1,7 +1,6 @@
 """Whatever happens to an order, and however it is heard of, its story is sound."""
 
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,6 +13,7 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
+from msgspec.structs import replace
 from typing_extensions import override
 
 from chassis.errors import Conflict

@@ -3,6 +3,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from msgspec import structs
 
 from chassis.aside import Aside
 from contracts import inventory
@@ -82,7 +83,7 @@ async def test_what_is_overdue_shows_again_afterwards(tx, order):
     letter = a_letter(order)
     await mark_orders(tx, arrived(letter))
     (held,) = (await store.get_many(tx, [order.id])).values()
-    await store.save(tx, [replace(held, overdue=Attention.UNDECIDED)])
+    await store.save(tx, [structs.replace(held, overdue=Attention.UNDECIDED)])
     assert await attention(tx, order) is Attention.EVENT_STUCK
 
     handled = {"waits": False, "changed_at": NOW + timedelta(minutes=1)}

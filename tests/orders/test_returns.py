@@ -1,8 +1,8 @@
-from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from orders.domain.facts import ReturnAuthorised
 from orders.domain.lines import Units

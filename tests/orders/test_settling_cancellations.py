@@ -1,6 +1,5 @@
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from orders.domain.cancellations import CancellationStatus
 from orders.domain.facts import Cancelled, Confirmed, DecidedLine

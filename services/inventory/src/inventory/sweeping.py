@@ -4,10 +4,10 @@ An order that was placed in time takes its hold over however late we hear of it;
 hold outlives its expiry by as long as the order may be on its way.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from msgspec import Struct
 
 from chassis.database import Database
 from chassis.queues import Aws
@@ -34,8 +34,7 @@ def grace(messages: int) -> timedelta | None:
     return GRACE_WHILE_BUSY if messages else GRACE
 
 
-@dataclass(frozen=True)
-class Sweeper:
+class Sweeper(Struct, frozen=True):
     database: Database
     aws: Aws
     orders: Queue

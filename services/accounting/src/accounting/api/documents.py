@@ -6,6 +6,7 @@ from typing import Annotated, NamedTuple, Self
 from uuid import UUID
 
 from fastapi import Depends, Path, Query, Request, Response
+from msgspec.structs import asdict
 from pydantic import BaseModel, ConfigDict
 
 from accounting.api.callers import Reader
@@ -134,7 +135,7 @@ class DocumentView(BaseModel):
 
     @classmethod
     def of(cls, issued: Issued) -> Self:
-        return cls.model_validate({**vars(issued.document), **vars(issued)})
+        return cls.model_validate({**asdict(issued.document), **asdict(issued)})
 
 
 class Sought(NamedTuple):

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from msgspec.structs import asdict
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import RowMapping
 
@@ -140,7 +141,7 @@ class EntryView(BaseModel):
     @classmethod
     def of(cls, posted: Posted) -> Self:
         return cls.model_validate(
-            {"id": posted.id, "posted_at": posted.posted_at, **vars(posted.entry)}
+            {"id": posted.id, "posted_at": posted.posted_at, **asdict(posted.entry)}
         )
 
 

@@ -4,6 +4,7 @@ from typing import Self
 from uuid import UUID
 
 from fastapi import Request, Response
+from msgspec.structs import asdict
 from pydantic import BaseModel, ConfigDict
 
 from accounting.api.callers import Reader
@@ -45,7 +46,7 @@ class RefundView(BaseModel):
     @classmethod
     def of(cls, one: Requested) -> Self:
         return cls.model_validate(
-            {"id": one.id, "status": one.status, **vars(one.refund)}
+            {"id": one.id, "status": one.status, **asdict(one.refund)}
         )
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Self, TypeVar
 
 from fastapi import Query, Request, Response
+from msgspec.structs import asdict
 from pydantic import BaseModel
 
 from accounting.api.callers import BOOKKEEPERS
@@ -51,7 +52,7 @@ class OwedView(OwedTotal, _OfCustomer):
     @classmethod
     def of(cls, owed: Owed) -> Self:
         due = owed.current + owed.days_1_30 + owed.days_31_60 + owed.days_61_90
-        return cls(**vars(owed), balance=due + owed.over_90 - owed.credits)
+        return cls(**asdict(owed), balance=due + owed.over_90 - owed.credits)
 
 
 _OWED = {
@@ -100,7 +101,7 @@ class TaxedView(TaxTotal, _OfRate):
     @classmethod
     def of(cls, taxed: Taxed) -> Self:
         return cls(
-            **vars(taxed),
+            **asdict(taxed),
             net=taxed.invoiced_net - taxed.credited_net,
             tax=taxed.invoiced_tax - taxed.credited_tax,
         )
@@ -266,4 +267,4 @@ def _earned(
     row_of: type[RevenueOfDay | RevenueOfChannel], one: Earned
 ) -> RevenueOfDay | RevenueOfChannel:
     net = one.sales + one.shipping - one.discounts - one.returns
-    return row_of.model_validate({**vars(one), "net": net})
+    return row_of.model_validate({**asdict(one), "net": net})

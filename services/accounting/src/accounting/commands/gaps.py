@@ -1,11 +1,11 @@
 """Facts that do not come are asked for; those that cannot be entered are put aside."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
 from botocore.exceptions import ClientError
+from msgspec import Struct
 
 from accounting.store import parking
 from accounting.store.parking import Gap, Refused
@@ -26,8 +26,7 @@ BEHIND = 100  # messages: what is missing may be in one of them
 tell = aside.announcing(DeadLetterChanged.of)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Patience:
+class Patience(Struct, frozen=True, kw_only=True):
     """How old a gap is when it is asked about, and when it is an alarm."""
 
     asks_after: timedelta = timedelta(seconds=60)

@@ -1,9 +1,10 @@
 """A customer on terms pays."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
+
+from msgspec import Struct
 
 from accounting.commands.announcing import invoice_paid
 from accounting.domain.bookkeeping import Books
@@ -24,8 +25,7 @@ class InvoicesNotPayable(Unprocessable):
     code = "invoices_not_payable"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Received:
+class Received(Struct, frozen=True, kw_only=True):
     """Money on the bank account, and what the customer says it is for."""
 
     id: UUID

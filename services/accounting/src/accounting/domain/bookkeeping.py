@@ -1,10 +1,11 @@
 """Facts turned into books: the rules applied to what happened."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from typing import cast
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from accounting.domain.documents import Document, Refund, Series, document
 from accounting.domain.ledger import Entry, net
@@ -15,8 +16,7 @@ from accounting.domain.shares import Share
 from accounting.domain.stock import Adjusted, Received, Revalued
 
 
-@dataclass
-class Books:
+class Books(Struct):
     """What a batch of facts brings forth."""
 
     entries: list[Entry] = field(default_factory=list)

@@ -2,10 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from uuid import UUID
+
+from msgspec import Struct
 
 from accounting.domain.orders import Fact, Order
 from accounting.domain.shares import Share
@@ -19,8 +20,7 @@ class Series(StrEnum):
     CREDIT_NOTE = "CRN"
 
 
-@dataclass(frozen=True, kw_only=True)
-class DocumentLine:
+class DocumentLine(Struct, frozen=True, kw_only=True):
     line: int | None
     sku: str | None
     description: str
@@ -32,15 +32,13 @@ class DocumentLine:
     tax: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class TaxOfRate:
+class TaxOfRate(Struct, frozen=True, kw_only=True):
     rate: str | None
     net: int
     tax: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Document:
+class Document(Struct, frozen=True, kw_only=True):
     """What a customer is given. It gets its number after it is stored.
 
     `paid` of a credit note is what was given back: a prepaid one's money goes back.
@@ -145,8 +143,7 @@ class RefundStatus(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Refund:
+class Refund(Struct, frozen=True, kw_only=True):
     """Money that goes back the way it came."""
 
     order_id: UUID

@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
+
+from msgspec import Struct
 
 
 class Account(StrEnum):
@@ -47,16 +48,14 @@ class Change(NamedTuple):
     currency: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Posting:
+class Posting(Struct, frozen=True, kw_only=True):
     account: Account
     debit: int
     credit: int
     currency: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """What one fact did to the accounts by one rule. It is never edited.
 
     `refers_to` is the day the fact happened on, if that period was closed by then.

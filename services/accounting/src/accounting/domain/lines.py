@@ -5,8 +5,10 @@ facts. Short units are the last ones; what comes back was shipped first.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from accounting.domain.shares import Item, share
 
@@ -18,8 +20,7 @@ class Inconsistent(Exception):
     """A fact that cannot be true of the order as the books know it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Line:
+class Line(Struct, frozen=True, kw_only=True):
     """`discount` and `tax` are of all units."""
 
     line: int

@@ -1,11 +1,11 @@
 """Money that moves between the customers, the gateway and the bank."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, kw_only=True)
-class Money:
+class Money(Struct, frozen=True, kw_only=True):
     """`fee` is what the gateway keeps of a payout."""
 
     amount: int

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum, StrEnum, auto
 from typing import Any, Protocol, TypeAlias, TypeVar
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from accounting.domain.lines import Inconsistent, Line
 from accounting.domain.positions import NOTHING_YET, Position, Tally
@@ -14,8 +16,7 @@ from accounting.domain.shares import Item, Share, Worth
 from contracts.orders import Channel, PaymentMethod
 
 
-@dataclass(frozen=True, kw_only=True)
-class Payment:
+class Payment(Struct, frozen=True, kw_only=True):
     method: PaymentMethod
     provider: str | None
     reference: str | None
@@ -28,8 +29,7 @@ class Stage(StrEnum):
     REJECTED = "rejected"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Order:
+class Order(Struct, frozen=True, kw_only=True):
     id: UUID
     number: str
     channel: Channel
@@ -79,40 +79,34 @@ class Order:
         return replace(self, tally=tally, position=position)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Placed:
+class Placed(Struct, frozen=True, kw_only=True):
     order: Order
     total: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Confirmed:
+class Confirmed(Struct, frozen=True, kw_only=True):
     """The units of each line that will be delivered, and that will not."""
 
     confirmed: Mapping[int, int]
     short: Mapping[int, int]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rejected:
+class Rejected(Struct, frozen=True, kw_only=True):
     pass
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shipped:
+class Shipped(Struct, frozen=True, kw_only=True):
     """The units of each line that left, and what they are worth."""
 
     units: Mapping[int, int]
     worth: tuple[Worth, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cancelled:
+class Cancelled(Struct, frozen=True, kw_only=True):
     units: Mapping[int, int]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Returned:
+class Returned(Struct, frozen=True, kw_only=True):
     """The units of each line that came back, and what they are worth."""
 
     units: Mapping[int, int]
@@ -122,8 +116,7 @@ class Returned:
 What: TypeAlias = Placed | Confirmed | Rejected | Shipped | Cancelled | Returned
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fact:
+class Fact(Struct, frozen=True, kw_only=True):
     """What happened to an order, on which day, and the event that said so."""
 
     event_id: UUID

@@ -1,15 +1,14 @@
 """Periods: months, each open until it is closed, in their order and for good."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from msgspec import Struct
 from typing_extensions import override
 
 
-@dataclass(frozen=True, order=True)
-class Month:
+class Month(Struct, frozen=True, order=True):
     first: date
 
     @classmethod
@@ -40,8 +39,7 @@ class Missing(NamedTuple):
     detail: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Loose:
+class Loose(Struct, frozen=True, kw_only=True):
     """What of a period is not in the books yet, as far as can be seen here."""
 
     first_open: Month | None

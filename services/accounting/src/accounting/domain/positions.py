@@ -1,13 +1,13 @@
 """How far an order is paid or refunded, as others are told."""
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from contracts.accounting import PaymentStatus
 from contracts.orders import PaymentMethod
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tally:
+class Tally(Struct, frozen=True, kw_only=True):
     """What became of an order's money so far. Prepaid, it is `paid` when placed."""
 
     invoiced: int = 0
@@ -59,8 +59,7 @@ class Tally:
 NOTHING_YET = Tally()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Position:
+class Position(Struct, frozen=True, kw_only=True):
     """Each change has a higher version."""
 
     version: int

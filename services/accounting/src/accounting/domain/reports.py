@@ -1,39 +1,36 @@
 """What the payment gateway reports."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
+
+from msgspec import Struct
 
 from accounting.domain.money import Money
 
 _EVENTS = uuid5(NAMESPACE_URL, "urn:orderly:gateway-events")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settled:
+class Settled(Struct, frozen=True, kw_only=True):
     """The money of a refund is with the customer."""
 
     refund_id: UUID
     money: Money
 
 
-@dataclass(frozen=True, kw_only=True)
-class Failed:
+class Failed(Struct, frozen=True, kw_only=True):
     """A refund did not get through; it is still owed."""
 
     refund_id: UUID
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class PaidOut:
+class PaidOut(Struct, frozen=True, kw_only=True):
     """What the gateway held is in the bank, less its fee."""
 
     money: Money
 
 
-@dataclass(frozen=True, kw_only=True)
-class Report:
+class Report(Struct, frozen=True, kw_only=True):
     """`id` is the gateway's own for the event."""
 
     id: str

@@ -4,8 +4,9 @@ The words for amounts are those of `shares.Share` and `stock`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from accounting.domain.documents import Series
 from accounting.domain.ledger import Account, Change
@@ -40,8 +41,7 @@ Amount: TypeAlias = OrderAmount | WorthAmount | StockAmount | MoneyAmount
 Moved: TypeAlias = Share | Worth | Received | Revalued | Adjusted | Money
 
 
-@dataclass(frozen=True)
-class Leg:
+class Leg(Struct, frozen=True):
     account: Account
     amount: Amount
     sign: Literal[1, -1]
@@ -59,8 +59,7 @@ def credit(account: Account, amount: Amount) -> Leg:
     return Leg(account, amount, -1)
 
 
-@dataclass(frozen=True)
-class Effect:
+class Effect(Struct, frozen=True):
     """What a fact does: postings, and the document or refund that goes with them."""
 
     legs: tuple[Leg, ...] = ()
@@ -91,8 +90,7 @@ def credit_note_and_refund(*legs: Leg) -> Effect:
     return Effect(legs, document=Series.CREDIT_NOTE, refund=True)
 
 
-@dataclass(frozen=True, kw_only=True)
-class OrderRule:
+class OrderRule(Struct, frozen=True, kw_only=True):
     name: str
     units: Units
     prepaid: Effect
@@ -103,8 +101,7 @@ class OrderRule:
         return self.prepaid if method is PaymentMethod.PREPAID else self.terms
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """Of what concerns goods or money alone, and no units of an order."""
 
     name: str

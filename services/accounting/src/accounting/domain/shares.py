@@ -1,7 +1,8 @@
 """What falls to some of a line's units: parts always add up to the whole."""
 
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 
 def share(whole: int, *, quantity: int, first: int, units: int) -> int:
@@ -14,8 +15,7 @@ def _of_first(whole: int, quantity: int, units: int) -> int:
     return (2 * whole * units + quantity) // (2 * quantity)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Item:
+class Item(Struct, frozen=True, kw_only=True):
     """Units of a line, or the shipping, and what falls to them.
 
     Shipping is one unit that has neither a line nor a SKU.
@@ -45,8 +45,7 @@ def shipping(price: int, tax: int, tax_rate: str | None) -> Item | None:
     return Item(unit_price=price, tax=tax, tax_rate=tax_rate)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Worth:
+class Worth(Struct, frozen=True, kw_only=True):
     """What goods that moved cost us, and of it what came back and cannot be sold.
 
     In the currency that they are valued in; None: in the order's.
@@ -61,8 +60,7 @@ class Worth:
         return self.cost - self.scrapped
 
 
-@dataclass(frozen=True, kw_only=True)
-class Share:
+class Share(Struct, frozen=True, kw_only=True, dict=True):
     """The part of an order that a rule is about: units of its lines, and shipping.
 
     `gross` and `net` are of the goods alone, `tax` is the shipping's too.

@@ -1,10 +1,9 @@
 """Goods as the books see them: what came in, was found or missed, or revalued."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, kw_only=True)
-class Received:
+class Received(Struct, frozen=True, kw_only=True):
     """Valued at standard cost; what was paid beyond it is a variance."""
 
     quantity: int
@@ -25,8 +24,7 @@ class Received:
         return self.paid - self.value
 
 
-@dataclass(frozen=True, kw_only=True)
-class Revalued:
+class Revalued(Struct, frozen=True, kw_only=True):
     """Goods on hand whose standard cost has changed."""
 
     on_hand: int
@@ -39,8 +37,7 @@ class Revalued:
         return self.on_hand * (self.unit_cost - self.previous_unit_cost)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Adjusted:
+class Adjusted(Struct, frozen=True, kw_only=True):
     """Goods that were found (or are missing, if `delta` is negative)."""
 
     delta: int

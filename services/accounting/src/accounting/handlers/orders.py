@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from accounting.commands.announcing import refund_requested
 from accounting.commands.gaps import tell
@@ -28,8 +29,7 @@ UNNUMBERED = "unnumbered documents"
 REFUSED = "refused facts"
 
 
-@dataclass
-class _Turns:
+class _Turns(Struct):
     """What comes of the facts at hand: how far orders get, and what is left over."""
 
     orders: dict[UUID, Order]

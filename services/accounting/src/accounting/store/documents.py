@@ -1,13 +1,13 @@
 """Documents and their numbers."""
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
 
+from msgspec import Struct, json
+from msgspec.structs import asdict, replace
 from sqlalchemy import (
     Result,
     RowMapping,
@@ -132,8 +132,7 @@ _COUNT_UNNUMBERED = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Numbered:
+class Numbered(Struct, frozen=True, kw_only=True):
     """A document that has just got its number, and how far its order is paid."""
 
     series: Series
@@ -148,8 +147,7 @@ class Numbered:
     traceparent: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Issued:
+class Issued(Struct, frozen=True, kw_only=True):
     """A document as it stands in its series, and the invoices it corrects.
 
     `credited` of an invoice: by credit notes; of a credit note: on invoices.
@@ -162,8 +160,7 @@ class Issued:
     corrects: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Printable:
+class Printable(Struct, frozen=True, kw_only=True):
     """A document with what a paper also says of its order."""
 
     issued: Issued
@@ -177,10 +174,10 @@ def columns_of(batch: Sequence[Document]) -> dict[str, list[Any]]:
     """What `ADD` takes."""
     rows = [
         {
-            **vars(document),
+            **asdict(document),
             "id": uuid7(),
-            "lines": json.dumps([vars(line) for line in document.lines]),
-            "taxes": json.dumps([vars(tax) for tax in document.taxes]),
+            "lines": json.encode(document.lines).decode(),
+            "taxes": json.encode(document.taxes).decode(),
             "traceparent": tracing.traceparent(str(document.order_id)),
         }
         for document in batch

@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import (
     ColumnElement,
     Row,
@@ -68,8 +69,7 @@ ADD = insert_many(postings, *_POSTING, prefix="posting_").add_cte(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Posted:
+class Posted(Struct, frozen=True, kw_only=True):
     """An entry as it stands in the journal."""
 
     id: UUID
@@ -77,8 +77,7 @@ class Posted:
     entry: Entry
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sought:
+class Sought(Struct, frozen=True, kw_only=True):
     """Which entries are asked for; the days are inclusive."""
 
     order_id: UUID | None = None
@@ -87,8 +86,7 @@ class Sought:
     until: date | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Balance:
+class Balance(Struct, frozen=True, kw_only=True):
     """What was ever debited and credited to an account in a currency."""
 
     account: Account
@@ -110,8 +108,8 @@ def columns_of(batch: Sequence[Entry]) -> dict[str, list[Any]]:
     posting_rows: list[dict[str, Any]] = []
     for entry in batch:
         id_ = uuid7()
-        rows.append({"id": id_, **vars(entry)})
-        posting_rows += [{"entry_id": id_, **vars(p)} for p in entry.postings]
+        rows.append({"id": id_, **asdict(entry)})
+        posting_rows += [{"entry_id": id_, **asdict(p)} for p in entry.postings]
     heads = database.columns_of(rows, _ENTRY, prefix="entry_")
     return heads | database.columns_of(posting_rows, _POSTING, prefix="posting_")
 
@@ -253,8 +251,7 @@ _CHUNK = text(
 _BEFORE_ALL = UUID(int=0)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Extract:
+class Extract(Struct, frozen=True, kw_only=True):
     """Which part of the journal is read: these days, as it was posted by a moment."""
 
     since: date

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import asdict
 from sqlalchemy import BigInteger, RowMapping, Uuid, any_, bindparam, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -138,7 +139,7 @@ def _order_row(order: Order) -> dict[str, Any]:
         "payment_version": order.position.version,
         "payment_status": order.position.status,
         "stage": order.stage,
-        **vars(order.tally),
+        **asdict(order.tally),
     }
 
 
@@ -175,7 +176,7 @@ def position(row: Row | RowMapping) -> Position:
 
 def _line_row(order_id: UUID, line: Line) -> dict[str, Any]:
     runs = json.dumps(line.shipped_runs)
-    return {"order_id": order_id, **vars(line), "shipped_runs": runs}
+    return {"order_id": order_id, **asdict(line), "shipped_runs": runs}
 
 
 def _line(row: Row) -> Line:

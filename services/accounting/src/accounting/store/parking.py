@@ -3,11 +3,11 @@
 import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from msgspec import Struct
 from sqlalchemy import (
     BigInteger,
     Interval,
@@ -111,8 +111,7 @@ async def forget(tx: Tx, reached: Mapping[UUID, int]) -> None:
     await tx.execute(_FORGET, rows)
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """A fact that was early, and cannot be entered now that its turn has come."""
 
     fact: Envelope[Event]
@@ -129,8 +128,7 @@ async def refuse(tx: Tx, refusals: Collection[Refusal]) -> None:
         await tx.execute(_REFUSE, rows)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Refused:
+class Refused(Struct, frozen=True, kw_only=True):
     """A refused fact as a dead letter shows it."""
 
     order_id: UUID
@@ -187,8 +185,7 @@ async def note_put_aside(tx: Tx, refused: Refused) -> None:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Waiting:
+class Waiting(Struct, frozen=True, kw_only=True):
     """How many facts are parked, how many of them were refused, how many orders have
     waited for one that is missing for longer than is good, and when more of them will.
     """
@@ -231,8 +228,7 @@ async def count_waiting(tx: Tx, overdue: timedelta) -> Waiting:
     return Waiting(**row._asdict())
 
 
-@dataclass(frozen=True, kw_only=True)
-class Gap:
+class Gap(Struct, frozen=True, kw_only=True):
     order_id: UUID
     from_sequence: int
 

@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
+from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import RowMapping, insert, select
 
 from accounting.schema import documents, payment_allocations, payments
@@ -16,14 +17,12 @@ _ALLOCATION = ("payment_id", "document_id", "place", "amount")
 _ALLOCATE = insert_many(payment_allocations, *_ALLOCATION)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Allocation:
+class Allocation(Struct, frozen=True, kw_only=True):
     invoice: str
     amount: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Payment:
+class Payment(Struct, frozen=True, kw_only=True):
     """`unallocated` stays to the customer's credit."""
 
     id: UUID
@@ -38,7 +37,7 @@ class Payment:
 
 async def add(tx: Tx, payment: Payment, allocated: Sequence[tuple[UUID, int]]) -> None:
     """Store a payment, and what each document gets of it."""
-    row = {name: value for name, value in vars(payment).items() if name in payments.c}
+    row = {name: value for name, value in asdict(payment).items() if name in payments.c}
     await tx.execute(insert(payments).values(row))
     rows = [
         {

@@ -1,8 +1,8 @@
 """Periods: which are closed, what they came to, and what of one is still loose."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 
+from msgspec import Struct
 from sqlalchemy import ColumnElement, Date, func, insert, select, text
 
 from accounting.domain.periods import Month
@@ -47,8 +47,7 @@ _KEEP_BALANCES = text(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Period:
+class Period(Struct, frozen=True, kw_only=True):
     """A month, and since when and by whom it is closed, if it is."""
 
     month: Month

@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
+from msgspec import Struct
 from sqlalchemy import BigInteger, Text, Uuid, any_, bindparam, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -36,8 +36,7 @@ _PAY = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Open:
+class Open(Struct, frozen=True, kw_only=True):
     """A document that is not settled yet, and by how much."""
 
     id: UUID
@@ -78,8 +77,7 @@ def _rows(amounts: Mapping[UUID, int]) -> dict[str, list[UUID] | list[int]]:
     return {"document": list(amounts), "amount": list(amounts.values())}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Payable:
+class Payable(Struct, frozen=True, kw_only=True):
     """An invoice as who pays it knows it, and what is open of it."""
 
     id: UUID

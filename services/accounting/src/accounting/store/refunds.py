@@ -1,11 +1,12 @@
 """Refunds that were requested, and what became of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Row, func, select, update
 from uuid_utils.compat import uuid7
 
@@ -28,8 +29,7 @@ _REFUND = (
 ADD = insert_many(refunds, *_REFUND, prefix="refund_")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Requested:
+class Requested(Struct, frozen=True, kw_only=True):
     """A refund, the id by which it is known outside, and where it stands."""
 
     id: UUID
@@ -49,7 +49,7 @@ def request(batch: Sequence[Refund]) -> list[Requested]:
 def columns_of(requested: Sequence[Requested]) -> dict[str, list[Any]]:
     """What `ADD` takes."""
     rows = [
-        {"id": one.id, "status": one.status, **vars(one.refund)} for one in requested
+        {"id": one.id, "status": one.status, **asdict(one.refund)} for one in requested
     ]
     return database.columns_of(rows, _REFUND, prefix="refund_")
 

@@ -1,10 +1,10 @@
 """Reports: receivables by age, tax by rate, revenue by day or channel."""
 
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 
+from msgspec import Struct
 from sqlalchemy import RowMapping, text
 
 from chassis.database import Tx
@@ -12,8 +12,7 @@ from chassis.database import Tx
 By: TypeAlias = Literal["day", "channel"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Owed:
+class Owed(Struct, frozen=True, kw_only=True):
     """What a customer owes in a currency, by the days it is overdue."""
 
     customer_id: str
@@ -26,8 +25,7 @@ class Owed:
     credits: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Taxed:
+class Taxed(Struct, frozen=True, kw_only=True):
     """What was invoiced and credited at a rate, and the tax on it."""
 
     rate: str | None
@@ -38,8 +36,7 @@ class Taxed:
     credited_tax: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Earned:
+class Earned(Struct, frozen=True, kw_only=True):
     """Income of a day or a channel; `discounts` and `returns` lessen it."""
 
     day: date | None = None

@@ -5,6 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Request, Response
+from msgspec.structs import asdict
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from uuid_utils.compat import uuid7
 
@@ -154,7 +155,7 @@ async def adjust_stock(
     async def work(tx: Tx) -> Answer:
         shelf = await commands.adjust_stock(tx, adjustment, actor=caller.client)
         view = AdjustmentView(
-            **vars(adjustment),
+            **asdict(adjustment),
             on_hand=shelf.on_hand,
             reserved=shelf.reserved,
             available=shelf.available,

@@ -2,11 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
 
 import structlog
+from msgspec import Struct, field
 
 from chassis import metrics
 from chassis.database import Tx, after_commit
@@ -30,8 +30,7 @@ UNITS_RELEASED = metrics.counter(
 Requests = Mapping[UUID, Sequence[CancellationRequest]]
 
 
-@dataclass(frozen=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """Orders after their cancellations, and the units of each SKU that are free now."""
 
     reservations: dict[UUID, Reservation] = field(default_factory=dict)

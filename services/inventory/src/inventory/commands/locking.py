@@ -4,8 +4,9 @@ So two transactions that change one order meet at its products, in SKU order.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from uuid import UUID
+
+from msgspec import Struct
 
 from chassis.database import StartOver, Tx
 from inventory.domain.cancellations import Tombstone
@@ -19,8 +20,7 @@ from inventory.domain.reservations import (
 from inventory.store import history, locks, reservations
 
 
-@dataclass(frozen=True)
-class Held:
+class Held(Struct, frozen=True):
     """Orders that are kept from others, as they stand, and products.
 
     `awaited` are those that have not come: what is cancelled of them already.

@@ -9,11 +9,13 @@ for ever to find.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import combinations
 from math import comb
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from contracts.orders import Policy
 from inventory.domain.holds import HeldUnits, Hold
@@ -23,8 +25,7 @@ from inventory.domain.stock import Movement, Shelf, available
 MOST_TRIES = 256
 
 
-@dataclass(frozen=True)
-class Served:
+class Served(Struct, frozen=True):
     """An order's reservation after its turn, and what was newly kept for it.
 
     The hold it took over has ended: what it kept was free again when its turn came.

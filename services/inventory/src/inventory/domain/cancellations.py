@@ -1,8 +1,10 @@
 """What can still be cancelled: whatever has not shipped, once for each cancellation."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inventory.domain.history import (
     MOST_CANCELLATIONS,
@@ -23,8 +25,7 @@ from inventory.domain.reservations import (
 from inventory.domain.stock import Movement, MovementKind
 
 
-@dataclass(frozen=True, kw_only=True)
-class CancellationRequest:
+class CancellationRequest(Struct, frozen=True, kw_only=True):
     """So many units of each line are not wanted any more."""
 
     cancellation_id: UUID
@@ -32,8 +33,7 @@ class CancellationRequest:
     units: Mapping[int, int]
 
 
-@dataclass(frozen=True)
-class Cancelled:
+class Cancelled(Struct, frozen=True):
     """A reservation after its cancellations, their answers, and what is free again."""
 
     reservation: Reservation
@@ -54,8 +54,7 @@ class Cancelled:
         ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tombstone:
+class Tombstone(Struct, frozen=True, kw_only=True):
     """What is cancelled of an order that has not come: the late order gets the rest."""
 
     order_id: UUID

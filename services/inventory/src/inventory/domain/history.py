@@ -5,10 +5,11 @@ bounds below hold the largest to that; no order that people pack comes near them
 """
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from uuid import UUID
+
+from msgspec import Struct
 
 from contracts.inventory import Condition
 
@@ -20,8 +21,7 @@ MOST_RETURN_RECEIPTS = 50
 MOST_RETURNED_LINES = 500
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReleasedLine:
+class ReleasedLine(Struct, frozen=True, kw_only=True):
     """What a cancellation asked for of a line, and what it got."""
 
     line: int
@@ -29,14 +29,12 @@ class ReleasedLine:
     released: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cancellation:
+class Cancellation(Struct, frozen=True, kw_only=True):
     cancellation_id: UUID
     lines: tuple[ReleasedLine, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class MovedLine:
+class MovedLine(Struct, frozen=True, kw_only=True):
     """`cost` is what the units were worth when they moved."""
 
     line: int
@@ -44,8 +42,7 @@ class MovedLine:
     cost: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shipment:
+class Shipment(Struct, frozen=True, kw_only=True):
     shipment_id: UUID
     order_id: UUID
     carrier: str | None
@@ -54,13 +51,11 @@ class Shipment:
     shipped_at: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReturnedLine(MovedLine):
+class ReturnedLine(MovedLine, frozen=True, kw_only=True):
     condition: Condition
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReturnReceipt:
+class ReturnReceipt(Struct, frozen=True, kw_only=True):
     """What came back at one time; a return may come in parts."""
 
     receipt_id: UUID
@@ -71,8 +66,7 @@ class ReturnReceipt:
     received_at: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
-class History:
+class History(Struct, frozen=True, kw_only=True, dict=True):
     """In the order in which it happened."""
 
     cancellations: tuple[Cancellation, ...] = ()

@@ -1,10 +1,12 @@
 """What a checkout keeps before there is an order."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chassis.errors import Conflict, NotFound
 from inventory.domain.stock import Movement, MovementKind
@@ -33,14 +35,12 @@ class HoldStatus(StrEnum):
     EXPIRED = "expired"
 
 
-@dataclass(frozen=True, kw_only=True)
-class HoldLine:
+class HoldLine(Struct, frozen=True, kw_only=True):
     sku: str
     quantity: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class HeldUnits:
+class HeldUnits(Struct, frozen=True, kw_only=True):
     """Units that are kept for a hold at a location."""
 
     hold_id: UUID
@@ -66,8 +66,7 @@ class HeldUnits:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Hold:
+class Hold(Struct, frozen=True, kw_only=True):
     """Units of several products, kept together until they expire or have an order.
 
     `units` are where it keeps them; it keeps none once it has ended.

@@ -1,7 +1,8 @@
 """What is kept, and where it may be kept."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from chassis.errors import Conflict, NotFound, Unprocessable
 
@@ -31,8 +32,7 @@ class CurrencyInUse(Conflict):
     code = "currency_in_use"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Product:
+class Product(Struct, frozen=True, kw_only=True):
     sku: str
     name: str
     unit_cost: int
@@ -40,8 +40,7 @@ class Product:
     reorder_point: int | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class KnownProduct:
+class KnownProduct(Struct, frozen=True, kw_only=True):
     """A product as it is stored; `low`: it was at its reorder point when last seen."""
 
     product: Product
@@ -54,8 +53,7 @@ class KnownProduct:
         return point is not None and available <= point
 
 
-@dataclass(frozen=True, kw_only=True)
-class Location:
+class Location(Struct, frozen=True, kw_only=True):
     """Of two that could serve an order, the one with the lower priority does."""
 
     code: str

@@ -1,10 +1,12 @@
 """What an order holds: where the units of its lines are, and what each change makes."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chassis.errors import NotFound
 from contracts.orders import Policy
@@ -32,8 +34,7 @@ class Cause(StrEnum):
     RETURNED = "returned"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Line:
+class Line(Struct, frozen=True, kw_only=True):
     """Where the units of an order's line are. What is nowhere was short."""
 
     line: int
@@ -83,8 +84,7 @@ class Line:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reservation:
+class Reservation(Struct, frozen=True, kw_only=True):
     """What an order holds. Each change is a new version."""
 
     order_id: UUID
@@ -128,8 +128,7 @@ class Reservation:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Allocation:
+class Allocation(Struct, frozen=True, kw_only=True):
     """Units that are kept for an order's line at a location."""
 
     order_id: UUID

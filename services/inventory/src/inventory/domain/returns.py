@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chassis.errors import Conflict
 from contracts.inventory import Condition
@@ -33,13 +35,11 @@ class TooManyReturnReceipts(Conflict):
     code = "too_many_return_receipts"
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReturnedUnits(LineUnits):
+class ReturnedUnits(LineUnits, frozen=True, kw_only=True):
     condition: Condition
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReturnedParcel:
+class ReturnedParcel(Struct, frozen=True, kw_only=True):
     """What came back, as the caller says."""
 
     receipt_id: UUID
@@ -50,8 +50,7 @@ class ReturnedParcel:
     received_at: datetime
 
 
-@dataclass(frozen=True)
-class Returned:
+class Returned(Struct, frozen=True):
     """A reservation after units came back."""
 
     reservation: Reservation

@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chassis.errors import Conflict, Fault, Unprocessable
 from inventory.domain.history import (
@@ -49,14 +51,12 @@ class TooManyShipments(Conflict):
     code = "too_many_shipments"
 
 
-@dataclass(frozen=True, kw_only=True)
-class LineUnits:
+class LineUnits(Struct, frozen=True, kw_only=True):
     line: int
     quantity: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Parcel:
+class Parcel(Struct, frozen=True, kw_only=True):
     """What leaves, as the caller says; no lines: all that is reserved."""
 
     shipment_id: UUID
@@ -67,8 +67,7 @@ class Parcel:
     shipped_at: datetime
 
 
-@dataclass(frozen=True)
-class Shipped:
+class Shipped(Struct, frozen=True):
     """A reservation after its shipment, and from where the units left."""
 
     reservation: Reservation

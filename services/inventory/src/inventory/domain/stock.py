@@ -2,10 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chassis.errors import Conflict, Fault
 from inventory.domain.products import KnownProduct, Product, UnknownProduct
@@ -23,8 +25,7 @@ class MovementKind(StrEnum):
     HOLD_ENDED = "hold_ended"  # expired, released, or taken over by an order
 
 
-@dataclass(frozen=True, kw_only=True)
-class Movement:
+class Movement(Struct, frozen=True, kw_only=True):
     """What changed in the stock of a SKU at a location, and why."""
 
     location: str
@@ -35,8 +36,7 @@ class Movement:
     reference: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shelf:
+class Shelf(Struct, frozen=True, kw_only=True):
     """The units of a SKU at a location."""
 
     sku: str
@@ -88,8 +88,7 @@ class BelowReserved(Conflict):
     code = "below_reserved"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Adjustment:
+class Adjustment(Struct, frozen=True, kw_only=True):
     """What somebody counted: more, or less, than was known."""
 
     id: UUID
@@ -110,8 +109,7 @@ class Adjustment:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReceivedLine:
+class ReceivedLine(Struct, frozen=True, kw_only=True):
     """`unit_cost` is what was paid, `standard_cost` what the product is valued at."""
 
     line: int
@@ -122,8 +120,7 @@ class ReceivedLine:
     currency: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Receipt:
+class Receipt(Struct, frozen=True, kw_only=True):
     """Goods that came in."""
 
     id: UUID
@@ -146,8 +143,7 @@ class Receipt:
         ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class DeliveredLine:
+class DeliveredLine(Struct, frozen=True, kw_only=True):
     """`unit_cost` is what was paid; None: what the product is valued at."""
 
     sku: str
@@ -166,8 +162,7 @@ class DeliveredLine:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Delivery:
+class Delivery(Struct, frozen=True, kw_only=True):
     """Goods that are coming in, as the caller says."""
 
     id: UUID

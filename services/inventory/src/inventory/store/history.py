@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import asdict
 from sqlalchemy import (
     Select,
     Table,
@@ -176,7 +177,7 @@ def columns_of(
         for order_id, number, c in answered
     ]
     lines = [
-        vars(line) | {"cancellation_id": c.cancellation_id}
+        asdict(line) | {"cancellation_id": c.cancellation_id}
         for _, _, c in answered
         for line in c.lines
     ]
@@ -199,7 +200,7 @@ async def add_shipment(tx: Tx, shipment: Shipment, *, number: int, actor: str) -
         )
     )
     rows = [
-        vars(line) | {"shipment_id": shipment.shipment_id} for line in shipment.lines
+        asdict(line) | {"shipment_id": shipment.shipment_id} for line in shipment.lines
     ]
     await tx.execute(_ADD_SHIPMENT_LINES, database.columns_of(rows, _SHIPMENT_LINE))
 
@@ -218,5 +219,5 @@ async def add_return(
             received_at=receipt.received_at,
         )
     )
-    rows = [vars(line) | {"receipt_id": receipt.receipt_id} for line in receipt.lines]
+    rows = [asdict(line) | {"receipt_id": receipt.receipt_id} for line in receipt.lines]
     await tx.execute(_ADD_RETURN_LINES, database.columns_of(rows, _RETURN_LINE))

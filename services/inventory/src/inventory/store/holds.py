@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from msgspec.structs import asdict
 from sqlalchemy import Uuid, any_, bindparam, delete, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
@@ -70,11 +71,11 @@ async def add(tx: Tx, hold: Hold, *, actor: str) -> None:
         )
     )
     lines = [
-        vars(line) | {"hold_id": hold.id, "line": number}
+        asdict(line) | {"hold_id": hold.id, "line": number}
         for number, line in enumerate(hold.lines, 1)
     ]
     await tx.execute(_ADD_LINES, columns_of(lines, _LINE))
-    units = [vars(units) for units in hold.units]
+    units = [asdict(units) for units in hold.units]
     await tx.execute(_ADD_UNITS, columns_of(units, _UNITS))
 
 

@@ -5,9 +5,9 @@ and everything else is read by the statements that follow.
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from uuid import UUID
 
+from msgspec import Struct
 from sqlalchemy import Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -45,8 +45,7 @@ _HOLD = text(
 )
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(Struct, frozen=True):
     """How far a reservation that is kept from others has come."""
 
     version: int

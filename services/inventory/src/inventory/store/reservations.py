@@ -1,12 +1,12 @@
 """Reservations, their lines and allocations."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import fields
 from itertools import groupby
 from operator import attrgetter, itemgetter
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import fields
 from sqlalchemy import (
     BigInteger,
     Integer,

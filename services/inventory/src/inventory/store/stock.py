@@ -1,10 +1,10 @@
 """Stock, its movements, and the receipts it came in by."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
+from msgspec.structs import asdict, fields
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -175,7 +175,7 @@ async def add_receipt(tx: Tx, receipt: Receipt, *, actor: str) -> None:
             received_at=receipt.received_at,
         )
     )
-    rows = [vars(line) | {"receipt_id": receipt.id} for line in receipt.lines]
+    rows = [asdict(line) | {"receipt_id": receipt.id} for line in receipt.lines]
     await tx.execute(_ADD_RECEIPT_LINES, database.columns_of(rows, _RECEIPT_LINE))
 
 
@@ -184,7 +184,7 @@ async def add_adjustment(
 ) -> None:
     await tx.execute(
         insert(adjustments).values(
-            **vars(adjustment), standard_cost=standard_cost, actor=actor
+            **asdict(adjustment), standard_cost=standard_cost, actor=actor
         )
     )
 

@@ -5,11 +5,11 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Header, Request
 from fastapi.responses import StreamingResponse
+from msgspec.structs import replace
 from starlette.types import Message, Receive, Scope, Send
 from typing_extensions import override
 

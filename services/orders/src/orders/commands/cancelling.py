@@ -1,9 +1,10 @@
 """Asking for units to be cancelled: Inventory decides, and answers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
 
 from chassis.database import Tx
 from orders.commands import announcing, held
@@ -14,8 +15,7 @@ from orders.store import cancellations
 from orders.store import orders as store
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """What somebody wants cancelled; no units: all that can be."""
 
     id: UUID

@@ -5,12 +5,12 @@ made. Its id makes it one order then: whichever comes second finds what the firs
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar
 from uuid import UUID
 
 import structlog
+from msgspec import Struct
 from pydantic import computed_field
 from uuid_utils.compat import uuid7
 
@@ -50,8 +50,7 @@ class OrderSpilled(AskedOrder, Event):
         return self.order.id
 
 
-@dataclass(frozen=True)
-class Spilled:
+class Spilled(Struct, frozen=True):
     """The queue has the order; it is placed under this id when the database is back."""
 
     order_id: UUID

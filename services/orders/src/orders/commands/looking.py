@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import UUID
+
+from msgspec import Struct
 
 from chassis.batching import GroupCommit
 from chassis.database import Database, Tx
@@ -19,8 +20,7 @@ MOST_WAITING = 2048  # while the database is silent, all do
 READ_WITHIN_S = 3.0
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     order_id: UUID
     client: str  # who may have been promised the order, and be told why there is none
 

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 from uuid import UUID
 
 import structlog
+from msgspec import Struct
 
 from chassis import metrics, outbox
 from chassis.database import Tx, after_commit
@@ -34,8 +34,7 @@ _KINDS: Mapping[str, type[Refused]] = {
 }
 
 
-@dataclass(frozen=True)
-class Placed:
+class Placed(Struct, frozen=True):
     """The order as it is now, which is no news if an earlier attempt placed it."""
 
     order: Order

@@ -1,9 +1,10 @@
 """Letting goods come back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
 
 from chassis.database import Tx
 from orders.commands import announcing, held
@@ -14,8 +15,7 @@ from orders.store import orders as store
 from orders.store import returns
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     id: UUID
     order_id: UUID
     units: Sequence[Units]

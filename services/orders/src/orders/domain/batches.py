@@ -1,9 +1,10 @@
 """Many orders in one upload: how far each of its rows is, and all of them together."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid5
+
+from msgspec import Struct
 
 # Never to change: an upload sent again must find the batch that the first one made.
 _BATCHES = UUID("0f1f2a0c-5b1e-4a55-9a38-7d1d3f6cf1b2")
@@ -21,8 +22,7 @@ class RowStatus(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True, kw_only=True):
     id: UUID
     upload_id: UUID
     client: str

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
 from uuid import UUID, uuid5
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chassis.errors import Conflict
 from orders.domain.facts import (
@@ -48,8 +50,7 @@ class CancellationStatus(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CancellationLine:
+class CancellationLine(Struct, frozen=True, kw_only=True):
     """How many units it asks for, and how many of them Inventory released."""
 
     line: int
@@ -57,8 +58,7 @@ class CancellationLine:
     cancelled: int = 0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cancellation:
+class Cancellation(Struct, frozen=True, kw_only=True):
     id: UUID
     order_id: UUID
     sequence: int  # of the fact that it was requested

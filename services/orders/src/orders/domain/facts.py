@@ -1,23 +1,22 @@
 """What is announced of an order: each once, in the order in which it became true."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
+
+from msgspec import Struct
 
 from orders.domain.lines import Units
 from orders.domain.snapshots import MovedLine, ReturnedLine
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DecidedLine:
+class DecidedLine(Struct, frozen=True, kw_only=True):
     line: int
     confirmed: int
     short: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Confirmed:
+class Confirmed(Struct, frozen=True, kw_only=True):
     """Every line is settled, and some units will be delivered."""
 
     order_id: UUID
@@ -25,24 +24,21 @@ class Confirmed:
     decided_at: datetime
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True, kw_only=True):
     """Every line is settled, and nothing can be delivered."""
 
     order_id: UUID
     decided_at: datetime
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CancellationRequested:
+class CancellationRequested(Struct, frozen=True, kw_only=True):
     order_id: UUID
     cancellation_id: UUID
     lines: tuple[Units, ...]
     requested_at: datetime
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cancelled:
+class Cancelled(Struct, frozen=True, kw_only=True):
     """These units will not be delivered; `complete`: none of those asked for was."""
 
     order_id: UUID
@@ -52,15 +48,13 @@ class Cancelled:
     cancelled_at: datetime
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CancellationRefused:
+class CancellationRefused(Struct, frozen=True, kw_only=True):
     order_id: UUID
     cancellation_id: UUID
     refused_at: datetime
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Shipped:
+class Shipped(Struct, frozen=True, kw_only=True):
     order_id: UUID
     shipment_id: UUID
     carrier: str | None
@@ -69,8 +63,7 @@ class Shipped:
     shipped_at: datetime
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReturnAuthorised:
+class ReturnAuthorised(Struct, frozen=True, kw_only=True):
     order_id: UUID
     return_id: UUID
     lines: tuple[Units, ...]
@@ -78,8 +71,7 @@ class ReturnAuthorised:
     expires_at: datetime
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Returned:
+class Returned(Struct, frozen=True, kw_only=True):
     order_id: UUID
     return_id: UUID
     receipt_id: UUID

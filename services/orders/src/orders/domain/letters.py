@@ -1,13 +1,13 @@
 """Dead letters about orders, in the queue of whichever service."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from msgspec import Struct
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DeadLetter:
+
+class DeadLetter(Struct, frozen=True, kw_only=True):
     """An event that was put aside there, or handled after all."""
 
     event_id: UUID

@@ -1,21 +1,21 @@
 """A line of an order: what was asked for, and where its units are."""
 
-from dataclasses import dataclass, replace
 from typing import Self
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orders.domain.snapshots import Contradiction, ReservedLine
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Units:
+class Units(Struct, frozen=True, kw_only=True):
     """Some of the units of a line."""
 
     line: int
     quantity: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
+class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Its units: pending + reserved + backordered + shipped + cancelled = quantity."""
 
     line: int

@@ -1,11 +1,13 @@
 """An order: what was asked for, where its units are, and the status that follows."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self, TypeAlias
 from uuid import UUID, uuid5
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chassis.errors import Conflict, Fault, NotFound, Unprocessable
 from contracts.accounting import PaymentStatus
@@ -110,15 +112,13 @@ def status_of(lines: Sequence[Line], *, rejected: bool) -> Status:
     return next(status for status, is_so in holds if is_so)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Shipping:
+class Shipping(Struct, frozen=True, kw_only=True):
     price: int
     tax: int
     tax_rate: str | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Address:
+class Address(Struct, frozen=True, kw_only=True):
     name: str
     line1: str
     line2: str | None
@@ -128,8 +128,7 @@ class Address:
     country: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Payment:
+class Payment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the order is paid, and how far: that part is Accounting's to say."""
 
     method: PaymentMethod
@@ -146,8 +145,7 @@ class Payment:
         return self.provider, self.reference
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Order:
+class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: UUID
     client: str
     fingerprint: bytes

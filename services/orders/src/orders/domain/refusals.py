@@ -1,11 +1,11 @@
 """What became of an accepted order that could not be placed under its id."""
 
-from dataclasses import dataclass
 from uuid import UUID
 
+from msgspec import Struct
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Refusal:
+
+class Refusal(Struct, frozen=True, kw_only=True):
     """`placed_as`: the payment has placed that order before, with the same content."""
 
     order_id: UUID

@@ -1,14 +1,15 @@
 """The watchdog's rules: when what nobody answered is announced again."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orders.domain.cancellations import Cancellation
 from orders.domain.orders import Attention, Order
 
 
-@dataclass(frozen=True, kw_only=True)
-class Patience:
+class Patience(Struct, frozen=True, kw_only=True):
     """At these ages, and after the last of them at regular intervals."""
 
     ages: tuple[timedelta, ...]

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 from uuid import UUID, uuid5
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chassis.errors import Conflict
 from orders.domain.facts import Numbered, ReturnAuthorised
@@ -42,8 +44,7 @@ class ReturnStatus(StrEnum):
     EXPIRED = "expired"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReturnLine:
+class ReturnLine(Struct, frozen=True, kw_only=True):
     """How many units may come back, and how many have come."""
 
     line: int
@@ -51,8 +52,7 @@ class ReturnLine:
     received: int = 0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Return:
+class Return(Struct, frozen=True, kw_only=True):
     """Goods that came unannounced make one that was never authorised."""
 
     id: UUID

@@ -5,10 +5,11 @@ One that jumps over several steps tells the facts of all of them, in the same or
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from orders.domain.cancellations import Cancellation
 from orders.domain.facts import (
@@ -27,8 +28,7 @@ from orders.domain.snapshots import Answer, Contradiction, Receipt, Snapshot
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True, kw_only=True):
     """The order as Inventory has it, what else has changed, and the facts to tell."""
 
     order: Order

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
 
 from contracts.inventory import Condition
 
@@ -13,8 +14,7 @@ class Contradiction(Exception):
     """Inventory says what cannot be true of this order."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReservedLine:
+class ReservedLine(Struct, frozen=True, kw_only=True):
     """Where Inventory says a line's units are."""
 
     requested: int
@@ -33,8 +33,7 @@ class ReservedLine:
         return self.requested - self.confirmed
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReleasedLine:
+class ReleasedLine(Struct, frozen=True, kw_only=True):
     line: int
     asked: int
     released: int
@@ -44,29 +43,25 @@ class ReleasedLine:
         return self.asked - self.released
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """What became of a cancellation."""
 
     cancellation_id: UUID
     lines: tuple[ReleasedLine, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MovedLine:
+class MovedLine(Struct, frozen=True, kw_only=True):
     line: int
     quantity: int
     cost: int
     cost_currency: str | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReturnedLine(MovedLine):
+class ReturnedLine(MovedLine, frozen=True, kw_only=True):
     condition: Condition
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Shipment:
+class Shipment(Struct, frozen=True, kw_only=True):
     shipment_id: UUID
     carrier: str | None
     tracking: str | None
@@ -74,8 +69,7 @@ class Shipment:
     shipped_at: datetime
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True, kw_only=True):
     """What came back at one time; a return may come in parts."""
 
     receipt_id: UUID
@@ -84,8 +78,7 @@ class Receipt:
     received_at: datetime
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, kw_only=True):
     """An order's reservation as it stood at that version, by line.
 
     Answers, shipments and receipts are complete, in the order in which they happened.

@@ -1,17 +1,25 @@
 """An order as it was asked for, as JSON, for as long as it cannot be placed."""
 
-from dataclasses import replace
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel
+import msgspec
+from msgspec.structs import replace
+from pydantic import BaseModel, PlainSerializer, PlainValidator
 
 from orders.domain.orders import Order
 
 
-class AskedOrder(BaseModel):
-    """All that placing needs, who asked and when among it."""
+def _read(order: object) -> Order:
+    return order if isinstance(order, Order) else msgspec.convert(order, Order)
 
-    order: Order
+
+class AskedOrder(BaseModel):
+    """All that placing needs, who asked and when among it.
+
+    Without what every new order has: a large one must fit into a message.
+    """
+
+    order: Annotated[Order, PlainValidator(_read), PlainSerializer(msgspec.to_builtins)]
     fingerprint: str
 
     @classmethod
@@ -25,5 +33,4 @@ class AskedOrder(BaseModel):
         return replace(self.order, fingerprint=bytes.fromhex(self.fingerprint))
 
     def to_json(self) -> str:
-        """Without what every new order has: a large one must fit into a message."""
-        return self.model_dump_json(exclude_defaults=True)
+        return self.model_dump_json()

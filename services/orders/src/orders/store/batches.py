@@ -1,11 +1,12 @@
 """Batches and their rows: stored as they stream in, taken up row by row."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import (
     JSON,
     Integer,
@@ -33,8 +34,7 @@ UNFINISHED_KEPT = timedelta(days=1)
 KEPT = timedelta(days=30)  # as other idempotency keys; their orders stay
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StoredRow:
+class StoredRow(Struct, frozen=True, kw_only=True):
     """`asked` is the order as JSON, while it waits; `problem` is one when it failed."""
 
     row: int
@@ -45,8 +45,7 @@ class StoredRow:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """A row that is still to be placed."""
 
     batch_id: UUID

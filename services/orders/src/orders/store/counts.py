@@ -4,10 +4,10 @@ looking at all of them.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import ColumnElement, Double, Select, func, select
 
 from chassis.database import Tx
@@ -20,8 +20,7 @@ MOST_WAITING = 10_000
 A_MINUTE = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Times:
+class Times(Struct, frozen=True, kw_only=True):
     """Seconds that most of some orders took."""
 
     orders: int
@@ -29,8 +28,7 @@ class Times:
     p95: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Counts:
+class Counts(Struct, frozen=True, kw_only=True):
     as_of: datetime
     placed: Mapping[datetime, int]  # by the minute; of the first on, all are counted
     states: Mapping[Status, int]  # of these orders, as they are now

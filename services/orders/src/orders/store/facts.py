@@ -1,11 +1,11 @@
 """The facts that Orders announced, as the event log has them, for who follows it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from uuid import UUID
 
+from msgspec import Struct
 from sqlalchemy import Text, Uuid, bindparam, select
 
 from chassis.database import Tx
@@ -34,8 +34,7 @@ _AFTER = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fact:
+class Fact(Struct, frozen=True, kw_only=True, dict=True):
     """One entry of the log; `data` is the JSON text that it is stored as."""
 
     position: int

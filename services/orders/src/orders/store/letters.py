@@ -1,9 +1,9 @@
 """Dead letters about orders: which wait, wherever they are."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
 from uuid import UUID
 
+from msgspec.structs import asdict
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, select
 
 from chassis.database import Tx, columns_of, insert_many

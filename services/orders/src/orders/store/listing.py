@@ -1,10 +1,10 @@
 """Lists of orders, newest first: whatever the filter is, an index is in order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Select, select
 
 from chassis.database import Tx
@@ -26,8 +26,7 @@ _has_it_before = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """Which orders: what is none does not matter."""
 
     status: Status | None = None

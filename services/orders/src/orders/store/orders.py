@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import fields, replace
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from pydantic import TypeAdapter
+from msgspec import json
+from msgspec.structs import fields, replace
 from sqlalchemy import (
     ARRAY,
     JSON,
@@ -47,8 +47,6 @@ from orders.domain.orders import (
 )
 from orders.schema import order_lines, orders
 
-_ADDRESS = TypeAdapter(Address)
-
 _IDS = any_(bindparam("ids", type_=ARRAY(Uuid)))
 # What every order is when it is placed.
 _NEW = {
@@ -68,7 +66,7 @@ _ELSEWHERE = {
 
 
 def _address(order: Order) -> str:
-    return _ADDRESS.dump_json(order.ship_to).decode()
+    return json.encode(order.ship_to).decode()
 
 
 _PLACES: Mapping[str, Callable[[Order], Any]] = {

@@ -1,9 +1,9 @@
 """Refusals of orders that were accepted before they could be checked."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
 from uuid import UUID
 
+from msgspec.structs import asdict
 from sqlalchemy import Text, Uuid, select
 from sqlalchemy.dialects.postgresql import distinct_on
 

@@ -1,11 +1,11 @@
 """The facts of orders as they were announced: read from the event log."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from msgspec import Struct
 from sqlalchemy import BigInteger, Row, Select, Text, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
@@ -35,8 +35,7 @@ _FROM: Select[Any] = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Told:
+class Told(Struct, frozen=True, kw_only=True):
     """A fact as it was announced first."""
 
     order_id: UUID
