@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from pydantic_core import from_json
 
 from chassis.events import Event
+from chassis.written import written
 from contracts import EVENTS, accounting, inventory, orders
 
 EACH = pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
@@ -55,7 +56,7 @@ def test_an_event_tells_other_teams_what_it_means(event):
 def test_what_is_announced_is_what_is_read(event, data):
     announced = data.draw(st.from_type(event))
 
-    assert event.model_validate(from_json(announced.model_dump_json())) == announced
+    assert event.model_validate(from_json(written(event, announced))) == announced
 
 
 @EACH

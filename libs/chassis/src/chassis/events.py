@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Generic, Literal, TypeVar, overload
 from uuid import UUID
 
+from msgspec import Struct
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
@@ -27,17 +28,22 @@ E = TypeVar("E", bound=Event)
 E_co = TypeVar("E_co", bound=Event, covariant=True)
 
 
-@dataclass(frozen=True)
-class Announcement:
+class Announcement(Struct, frozen=True):
     """An event about to be published, and what it is about.
 
-    What is done as a batch may serve many traces: `traceparent` says which one this is.
+    `data` is the event, or what has the fields of this `kind` of event. What is done as
+    a batch may serve many traces: `traceparent` says which one this is.
     """
 
-    data: Event
+    data: Any
     subject: str
     sequence: int | None = None
     traceparent: str | None = None
+    kind: type[Event] | None = None
+
+    @property
+    def event(self) -> type[Event]:
+        return self.kind or type(self.data)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,6 +34,7 @@ from chassis import tracing
 from chassis.database import Tx, announce, columns_of, insert_many, run
 from chassis.events import Announcement
 from chassis.partitions import Partitioned
+from chassis.written import written
 
 PARTITIONS = Partitioned(table="outbox", by="month", keep=timedelta(days=400))
 RELAY = "sns"  # its name in relay_cursor; other readers of the log have their own
@@ -122,12 +123,12 @@ async def publish(tx: Tx, announcements: Sequence[Announcement]) -> None:
     rows = [
         {
             "id": uuid7(),
-            "type": announcement.data.type,
+            "type": announcement.event.type,
             "subject": announcement.subject,
             "sequence": announcement.sequence,
             "traceparent": announcement.traceparent
             or tracing.traceparent(announcement.subject),
-            "data": announcement.data.model_dump_json(),
+            "data": written(announcement.event, announcement.data).decode(),
         }
         for announcement in announcements
     ]

@@ -142,7 +142,16 @@ def respond(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The view as JSON with its ETag; 304 when the caller has it already."""
-    body = view.model_dump_json().encode()
+    return respond_json(request, view.model_dump_json().encode(), status, headers)
+
+
+def respond_json(
+    request: Request,
+    body: bytes,
+    status: int = HTTPStatus.OK,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """As `respond`, where the body is written already."""
     tagged = {"ETag": etag(body), **(headers or {})}
     if status == HTTPStatus.OK and is_known(request, tagged["ETag"]):
         return Response(status_code=304, headers=tagged)

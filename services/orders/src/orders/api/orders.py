@@ -14,7 +14,8 @@ from chassis.errors import Refused, Unavailable
 from chassis.idempotency import Key
 from chassis.routing import HttpRouter
 from chassis.waiting import Waiters, preferred_wait_s
-from chassis.web import respond
+from chassis.web import respond, respond_json
+from chassis.written import written
 from orders.api.asking import asked_order
 from orders.api.bodies import OrderBody
 from orders.api.callers import OtherCustomer, Reader, Writer, may_see
@@ -129,8 +130,7 @@ async def _respond(
     if wait_s:
         order = await _decided(request, caller, order, wait_s)
         headers = {**(headers or {}), "Preference-Applied": f"wait={wait_s}"}
-    view = OrderView.model_validate(order)
-    return respond(request, view, status=status, headers=headers)
+    return respond_json(request, written(OrderView, order), status, headers)
 
 
 async def _decided(

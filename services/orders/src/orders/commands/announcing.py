@@ -48,10 +48,8 @@ async def announce(tx: Tx, facts: Iterable[Numbered]) -> None:
 
 def placed(order: Order) -> Announcement:
     """That the order was placed: its first fact, however late it is told again."""
-    event = OrderPlaced.model_validate(order, from_attributes=True)
-    return Announcement(event, str(order.id), sequence=1)
+    return Announcement(order, str(order.id), sequence=1, kind=OrderPlaced)
 
 
 def _announcement(sequence: int, fact: Fact) -> Announcement:
-    event = EVENTS[type(fact)].model_validate(fact, from_attributes=True)
-    return Announcement(event, str(fact.order_id), sequence)
+    return Announcement(fact, str(fact.order_id), sequence, kind=EVENTS[type(fact)])
