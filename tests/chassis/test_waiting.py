@@ -1,10 +1,8 @@
 import asyncio
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from starlette.datastructures import Headers
+from starlette.requests import Request
 
 from chassis import waiting
 from chassis.database import Tx, announce
@@ -15,10 +13,9 @@ from sample.schema import notes
 LONG_S = 30
 
 
-def request_with(*prefer: str) -> Any:
-    return SimpleNamespace(
-        headers=Headers(raw=[(b"prefer", p.encode()) for p in prefer])
-    )
+def request_with(*prefer: str) -> Request:
+    headers = [(b"prefer", p.encode()) for p in prefer]
+    return Request({"type": "http", "headers": headers})
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from joserfc.jwk import KeySet
 from pydantic import BaseModel, ConfigDict
 
 from chassis.errors import Forbidden, Unauthenticated, Unavailable
+from chassis.headers import sent
 from chassis.settings import Issuer
 
 log = structlog.get_logger(__name__)
@@ -237,10 +238,10 @@ class _Bearer(SecurityBase):
         self.scheme_name = "HTTPBearer"
 
     async def __call__(self, request: Request) -> str | None:
-        sent = request.headers.getlist("authorization")
-        if len(sent) > 1:
+        found = sent(request, b"authorization")
+        if len(found) > 1:
             raise _rejected("Send one token.")  # which of them counted is a guess
-        scheme, _, token = "".join(sent).partition(" ")
+        scheme, _, token = "".join(found).partition(" ")
         return token.strip() if scheme.lower() == "bearer" else None
 
 

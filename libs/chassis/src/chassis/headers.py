@@ -1,7 +1,11 @@
-"""What every answer tells browsers: nothing to run, to frame, to guess or to keep."""
+"""Headers: what was sent, and what every answer tells browsers.
+
+Nothing to run, to frame, to guess or to keep.
+"""
 
 from collections.abc import Mapping
 
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PUBLIC: Mapping[str, str] = {
@@ -13,6 +17,15 @@ PUBLIC: Mapping[str, str] = {
 PRIVATE: Mapping[str, str] = {**PUBLIC, "Cache-Control": "no-store"}
 
 _FIELDS = [(k.lower().encode(), v.encode()) for k, v in PRIVATE.items()]
+
+
+def sent(request: HTTPConnection, name: bytes) -> list[str]:
+    """The values of a header, by its name in lower case; none, or several.
+
+    Asked several times a request: the framework would decode all the others, too.
+    """
+    fields = request.scope["headers"]
+    return [value.decode("latin-1") for field, value in fields if field == name]
 
 
 class Careful:

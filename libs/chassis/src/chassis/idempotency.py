@@ -33,6 +33,7 @@ from sqlalchemy.dialects.postgresql import insert
 from chassis.auth import Caller
 from chassis.database import Database, Tx
 from chassis.errors import Malformed, Unprocessable
+from chassis.headers import sent
 
 KEPT = timedelta(days=30)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -81,7 +82,7 @@ class Answer:
 
 
 def key_of(request: Request) -> str:
-    keys = request.headers.getlist("idempotency-key")
+    keys = sent(request, b"idempotency-key")
     if not keys:
         raise KeyMissing("Send an Idempotency-Key header: the same one when you retry.")
     if len(keys) > 1 or not _KEY.fullmatch(keys[0]):

@@ -11,6 +11,7 @@ from fastapi import Request
 
 from chassis.admission import stepping_aside
 from chassis.database import Database, Tx
+from chassis.headers import sent
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +22,7 @@ _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\"?)([0-9]{1,9})\1(?:$|[,;\s])")
 
 def preferred_wait_s(request: Request) -> int:
     """How long the caller would wait; what cannot be read is no preference."""
-    found = _WAIT.search(",".join(request.headers.getlist("prefer")))
+    found = _WAIT.search(",".join(sent(request, b"prefer")))
     return min(int(found[2]), MOST_S) if found else 0
 
 
