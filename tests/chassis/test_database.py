@@ -449,6 +449,15 @@ async def test_many_rows_are_inserted_by_one_statement(tx):
     assert await count_notes(tx) == 500
 
 
+async def test_the_driver_takes_nothing_for_an_array_but_lists_and_tuples(database):
+    ids = sa.text("SELECT CAST(:ids AS int[])")
+
+    assert await database.transact(run, ids, {"ids": [1, 2]}) == [([1, 2],)]
+    assert await database.transact(run, ids, {"ids": (1, 2)}) == [([1, 2],)]
+    with pytest.raises(asyncpg.DataError, match="a sized iterable container expected"):
+        await database.transact(run, ids, {"ids": {1, 2}})
+
+
 async def test_json_is_stored_as_the_text_it_is(tx):
     table = sa.Table("papers", sa.MetaData(), sa.Column("data", sa.JSON))
     await tx.run_sync(table.create)

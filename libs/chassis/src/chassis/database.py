@@ -15,6 +15,7 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import asyncpg
 import structlog
+from asyncpg.protocol import protocol
 from sqlalchemy import (
     JSON,
     ColumnElement,
@@ -51,6 +52,10 @@ Tx: TypeAlias = AsyncConnection
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
+
+# The driver asks of each value of an array whether that is an array itself, by an
+# abstract base class, which takes longer than to write it. Ours are lists, or tuples.
+protocol.IterableABC = (list, tuple)
 
 # SQLAlchemy's dialects have no types.
 _DIALECT = dialects.dialect()  # type: ignore[no-untyped-call]
