@@ -76,7 +76,9 @@ class Books(Struct):
             self.documents.append(document(effect.document, order, fact, share))
         if effect.refund and share.total:
             self.refunds.append(_refund(order, fact, share.total))
-        return _reckoned(order, effect, share.total)
+        if effect.document or effect.refund:
+            return _reckoned(order, effect, share.total)
+        return order
 
     def _post(self, entry: Entry) -> None:
         # A free order moves no money, so there is nothing to post.

@@ -49,8 +49,22 @@ class Line(Struct, frozen=True, kw_only=True):
     def open(self) -> int:
         return self.confirmed - self.left
 
+    @property
+    def whole(self) -> Item:
+        return Item(
+            line=self.line,
+            sku=self.sku,
+            quantity=self.quantity,
+            unit_price=self.unit_price,
+            discount=self.discount,
+            tax=self.tax,
+            tax_rate=self.tax_rate,
+        )
+
     def units(self, first: int, count: int) -> Item:
         """The `count` units that follow the `first` ones."""
+        if count == self.quantity:
+            return self.whole
         return self._item([(first, first + count)])
 
     def ship(self, count: int) -> tuple["Line", Item]:
@@ -79,14 +93,11 @@ class Line(Struct, frozen=True, kw_only=True):
 
     def _item(self, runs: Iterator[Run] | list[Run]) -> Item:
         spans = list(runs)
-        return Item(
-            line=self.line,
-            sku=self.sku,
+        return replace(
+            self.whole,
             quantity=sum(end - first for first, end in spans),
-            unit_price=self.unit_price,
             discount=sum(self._share(self.discount, span) for span in spans),
             tax=sum(self._share(self.tax, span) for span in spans),
-            tax_rate=self.tax_rate,
         )
 
     def _share(self, whole: int, run: Run) -> int:

@@ -1,6 +1,5 @@
 """An order as the books know it, the facts about it, and what each moves."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from enum import Enum, StrEnum, auto
@@ -46,7 +45,7 @@ class Order(Struct, frozen=True, kw_only=True):
 
     @property
     def ordered(self) -> Share:
-        goods = tuple(line.units(0, line.quantity) for line in self.lines)
+        goods = tuple(line.whole for line in self.lines)
         return Share(goods=goods, delivery=self.shipping)
 
     @property
@@ -181,12 +180,13 @@ def _placed(earlier: Order | None, placed: Placed) -> tuple[Order, Shares]:
 
 
 def _confirmed(order: Order, confirmed: Confirmed) -> tuple[Order, Shares]:
-    decided = Counter(confirmed.confirmed) + Counter(confirmed.short)
+    granted, short = confirmed.confirmed, confirmed.short
+    decided = {n: granted.get(n, 0) + short.get(n, 0) for n in granted.keys() | short}
     if decided != {line.line: line.quantity for line in order.lines}:
         raise Inconsistent(f"order {order.id} is confirmed with other quantities")
-    if not any(confirmed.confirmed.values()):
+    if not any(granted.values()):
         raise Inconsistent(f"order {order.id} is confirmed without any unit")
-    order = _decided(order, Stage.CONFIRMED, confirmed.short)
+    order = _decided(order, Stage.CONFIRMED, short)
     return order, {Units.CONFIRMED: order.confirmed, Units.SHORT: order.short}
 
 
