@@ -37,11 +37,11 @@ class Order(Struct, frozen=True, kw_only=True):
     lines: tuple[Line, ...]
     shipping: Item | None
     payment: Payment
-    ship_to: Mapping[str, Any]
     placed_on: date
     position: Position
     stage: Stage = Stage.PLACED
     tally: Tally = NOTHING_YET
+    ship_to: Mapping[str, Any] | None = None  # said once: the books never ask
 
     @property
     def ordered(self) -> Share:

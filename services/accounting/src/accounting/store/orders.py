@@ -1,22 +1,40 @@
 """Orders as the books know them, and how far their facts are applied."""
 
-import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from msgspec.structs import asdict
-from sqlalchemy import BigInteger, RowMapping, Uuid, any_, bindparam, select, update
+from msgspec import json
+from msgspec.structs import fields
+from sqlalchemy import (
+    BigInteger,
+    RowMapping,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from accounting.domain.lines import Line
+from accounting.domain.lines import Line, Run
 from accounting.domain.orders import Order, Payment, Stage
 from accounting.domain.positions import Position, Tally
 from accounting.domain.shares import shipping
 from accounting.schema import order_cursors, order_lines, orders
-from chassis import database
-from chassis.database import Row, Tx, insert_many, rows_from_arrays, run
+from chassis.database import (
+    NEW,
+    Row,
+    Tx,
+    columns_from,
+    insert_many,
+    rows_from_arrays,
+    run,
+    update_many,
+)
 from contracts.accounting import PaymentStatus
 from contracts.orders import Channel, PaymentMethod
 
@@ -52,17 +70,30 @@ def columns_of_cursors(applied: Mapping[UUID, int]) -> dict[str, list[Any]]:
 
 
 _SUMS = ("invoiced", "credited", "paid", "to_refund", "refunded")
-_ORDER = tuple(column.name for column in orders.c)
-_LINE = tuple(column.name for column in order_lines.c)
-_add_orders = insert_many(orders, *_ORDER, prefix="order_")
-_save_orders = _add_orders.on_conflict_do_update(
-    index_elements=["id"],
-    set_={
-        name: _add_orders.excluded[name]
-        for name in ("stage", "payment_version", "payment_status", *_SUMS)
-    },
-)
-_add_lines = insert_many(order_lines, *_LINE, prefix="line_")
+# Where in an order its columns are, but for those that are called the same.
+_ELSEWHERE = {
+    "payment_method": "payment.method",
+    "payment_provider": "payment.provider",
+    "payment_reference": "payment.reference",
+    "net_days": "payment.net_days",
+    "payment_version": "position.version",
+    "payment_status": "position.status",
+    **{name: f"tally.{name}" for name in _SUMS},
+}
+_ORDER: Mapping[str, Callable[[Order], Any]] = {
+    **{c.name: attrgetter(_ELSEWHERE.get(c.name, c.name)) for c in orders.c},
+    "shipping_price": lambda order: order.shipping.unit_price if order.shipping else 0,
+    "shipping_tax": lambda order: order.shipping.tax if order.shipping else 0,
+    "shipping_tax_rate": lambda order: order.shipping and order.shipping.tax_rate,
+    "ship_to": lambda order: json.encode(order.ship_to).decode(),
+}
+_CHANGING = ("stage", "payment_version", "payment_status", *_SUMS)
+_CHANGED = {name: _ORDER[name] for name in ("id", *_CHANGING)}
+_LINE: Mapping[str, Callable[[Line], Any]] = {
+    **{field.name: attrgetter(field.name) for field in fields(Line)},
+    "shipped_runs": lambda line: json.encode(line.shipped_runs).decode(),
+}
+_add_lines = insert_many(order_lines, "order_id", *_LINE, prefix="line_")
 _save_lines = _add_lines.on_conflict_do_update(
     index_elements=["order_id", "line"],
     set_={
@@ -70,10 +101,22 @@ _save_lines = _add_lines.on_conflict_do_update(
         for name in ("short", "shipped", "cancelled", "returned", "shipped_runs")
     },
 )
-SAVE = _save_lines.add_cte(_save_orders.cte("saved_orders"))
-_GET_ORDERS = select(orders).where(orders.c.id == _GIVEN)
+SAVE = _save_lines.add_cte(
+    insert_many(orders, *_ORDER, prefix="order_").cte("added_orders"),
+    update_many(orders, ("id",), _CHANGING).cte("changed_orders"),
+)
+# Where it goes is for papers, which read it themselves.
+_GET_ORDERS = select(*(c for c in orders.c if c.name != "ship_to")).where(
+    orders.c.id == _GIVEN
+)
+_runs = json.Decoder(tuple[Run, ...])
+_AS_STORED = tuple(name for name in _LINE if name != "shipped_runs")
 _GET_LINES = (
-    select(order_lines)
+    select(
+        order_lines.c.order_id,
+        order_lines.c.shipped_runs.cast(Text),
+        *(order_lines.c[name] for name in _AS_STORED),
+    )
     .where(order_lines.c.order_id == _GIVEN)
     .order_by(order_lines.c.order_id, order_lines.c.line)
 )
@@ -84,8 +127,8 @@ async def get(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Order]:
         return {}
     wanted = {"ids": list(ids)}
     lines: defaultdict[UUID, list[Line]] = defaultdict(list)
-    for row in await run(tx, _GET_LINES, wanted):
-        lines[row["order_id"]].append(_line(row))
+    for order_id, runs, *values in await run(tx, _GET_LINES, wanted):
+        lines[order_id].append(_line(runs, values))
     rows = await run(tx, _GET_ORDERS, wanted)
     return {row["id"]: _order(row, lines[row["id"]]) for row in rows}
 
@@ -98,49 +141,31 @@ async def save(tx: Tx, before: Mapping[UUID, Order], after: Iterable[Order]) -> 
 def columns_of(
     before: Mapping[UUID, Order], after: Iterable[Order]
 ) -> dict[str, list[Any]]:
-    """What `SAVE` takes: of orders what has changed."""
-    changed: list[dict[str, Any]] = []
-    changed_lines: list[dict[str, Any]] = []
+    """What `SAVE` takes: of orders what is new or has changed."""
+    new: list[Order] = []
+    changed: list[Order] = []
+    changed_lines: list[Line] = []
+    orders_of_lines: list[UUID] = []
     for order in after:
         known = before.get(order.id)
-        if known is None or _changing(known) != _changing(order):
-            changed.append(_order_row(order))
+        if known is None:
+            new.append(order)
+        elif _changing(known) != _changing(order):
+            changed.append(order)
         lines_before = set(known.lines) if known else set()
-        changed_lines += [
-            _line_row(order.id, line)
-            for line in order.lines
-            if line not in lines_before
-        ]
-    heads = database.columns_of(changed, _ORDER, prefix="order_")
-    return heads | database.columns_of(changed_lines, _LINE, prefix="line_")
+        lines = [line for line in order.lines if line not in lines_before]
+        changed_lines += lines
+        orders_of_lines += [order.id] * len(lines)
+    return {
+        **columns_from(new, _ORDER, prefix="order_"),
+        **columns_from(changed, _CHANGED, prefix=NEW),
+        **columns_from(changed_lines, _LINE, prefix="line_"),
+        "line_order_id": orders_of_lines,
+    }
 
 
 def _changing(order: Order) -> tuple[Stage, Position, Tally]:
     return order.stage, order.position, order.tally
-
-
-def _order_row(order: Order) -> dict[str, Any]:
-    shipping = order.shipping
-    return {
-        "id": order.id,
-        "number": order.number,
-        "channel": order.channel,
-        "customer_id": order.customer_id,
-        "currency": order.currency,
-        "shipping_price": shipping.unit_price if shipping else 0,
-        "shipping_tax": shipping.tax if shipping else 0,
-        "shipping_tax_rate": shipping.tax_rate if shipping else None,
-        "payment_method": order.payment.method,
-        "payment_provider": order.payment.provider,
-        "payment_reference": order.payment.reference,
-        "net_days": order.payment.net_days,
-        "ship_to": json.dumps(order.ship_to),
-        "placed_on": order.placed_on,
-        "payment_version": order.position.version,
-        "payment_status": order.position.status,
-        "stage": order.stage,
-        **asdict(order.tally),
-    }
 
 
 def _order(row: Row, lines: Sequence[Line]) -> Order:
@@ -160,7 +185,6 @@ def _order(row: Row, lines: Sequence[Line]) -> Order:
             reference=row["payment_reference"],
             net_days=row["net_days"],
         ),
-        ship_to=row["ship_to"],
         placed_on=row["placed_on"],
         position=position(row),
         stage=Stage(row["stage"]),
@@ -174,12 +198,6 @@ def position(row: Row | RowMapping) -> Position:
     )
 
 
-def _line_row(order_id: UUID, line: Line) -> dict[str, Any]:
-    runs = json.dumps(line.shipped_runs)
-    return {"order_id": order_id, **asdict(line), "shipped_runs": runs}
-
-
-def _line(row: Row) -> Line:
-    runs = tuple((first, end) for first, end in row["shipped_runs"])
-    content = {name: row[name] for name in _LINE if name != "order_id"}
-    return Line(**content | {"shipped_runs": runs})
+def _line(runs: str, values: Sequence[Any]) -> Line:
+    as_stored = dict(zip(_AS_STORED, values, strict=True))
+    return Line(**as_stored, shipped_runs=_runs.decode(runs))
