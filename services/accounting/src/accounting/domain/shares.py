@@ -90,7 +90,7 @@ class Share(Struct, frozen=True, kw_only=True, dict=True):
     def shipping(self) -> int:
         return self.delivery.net if self.delivery else 0
 
-    @property
+    @cached_property
     def net_and_shipping(self) -> int:
         return self.net + self.shipping
 
@@ -98,6 +98,6 @@ class Share(Struct, frozen=True, kw_only=True, dict=True):
     def tax(self) -> int:
         return sum(item.tax for item in self.items)
 
-    @property
+    @cached_property
     def total(self) -> int:
         return self.net_and_shipping + self.tax

@@ -99,15 +99,15 @@ def read_order(placed: OrderPlaced) -> Order:
         channel=placed.channel,
         customer_id=placed.customer_id,
         currency=placed.currency,
-        lines=tuple(Line(**line.model_dump()) for line in placed.lines),
-        shipping=shipping(**placed.shipping.model_dump()),
+        lines=tuple(Line(**vars(line)) for line in placed.lines),
+        shipping=shipping(**vars(placed.shipping)),
         payment=Payment(
             method=placed.payment.method,
             provider=placed.payment.provider,
             reference=placed.payment.reference,
             net_days=placed.payment.net_days,
         ),
-        ship_to=placed.ship_to.model_dump(),
+        ship_to=vars(placed.ship_to),
         placed_on=placed.placed_at.astimezone(UTC).date(),
         position=OPENING[placed.payment.method],
     )

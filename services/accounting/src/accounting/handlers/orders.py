@@ -39,7 +39,7 @@ class _Turns(Struct):
     early: list[Envelope[Event]] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
 
-    def take(self, due: Sequence[Envelope[Event]]) -> None:
+    def take(self, order_id: UUID, due: Sequence[Envelope[Event]]) -> None:
         """Enter an order's facts up to the first that cannot be entered.
 
         If that one has just arrived, its own message carries it to the dead letters,
@@ -48,7 +48,7 @@ class _Turns(Struct):
         """
         for place, event in enumerate(due):
             try:
-                self._enter(event)
+                self._enter(order_id, event)
             except Inconsistent as wrong:
                 if event.id in self.arrived:
                     raise
@@ -56,8 +56,7 @@ class _Turns(Struct):
                 self.early += due[place + 1 :]
                 return
 
-    def _enter(self, event: Envelope[Event]) -> None:
-        order_id = _order_id(event)
+    def _enter(self, order_id: UUID, event: Envelope[Event]) -> None:
         fact = read_fact(event)
         if fact:
             self.orders[order_id] = self.books.enter(self.orders.get(order_id), fact)
@@ -68,15 +67,18 @@ class _Turns(Struct):
 # their sequence, and each takes its place in it.
 @router.on(*EVENTS)
 async def post_orders(tx: Tx, events: list[Envelope[Event]]) -> None:
-    applied = await orders.hold(tx, {_order_id(event) for event in events})
+    of_order: defaultdict[UUID, list[Envelope[Event]]] = defaultdict(list)
+    for event in events:
+        of_order[_order_id(event)].append(event)
+    applied = await orders.hold(tx, of_order)
     waiting = await parking.find(tx, applied)
-    due, early = _in_turn(applied, waiting, events)
+    due, early = _in_turn(applied, waiting, of_order)
 
     before = await orders.get(tx, {id_ for id_ in due if applied[id_]})
     arrived = {event.id for event in events}
     turns = _Turns(orders=dict(before), arrived=arrived, early=early)
-    for facts in due.values():
-        turns.take(facts)
+    for order_id, facts in due.items():
+        turns.take(order_id, facts)
 
     await _note_turns(tx, turns, waiting)
     await _keep(tx, turns, before)
@@ -89,16 +91,14 @@ def _order_id(event: Envelope[Event]) -> UUID:
 def _in_turn(
     applied: Mapping[UUID, int],
     waiting: Mapping[UUID, Collection[Envelope[Event]]],
-    events: Iterable[Envelope[Event]],
+    arrived: Mapping[UUID, Collection[Envelope[Event]]],
 ) -> tuple[dict[UUID, list[Envelope[Event]]], list[Envelope[Event]]]:
     """Per order the facts whose turn it is, and the early ones of all."""
-    of_order = defaultdict(list, {id_: list(facts) for id_, facts in waiting.items()})
-    for event in events:
-        of_order[_order_id(event)].append(event)
     due: dict[UUID, list[Envelope[Event]]] = {}
     all_early: list[Envelope[Event]] = []
-    for order_id, facts in of_order.items():
-        now, early = in_turn(applied[order_id], facts)
+    for order_id, facts in arrived.items():
+        known = [*waiting.get(order_id, ()), *facts]
+        now, early = in_turn(applied[order_id], known)
         if now:
             due[order_id] = now
         all_early += early

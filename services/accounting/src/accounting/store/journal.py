@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
-from msgspec.structs import asdict
 from sqlalchemy import (
     ColumnElement,
     Row,
@@ -28,10 +28,11 @@ from accounting.domain.ledger import Account, Entry, Posting
 from accounting.domain.periods import Month
 from accounting.schema import entries, postings
 from accounting.store.periods import in_open_period, open_period
-from chassis import database, metrics
+from chassis import metrics
 from chassis.database import (
     Tx,
     after_commit,
+    columns_from,
     insert_many,
     rows_from_arrays,
     run,
@@ -42,29 +43,29 @@ POSTED = metrics.counter(
     "orderly.entries.posted", "{entry}", "Entries added to the journal"
 )
 
-_ENTRY = (
-    "id",
-    "rule",
-    "order_id",
-    "source_event_id",
-    "effective_on",
-)
-_POSTING = ("entry_id", "account", "currency", "debit", "credit")
-_new = rows_from_arrays(*(("entry_" + name, entries.c[name].type) for name in _ENTRY))
+_ENTRY = {
+    name: attrgetter(name)
+    for name in ("rule", "order_id", "source_event_id", "effective_on")
+}
+_POSTING = {
+    name: attrgetter(name) for name in ("account", "currency", "debit", "credit")
+}
+_given = ("id", *_ENTRY)
+_new = rows_from_arrays(*(("entry_" + name, entries.c[name].type) for name in _given))
 _day = _new.c.entry_effective_on
 _days = {
     "effective_on": in_open_period(_day),
     "refers_to": case((_day < open_period.c.first_day, _day)),
 }
 _add_entries = insert(entries).from_select(
-    [*_ENTRY, "refers_to"],
+    [*_given, "refers_to"],
     select(
-        *({name: _new.c["entry_" + name] for name in _ENTRY} | _days).values()
+        *({name: _new.c["entry_" + name] for name in _given} | _days).values()
     ).select_from(_new.join(open_period, true())),
 )
 # One statement: the database weighs each INSERT as a whole. What is posted for orders
 # is written with what became of them.
-ADD = insert_many(postings, *_POSTING, prefix="posting_").add_cte(
+ADD = insert_many(postings, "entry_id", *_POSTING, prefix="posting_").add_cte(
     _add_entries.cte("added_entries")
 )
 
@@ -104,14 +105,16 @@ async def add(tx: Tx, batch: Sequence[Entry]) -> None:
 
 def columns_of(batch: Sequence[Entry]) -> dict[str, list[Any]]:
     """What `ADD` takes."""
-    rows: list[dict[str, Any]] = []
-    posting_rows: list[dict[str, Any]] = []
-    for entry in batch:
-        id_ = uuid7()
-        rows.append({"id": id_, **asdict(entry)})
-        posting_rows += [{"entry_id": id_, **asdict(p)} for p in entry.postings]
-    heads = database.columns_of(rows, _ENTRY, prefix="entry_")
-    return heads | database.columns_of(posting_rows, _POSTING, prefix="posting_")
+    ids = [uuid7() for _ in batch]
+    posted = [posting for entry in batch for posting in entry.postings]
+    return {
+        "entry_id": ids,
+        **columns_from(batch, _ENTRY, prefix="entry_"),
+        "posting_entry_id": [
+            id_ for id_, entry in zip(ids, batch, strict=True) for _ in entry.postings
+        ],
+        **columns_from(posted, _POSTING, prefix="posting_"),
+    }
 
 
 def note(tx: Tx, batch: Sequence[Entry]) -> None:
