@@ -10,6 +10,7 @@ for ever to find.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from itertools import combinations
 from math import comb
 from uuid import UUID
@@ -25,7 +26,7 @@ from inventory.domain.stock import Movement, Shelf, available
 MOST_TRIES = 256
 
 
-class Served(Struct, frozen=True):
+class Served(Struct, frozen=True, dict=True):
     """An order's reservation after its turn, and what was newly kept for it.
 
     The hold it took over has ended: what it kept was free again when its turn came.
@@ -35,7 +36,7 @@ class Served(Struct, frozen=True):
     allocations: tuple[Allocation, ...]
     took_over: Hold | None = None
 
-    @property
+    @cached_property
     def movements(self) -> list[Movement]:
         held = self.took_over.units if self.took_over else ()
         return [
@@ -237,11 +238,13 @@ class _Pool:
         return self._at[sku].get(location, 0) if sku in self._at else 0
 
     def _locations(self, needed: Mapping[str, int]) -> Sequence[str]:
+        if not needed:
+            return ()
         places = sorted(
             {at for sku in needed for at, units in self._at[sku].items() if units},
             key=self._rank.__getitem__,
         )
-        size = 0
+        size = 1
         while size <= len(places) and comb(len(places), size) <= MOST_TRIES:
             for chosen in combinations(places, size):
                 if self._cover(needed, chosen):
