@@ -1,3 +1,5 @@
+from uuid import uuid4
+
 import pytest
 from msgspec.structs import replace
 
@@ -6,6 +8,7 @@ from contracts.accounting import PaymentStatus
 from contracts.orders import Channel
 from orders.domain.orders import (
     MAX_AMOUNT,
+    Accounted,
     InvalidOrder,
     Order,
     Status,
@@ -15,6 +18,7 @@ from orders.domain.orders import (
 )
 from tests.orders.factories import (
     LATER,
+    NOW,
     a_line,
     an_order,
     on_terms,
@@ -110,9 +114,13 @@ def test_the_status_follows_from_where_the_units_are(where, status):
 
 
 def test_accounting_has_the_last_word_on_the_payment():
-    order = an_order().account(2, PaymentStatus.REFUND_PENDING, LATER)
+    order = Accounted(
+        id=uuid4(), payment=prepaid(1), version=1, placed_at=NOW, updated_at=NOW
+    )
 
-    assert order.payment.status is PaymentStatus.REFUND_PENDING
-    assert (order.version, order.updated_at) == (2, LATER)
-    assert order.account(1, PaymentStatus.CAPTURED, LATER) is order
-    assert order.account(2, PaymentStatus.CAPTURED, LATER) is order
+    paid = order.account(2, PaymentStatus.REFUND_PENDING, LATER)
+
+    assert paid.payment.status is PaymentStatus.REFUND_PENDING
+    assert (paid.version, paid.updated_at) == (2, LATER)
+    assert paid.account(1, PaymentStatus.CAPTURED, LATER) is paid
+    assert paid.account(2, PaymentStatus.CAPTURED, LATER) is paid

@@ -115,13 +115,25 @@ async def test_decided_orders_are_found_among_those_waited_for(tx):
 async def test_what_changes_of_an_order_is_saved(tx):
     placed, bystander = await store.add(tx, [an_order(), an_order()])
     settled = settle(placed, a_snapshot(units(2, reserved=1)), LATER).order
-    changed = settled.account(4, PaymentStatus.PARTLY_REFUNDED, LATER)
 
-    await store.save(tx, [changed])
-    await store.save_lines(tx, [changed])
+    await store.save(tx, [settled])
+    await store.save_lines(tx, [settled])
 
     found = await store.get_many(tx, [placed.id, bystander.id])
-    assert found == {placed.id: changed, bystander.id: bystander}
+    assert found == {placed.id: settled, bystander.id: bystander}
+
+
+async def test_what_changes_of_a_payment_is_saved(tx):
+    placed, bystander = await store.add(tx, [an_order(), an_order()])
+    held = await store.get_accounted_for_update(tx, [placed.id])
+    changed = held[placed.id].account(4, PaymentStatus.PARTLY_REFUNDED, LATER)
+
+    await store.save_accounted(tx, [changed])
+
+    found = await store.get_many(tx, [placed.id, bystander.id])
+    payment = replace(placed.payment, version=4, status=PaymentStatus.PARTLY_REFUNDED)
+    paid = placed.changed(LATER, payment=payment)
+    assert found == {placed.id: paid, bystander.id: bystander}
 
 
 async def test_who_holds_an_order_keeps_others_waiting(database):

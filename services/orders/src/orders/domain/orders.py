@@ -145,6 +145,23 @@ class Payment(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.provider, self.reference
 
 
+class Accounted(Struct, frozen=True, kw_only=True):
+    """What Accounting has a say in of an order, held without the rest of it."""
+
+    id: UUID
+    payment: Payment
+    version: int
+    placed_at: datetime
+    updated_at: datetime
+
+    def account(self, version: int, status: PaymentStatus, at: datetime) -> Self:
+        """The same with the payment as Accounting has it."""
+        if version <= self.payment.version:
+            return self
+        payment = replace(self.payment, version=version, status=status)
+        return replace(self, version=self.version + 1, updated_at=at, payment=payment)
+
+
 class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: UUID
     client: str
@@ -192,13 +209,6 @@ class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def number(self) -> str:
         return f"{NUMBER_PREFIX[self.channel]}-{self.serial}"
-
-    def account(self, version: int, status: PaymentStatus, at: datetime) -> Self:
-        """The order with its payment as Accounting has it."""
-        if version <= self.payment.version:
-            return self
-        payment = replace(self.payment, version=version, status=status)
-        return self.changed(at, payment=payment)
 
     def with_stuck(self, events: int, at: datetime) -> Self:
         """The order, so many events about which are dead letters now."""

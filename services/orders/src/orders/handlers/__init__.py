@@ -1,10 +1,11 @@
 """What Orders does about what Inventory and Accounting say."""
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from uuid import UUID
 
 from chassis.database import Tx
-from orders.domain.orders import Order
+from orders.domain.orders import Accounted, Order
 from orders.store import orders as store
 
 
@@ -19,6 +20,17 @@ class UnknownOrders(Exception):
 async def hold(tx: Tx, ids: AbstractSet[UUID]) -> dict[UUID, Order]:
     """The orders, kept from others; each of them must be there."""
     found = await store.get_for_update(tx, ids)
+    _check_known(ids, found)
+    return found
+
+
+async def hold_accounted(tx: Tx, ids: AbstractSet[UUID]) -> dict[UUID, Accounted]:
+    """The same, of what Accounting has a say in."""
+    found = await store.get_accounted_for_update(tx, ids)
+    _check_known(ids, found)
+    return found
+
+
+def _check_known(ids: AbstractSet[UUID], found: Mapping[UUID, object]) -> None:
     if unknown := ids - found.keys():
         raise UnknownOrders(", ".join(map(str, unknown)))
-    return found

@@ -21,7 +21,7 @@ from contracts.accounting import (
     RefundRequested,
     RefundSettled,
 )
-from orders.handlers import UnknownOrders, hold
+from orders.handlers import UnknownOrders, hold_accounted
 from orders.handlers.letters import mark_orders
 from orders.store import orders as store
 from orders.store import timeline
@@ -60,13 +60,13 @@ async def update_payments(tx: Tx, events: list[Envelope[PaymentMoved]]) -> None:
             (event.data for event in events), key=lambda e: e.payment.version
         )
     }
-    before = await hold(tx, newest.keys())
+    before = await hold_accounted(tx, newest.keys())
     at = datetime.now(UTC)
     accounted = [
         order.account(newest[order.id].version, newest[order.id].status, at)
         for order in before.values()
     ]
-    await store.save(tx, [o for o in accounted if o is not before[o.id]])
+    await store.save_accounted(tx, [o for o in accounted if o is not before[o.id]])
     invoiced = {e.data.order_id for e in events if isinstance(e.data, InvoiceIssued)}
     waited = [
         at - before[order_id].placed_at

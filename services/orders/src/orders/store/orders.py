@@ -37,6 +37,7 @@ from contracts.accounting import PaymentStatus
 from contracts.orders import Channel, PaymentMethod, Policy
 from orders.domain.lines import Line
 from orders.domain.orders import (
+    Accounted,
     Address,
     Attention,
     Order,
@@ -147,6 +148,19 @@ _GET = with_lines(select(orders)).where(orders.c.id == _IDS)
 _GET_FOR_UPDATE = (
     select(orders).where(orders.c.id == _IDS).order_by(orders.c.id).with_for_update()
 )
+_ACCOUNTED = (
+    "id",
+    "version",
+    "placed_at",
+    "updated_at",
+    *(f"payment_{part.name}" for part in fields(Payment)),
+)
+_GET_ACCOUNTED_FOR_UPDATE = (
+    select(*(orders.c[name] for name in _ACCOUNTED))
+    .where(orders.c.id == _IDS)
+    .order_by(orders.c.id)
+    .with_for_update()
+)
 _GET_LINES = (
     select(order_lines.c.order_id, *(order_lines.c[name] for name in _LINE_FIELDS))
     .where(order_lines.c.order_id == _IDS)
@@ -182,6 +196,12 @@ _CHANGING = (
 )
 _CHANGED = {name: _PLACES[name] for name in ("id", *_CHANGING)}
 _SAVE = update_many(orders, ("id",), _CHANGING)
+
+_ACCOUNTING = ("version", "updated_at", "payment_status", "payment_version")
+_NEWLY_ACCOUNTED = {
+    name: attrgetter(_ELSEWHERE.get(name, name)) for name in ("id", *_ACCOUNTING)
+}
+_SAVE_ACCOUNTED = update_many(orders, ("id",), _ACCOUNTING)
 
 _UNITS = ("pending", *_NO_UNITS)
 _MOVED_LINES = {name: _LINE[name] for name in ("line", *_UNITS)}
@@ -221,6 +241,22 @@ async def get_for_update(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Order]:
     return {row.id: _order(row, tuple(lines[row.id])) for row in rows}
 
 
+async def get_accounted_for_update(
+    tx: Tx, ids: Collection[UUID]
+) -> dict[UUID, Accounted]:
+    """How far the orders are paid; they are held until the transaction ends."""
+    return {
+        row.id: Accounted(
+            id=row.id,
+            payment=_payment(row),
+            version=row.version,
+            placed_at=row.placed_at,
+            updated_at=row.updated_at,
+        )
+        for row in await run(tx, _GET_ACCOUNTED_FOR_UPDATE, {"ids": list(ids)})
+    }
+
+
 async def find_by_payment(
     tx: Tx, keys: Collection[PaymentKey]
 ) -> dict[PaymentKey, Order]:
@@ -252,6 +288,12 @@ async def save(tx: Tx, changed: Sequence[Order]) -> None:
     """Save what may change of the orders themselves."""
     if changed:
         await run(tx, _SAVE, columns_from(changed, _CHANGED, prefix=NEW))
+
+
+async def save_accounted(tx: Tx, changed: Sequence[Accounted]) -> None:
+    if changed:
+        columns = columns_from(changed, _NEWLY_ACCOUNTED, prefix=NEW)
+        await run(tx, _SAVE_ACCOUNTED, columns)
 
 
 async def save_lines(tx: Tx, changed: Sequence[Order]) -> None:
@@ -287,15 +329,7 @@ def _order(row: Any, lines: tuple[Line, ...]) -> Order:
             tax_rate=row.shipping_tax_rate,
         ),
         ship_to=Address(**row.ship_to),
-        payment=Payment(
-            method=PaymentMethod(row.payment_method),
-            provider=row.payment_provider,
-            reference=row.payment_reference,
-            captured=row.payment_captured,
-            net_days=row.payment_net_days,
-            status=PaymentStatus(row.payment_status),
-            version=row.payment_version,
-        ),
+        payment=_payment(row),
         hold_id=row.hold_id,
         total=row.total,
         status=Status(row.status),
@@ -311,6 +345,18 @@ def _order(row: Any, lines: tuple[Line, ...]) -> Order:
         answers_announced=row.answers_announced,
         shipments_announced=row.shipments_announced,
         receipts_announced=row.receipts_announced,
+    )
+
+
+def _payment(row: Any) -> Payment:
+    return Payment(
+        method=PaymentMethod(row.payment_method),
+        provider=row.payment_provider,
+        reference=row.payment_reference,
+        captured=row.payment_captured,
+        net_days=row.payment_net_days,
+        status=PaymentStatus(row.payment_status),
+        version=row.payment_version,
     )
 
 
