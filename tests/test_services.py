@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.script import ScriptDirectory
 
 import accounting.main
 import inventory.main
 import orders.main
+from chassis import migrations
 from chassis.testing import routes_without_scope
 from contracts.topology import TOPOLOGY
 
@@ -65,6 +67,19 @@ def test_its_readme_answers_what_the_others_answer(service):
         "Watch",
         "Run it alone",
     ]
+
+
+@each_service
+def test_its_migrations_follow_each_other_as_their_files_count_them(service):
+    scripts = ScriptDirectory(str(migrations.folder(service.name)))
+    newest_first = list(scripts.walk_revisions())
+    revisions = [script.revision for script in newest_first]
+
+    assert revisions == sorted(revisions, reverse=True)
+    assert revisions == [
+        Path(script.path).name.partition("_")[0] for script in newest_first
+    ]
+    assert revisions[0] == migrations.newest(service.name)
 
 
 @each_service
