@@ -71,10 +71,11 @@ async def queues(aws: Aws) -> None:
 
 @pytest.fixture
 def environment(
-    aws_environment: Mapping[str, str], issuer: TokenIssuer
+    aws_environment: Mapping[str, str], trusted: Mapping[str, str], issuer: TokenIssuer
 ) -> dict[str, str]:
     return {
         **aws_environment,
+        **trusted,
         "PYTHONPATH": ":".join(sys.path),
         "PYTHONUNBUFFERED": "1",
         "ORDERLY_ISSUERS": json.dumps([issuer.trusted.model_dump()]),

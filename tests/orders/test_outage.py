@@ -52,10 +52,14 @@ async def url(server: Postgres) -> str:
 
 @pytest.fixture
 def environment(
-    url: str, aws_environment: Mapping[str, str], issuer: TokenIssuer
+    url: str,
+    aws_environment: Mapping[str, str],
+    trusted: Mapping[str, str],
+    issuer: TokenIssuer,
 ) -> dict[str, str]:
     return {
         **aws_environment,
+        **trusted,
         "PYTHONPATH": ":".join(sys.path),
         "ORDERLY_ISSUERS": json.dumps([issuer.trusted.model_dump()]),
         "ORDERS_DATABASE_URL": url,
