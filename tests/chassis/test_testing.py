@@ -1,5 +1,6 @@
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from chassis.database import Database
 from chassis.testing import Databases
@@ -51,3 +52,32 @@ async def test_a_database_whose_shape_was_changed_does_not_come_back(own):
     another = await own.make("sample")
     assert another != url
     await own.drop(another)
+
+
+async def test_connections_are_used_again(own):
+    url = await own.make("sample")
+    async with own.open(url).begin() as tx:
+        first = (await tx.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+
+    await own.give_back("sample", url)
+
+    async with own.open(await own.make("sample")).begin() as tx:
+        again = (await tx.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+    assert again == first
+    await own.drop(url)
+
+
+async def test_what_was_left_undone_is_ended(own):
+    url = await own.make("sample")
+    with pytest.raises(DBAPIError, match="closed"):
+        await leave_undone(own, url)
+
+    async with own.open(await own.make("sample")).begin() as tx:
+        await tx.execute(text("LOCK TABLE notes NOWAIT"))
+    await own.drop(url)
+
+
+async def leave_undone(own: Databases, url: str) -> None:
+    async with own.open(url).begin() as tx:
+        await tx.execute(text("LOCK TABLE notes"))
+        await own.give_back("sample", url)

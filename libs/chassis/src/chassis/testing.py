@@ -25,6 +25,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, Key, KeySet
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chassis import migrations, queues
 from chassis.auth import authenticate
@@ -81,10 +82,12 @@ _REMEMBER = """
         END LOOP;
     END $$
 """
+# The connections that `open` keeps stay, unless a test has left something undone there.
 # A replica's session fires no triggers: also what is append-only can be emptied.
 _EMPTY = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid();
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+    AND (application_name, state) IS DISTINCT FROM ('a test', 'idle');
     SET session_replication_role = replica;
     DO $$ DECLARE name text; seeded boolean; BEGIN
         FOR name IN SELECT relname FROM pg_class
@@ -119,6 +122,8 @@ class Databases:
 
     They are copied from one that was migrated once, and used again: emptying one is
     many times cheaper than copying. One whose shape a test has changed is thrown away.
+    Connections are used again too: to who comes anew, PostgreSQL reads half its
+    catalogue before it does a thing, and SQLAlchemy compiles every statement.
     """
 
     def __init__(self, admin_url: str) -> None:
@@ -126,8 +131,8 @@ class Databases:
         self._templates: dict[str, str] = {}
         self._shapes: dict[str, str] = {}
         self._free: defaultdict[str, list[str]] = defaultdict(list)
-        # To who comes anew, PostgreSQL reads half its catalogue before it does a thing.
         self._cleaners: dict[str, asyncpg.Connection[asyncpg.Record]] = {}
+        self._engines: dict[str, AsyncEngine] = {}
 
     async def make(self, service: str) -> str:
         """An empty database that belongs to the service's own role."""
@@ -136,6 +141,13 @@ class Databases:
         if service not in self._templates:
             self._templates[service] = await self._template(service)
         return await self._create(service, template=self._templates[service])
+
+    def open(self, url: str) -> Database:
+        """A new one, on the connections that others had before; not to be closed."""
+        database = Database(url, application_name="a test", connect_timeout_s=10)
+        engine = self._engines.setdefault(url, database._engine)  # noqa: SLF001
+        database._engine = engine  # noqa: SLF001
+        return database
 
     async def give_back(self, service: str, url: str) -> None:
         cleaner = await self._cleaner(url)
@@ -148,6 +160,8 @@ class Databases:
     async def close(self) -> None:
         for cleaner in self._cleaners.values():
             await cleaner.close()
+        for engine in self._engines.values():
+            await engine.dispose()
 
     async def _cleaner(self, url: str) -> "asyncpg.Connection[asyncpg.Record]":
         cleaner = self._cleaners.get(url)
@@ -158,6 +172,8 @@ class Databases:
     async def drop(self, url: str) -> None:
         if cleaner := self._cleaners.pop(url, None):
             await cleaner.close()
+        if engine := self._engines.pop(url, None):
+            await engine.dispose()
         await self._run(f'DROP DATABASE "{make_url(url).database}" WITH (FORCE)')
 
     async def _template(self, service: str) -> str:
@@ -308,10 +324,8 @@ async def database_url(databases: Databases, service: str) -> AsyncIterator[str]
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = Database(database_url, application_name="tests", connect_timeout_s=10)
-    yield database
-    await database.close()
+def database(databases: Databases, database_url: str) -> Database:
+    return databases.open(database_url)
 
 
 @pytest.fixture
