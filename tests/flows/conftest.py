@@ -11,21 +11,15 @@ from tests.collector import Collector, collecting
 from tests.flows.shop import Shop
 
 
-@pytest.fixture(scope="session")
-async def stack() -> AsyncIterator[Stack]:
-    async with Stack.throwaway() as stack:
-        yield stack
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def collector() -> Iterator[Collector]:
     with collecting() as collector:
         yield collector
 
 
-@pytest.fixture(scope="session")
-async def talkative_stack(collector: Collector) -> AsyncIterator[Stack]:
-    """One that tells all it can, in every way that it can."""
+@pytest.fixture(scope="package")
+async def stack(collector: Collector) -> AsyncIterator[Stack]:
+    """One for all, that tells all it can, in every way that it can."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
         environment.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")

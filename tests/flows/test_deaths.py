@@ -43,6 +43,13 @@ LIVES_WITHIN_S = 600.0
 SPILLS_AFTER_S = 0.5  # so that nobody waits for a silent database for long
 
 
+@pytest.fixture(scope="module")
+async def stack() -> AsyncIterator[Stack]:
+    """A quiet one: it starts again and again."""
+    async with Stack.throwaway() as stack:
+        yield stack
+
+
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who dies is started again without a pause, however often it dies."""

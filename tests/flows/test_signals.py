@@ -62,11 +62,6 @@ TOLD = {
 
 
 @pytest.fixture
-def stack(talkative_stack: Stack) -> Stack:
-    return talkative_stack
-
-
-@pytest.fixture
 async def traces(stack: Stack) -> list[str]:
     return await place_six_at_once(stack)
 
