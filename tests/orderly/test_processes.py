@@ -12,8 +12,8 @@ from chassis.testing import eventually
 from orderly.errors import StackError
 from orderly.stack.folder import Folder
 from orderly.stack.keeper import keep
+from orderly.stack.leftovers import stop_leftovers
 from orderly.stack.processes import Identity, Part, Process
-from orderly.stack.stack import stop_leftovers
 
 SLEEPS = "import time; time.sleep(60)"
 IS_DEAF = (

@@ -18,6 +18,7 @@ from orderly.cli.target import Url, here, target_of
 from orderly.console import LOOK_EVERY_S, Follower, console, say
 from orderly.errors import StackError
 from orderly.stack.folder import Folder, State
+from orderly.stack.leftovers import stop_leftovers
 from orderly.stack.ports import Ports
 from orderly.stack.services import NAMES
 from orderly.welcome import show_console, welcome, what_runs_where
@@ -100,8 +101,6 @@ def down() -> None:
     state = folder.read_state()
     if state is None:
         raise StackError("Nothing has run here yet.")
-    from orderly.stack.stack import stop_leftovers  # noqa: PLC0415
-
     if folder.is_held:
         os.kill(state.pid, signal.SIGTERM)
         _wait_until_let_go(folder)

@@ -24,17 +24,15 @@ from orderly.stack.emulator import Emulator
 from orderly.stack.folder import Folder, State
 from orderly.stack.gateway import Gateway
 from orderly.stack.keeper import Say, keep
+from orderly.stack.leftovers import ORDER_OF_LEAVING, stop_leftovers
 from orderly.stack.ports import Ports
 from orderly.stack.postgres import Postgres
-from orderly.stack.processes import Identity, Part
+from orderly.stack.processes import Part
 from orderly.stack.services import Service
 from orderly.tokens import Signer, load_key
 from orderly.words import some
 
 READY_WITHIN_S = 60.0
-LEAVES_WITHIN_S = 25.0
-# After the services; who needs others goes before them.
-ORDER_OF_LEAVING = ("gateway", "emulator", "postgres")
 
 
 class Stack:
@@ -283,24 +281,3 @@ async def together(*work: Coroutine[Any, Any, None]) -> None:
                 tasks.create_task(one)
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
-
-
-async def stop_leftovers(folder: Folder, say: Say) -> None:
-    """End what a killed supervisor left running; to be called with the folder held."""
-    await asyncio.gather(
-        *(_stop_leftover(folder, name, say) for name in services.NAMES)
-    )
-    for name in ORDER_OF_LEAVING:
-        await _stop_leftover(folder, name, say)
-
-
-async def _stop_leftover(folder: Folder, name: str, say: Say) -> None:
-    run_file = folder.run_file(name)
-    identity = Identity.read(run_file)
-    if identity and identity.process():
-        await identity.end(
-            postgres.STOP_FAST if name == "postgres" else signal.SIGTERM,
-            patience_s=LEAVES_WITHIN_S,
-        )
-        say(name, f"(pid {identity.pid}) was left from an earlier run: ended it")
-    run_file.unlink(missing_ok=True)
