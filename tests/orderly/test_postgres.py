@@ -12,7 +12,9 @@ from tests.orderly.conftest import listening
 
 
 async def ask(url: str, query: str) -> object:
-    connection = await asyncpg.connect(url)
+    # A throwaway server forgets the last moments when it is killed, if it is not told.
+    kept = {"synchronous_commit": "on"}
+    connection = await asyncpg.connect(url, server_settings=kept)
     try:
         return await connection.fetchval(query)
     finally:
