@@ -29,6 +29,8 @@ from orderly.stack.postgres import Postgres
 from sample.schema import notes
 from tests.chaos.postgres_proxy import PostgresProxy
 
+pytestmark = pytest.mark.xdist_group("database")  # one server serves them all
+
 KILL = sa.text(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE application_name = :name AND pid <> pg_backend_pid()"

@@ -22,6 +22,8 @@ from chassis.testing import eventually
 from orderly.stack.postgres import Postgres
 from tests.tls import Authority, in_front_of
 
+pytestmark = pytest.mark.xdist_group("logins")  # one server serves them all
+
 REGION = "eu-central-1"
 URL_AT_RDS = make_url("postgresql://sample@orderly.cluster-x.rds.amazonaws.com/sample")
 

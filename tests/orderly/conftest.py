@@ -19,8 +19,9 @@ async def server() -> AsyncIterator[Postgres]:
         yield server
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def emulator() -> AsyncIterator[Emulator]:
+    """One that tests share, and leave running and empty."""
     async with Emulator.throwaway() as emulator:
         yield emulator
 

@@ -8,6 +8,10 @@ from chassis.testing import eventually
 from chassis.topology import provision
 from contracts.topology import ORDERS_INTAKE, TOPOLOGY
 from orderly.stack import intake
+from orderly.stack.emulator import Emulator
+from orderly.stack.ports import free_port
+
+pytestmark = pytest.mark.xdist_group("emulator")  # one serves them all
 
 
 @pytest.fixture
@@ -17,6 +21,8 @@ async def aws(emulator) -> AsyncIterator[Aws]:
         await provision(aws, TOPOLOGY)
         await aws.send(ORDERS_INTAKE.name, "an order", {})
         yield aws
+        url = await aws.queue_url(ORDERS_INTAKE.name)
+        await aws.sqs.purge_queue(QueueUrl=url)
 
 
 async def test_the_end_waits_until_orders_has_placed_what_it_took(emulator, aws, told):
@@ -51,10 +57,10 @@ async def test_who_is_in_a_hurry_waits_for_no_order(emulator, told):
     assert "emulator: forgets 1 in orderly-orders-intake" in told
 
 
-async def test_an_emulator_that_is_gone_holds_up_nothing(emulator, told, monkeypatch):
+async def test_an_emulator_that_is_gone_holds_up_nothing(tmp_path, told, monkeypatch):
     monkeypatch.setattr(intake, "DRAINED_WITHIN_S", 1)
-    await emulator.stop()
+    gone = Emulator(tmp_path, free_port())
 
-    await intake.drain(emulator, told)
+    await intake.drain(gone, told)
 
     assert "emulator: does not tell" in told

@@ -10,6 +10,8 @@ from orderly.stack.ports import free_port
 from orderly.stack.postgres import Postgres, unprivileged_account
 from tests.orderly.conftest import listening
 
+pytestmark = pytest.mark.xdist_group("postgres")  # one server serves them all
+
 
 async def ask(url: str, query: str) -> object:
     # A throwaway server forgets the last moments when it is killed, if it is not told.
