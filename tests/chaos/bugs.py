@@ -9,11 +9,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 from uuid import UUID, uuid4
 
+from msgspec.structs import replace
 from sqlalchemy import text
 
 # ruff: noqa: SLF001 - a bug is where nobody should be
@@ -454,6 +455,15 @@ def money_in_floats() -> None:
         del first
         return round(whole / quantity) * units
 
+    def whole(line: Any) -> Any:
+        return replace(
+            as_it_should_be.fget(line),
+            discount=line._share(line.discount, (0, line.quantity)),
+            tax=line._share(line.tax, (0, line.quantity)),
+        )
+
+    as_it_should_be = lines.Line.whole
+    lines.Line.whole = property(whole)
     lines.share = share
 
 
