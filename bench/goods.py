@@ -67,7 +67,7 @@ class Orders:
 
 
 def asking(load: "Load") -> Asking:
-    """Requests by their number; rendered as they are sent."""
+    """Requests by their number, to be asked for in their order."""
     common = f"Host: localhost\r\nAuthorization: Bearer {load.token}\r\n"
     if load.what == "place":
         return _placing(load, common)

@@ -27,6 +27,7 @@ TICK_S = 0.001
 SERVED = (200, 201, 204)
 TURNED_AWAY = 503
 COMES_AGAIN_S = 0.05  # who was turned away, where as many as there are keep asking
+RENDERED = 1.2  # of what is due on average; more is rendered when it is
 PATIENCE_S = 30.0  # for what is still unanswered at the end
 
 
@@ -116,6 +117,7 @@ class Sender:
     def __init__(self, load: Load) -> None:
         self._load = load
         self._ask: Asking = asking(load)
+        self._rendered: list[bytes] = []
         self._outcome = Outcome()
         self._statuses: Counter[int] = Counter()
         self._connections: list[Connection] = []
@@ -128,6 +130,7 @@ class Sender:
 
     async def run(self) -> Outcome:
         await self._connect()
+        self._render()
         began = perf_counter()
         if self._load.rate is None:
             await self._closed()
@@ -170,6 +173,11 @@ class Sender:
             self._serve_late()
             await asyncio.sleep(TICK_S)
 
+    def _render(self) -> None:
+        """Before the load begins: or making requests slows down who answers them."""
+        due = (self._load.rate or 0) * self._load.seconds * RENDERED
+        self._rendered = [*map(self._ask, range(min(int(due), self._most)))]
+
     def _serve_late(self) -> None:
         while self._late and self._free:
             self._send(self._free.popleft(), self._late.popleft())
@@ -180,7 +188,9 @@ class Sender:
             await self._quiet.wait()
 
     def _send(self, connection: Connection, due: float) -> None:
-        connection.send(self._ask(self._sent), due)
+        ready = self._sent < len(self._rendered)
+        ask = self._rendered.__getitem__ if ready else self._ask
+        connection.send(ask(self._sent), due)
         self._sent += 1
 
     def _on_answer(self, connection: Connection, status: int) -> None:
