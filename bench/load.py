@@ -129,8 +129,8 @@ class Sender:
         self._quiet = asyncio.Event()
 
     async def run(self) -> Outcome:
-        await self._connect()
         self._render()
+        await self._connect()
         began = perf_counter()
         if self._load.rate is None:
             await self._closed()

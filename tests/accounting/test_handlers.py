@@ -4,12 +4,14 @@ from typing import ClassVar
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select
 
 from accounting.domain.lines import Inconsistent
+from accounting.handlers.facts import read_order
 from accounting.handlers.orders import post_orders
 from accounting.schema import documents, order_cursors, orders, refunds
-from accounting.store.orders import get
+from accounting.store.orders import columns_of, get
 from chassis.events import Announcement, Event
 from contracts.accounting import PaymentPosition, PaymentStatus, RefundRequested
 from contracts.inventory import Condition
@@ -152,3 +154,10 @@ async def test_credit_notes_lessen_what_is_open_the_oldest_invoice_first(tx):
         ("INV", 3750, 1917),
         ("CRN", 3750, 3750),
     ]
+
+
+def test_an_order_that_is_new_says_where_it_goes():
+    order = replace(read_order(an_order()), ship_to=None)
+
+    with pytest.raises(ValueError, match="where it goes"):
+        columns_of({}, [order])

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from chassis.consumer import Consumer
 from chassis.database import Database
+from chassis.events import Unreadable
 from chassis.outbox import outbox
 from chassis.queues import Aws, Message
 from chassis.testing import TokenIssuer, eventually, serving
@@ -349,3 +350,13 @@ async def test_256_clients_with_50_keys_get_one_order_for_each(client, database)
         if answer.status_code == 200:
             first = next(a for k, a in answers if (k, a.status_code) == (key, 201))
             assert answer.json() == first.json()
+
+
+def test_what_is_wrong_with_a_spilled_order_is_told_without_its_content():
+    wire = on_the_wire(commands.OrderSpilled.of(an_order()))
+
+    (found,) = intake.router.read(wire.replace('"web"', '"Ada Byron"'))
+
+    assert isinstance(found, Unreadable)
+    assert "channel" in found.reason
+    assert "Ada" not in found.reason

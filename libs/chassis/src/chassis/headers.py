@@ -1,6 +1,6 @@
-"""Headers: what was sent, and what every answer tells browsers.
+"""Headers: what was sent; and what every answer tells browsers.
 
-Nothing to run, to frame, to guess or to keep.
+That is nothing to run, to frame, to guess or to keep.
 """
 
 from collections.abc import Mapping

@@ -10,8 +10,10 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from msgspec import Struct, convert, defstruct, json
-from pydantic import BaseModel
+from pydantic import BaseModel, PlainSerializer, WrapSerializer
 from pydantic.fields import FieldInfo
+
+_SERIALIZERS = (PlainSerializer, WrapSerializer)
 
 
 def written(model: type[BaseModel], of: object) -> bytes:
@@ -30,9 +32,14 @@ def _mirror(model: type[BaseModel]) -> type[Struct]:
 
 def _field(name: str, info: FieldInfo) -> tuple[str, Any] | tuple[str, Any, None]:
     """Only what is left out when there is none has a default: all else is written."""
+    plain = not (info.exclude or info.serialization_alias)
+    if not plain or any(isinstance(said, _SERIALIZERS) for said in info.metadata):
+        raise TypeError(f"{name} is written otherwise than by its name and type")
     mirrored = _mirrored(info.annotation)
     if info.exclude_if is None:
         return name, mirrored
+    if info.default is not None or info.exclude_if(0) or not info.exclude_if(None):
+        raise TypeError(f"{name} is left out for more than that there is none")
     return name, mirrored, None
 
 

@@ -10,7 +10,6 @@ from orderly.stack.folder import Folder
 from orderly.stack.keeper import Say
 from orderly.stack.processes import Identity
 
-LEAVES_WITHIN_S = 25.0
 # After the services; who needs others goes before them.
 ORDER_OF_LEAVING: Mapping[str, signal.Signals] = MappingProxyType(
     {
@@ -34,6 +33,6 @@ async def _stop(folder: Folder, name: str, number: signal.Signals, say: Say) -> 
     run_file = folder.run_file(name)
     identity = Identity.read(run_file)
     if identity and identity.process():
-        await identity.end(number, patience_s=LEAVES_WITHIN_S)
+        await identity.end(number, patience_s=services.LEAVES_WITHIN_S)
         say(name, f"(pid {identity.pid}) was left from an earlier run: ended it")
     run_file.unlink(missing_ok=True)

@@ -80,12 +80,20 @@ _ELSEWHERE = {
     "payment_status": "position.status",
     **{name: f"tally.{name}" for name in _SUMS},
 }
+
+
+def _ship_to(order: Order) -> str:
+    if order.ship_to is None:
+        raise ValueError("an order that is new says where it goes")
+    return json.encode(order.ship_to).decode()
+
+
 _ORDER: Mapping[str, Callable[[Order], Any]] = {
     **{c.name: attrgetter(_ELSEWHERE.get(c.name, c.name)) for c in orders.c},
     "shipping_price": lambda order: order.shipping.unit_price if order.shipping else 0,
     "shipping_tax": lambda order: order.shipping.tax if order.shipping else 0,
     "shipping_tax_rate": lambda order: order.shipping and order.shipping.tax_rate,
-    "ship_to": lambda order: json.encode(order.ship_to).decode(),
+    "ship_to": _ship_to,
 }
 _CHANGING = ("stage", "payment_version", "payment_status", *_SUMS)
 _CHANGED = {name: _ORDER[name] for name in ("id", *_CHANGING)}
@@ -109,7 +117,7 @@ SAVE = _save_lines.add_cte(
 _GET_ORDERS = select(*(c for c in orders.c if c.name != "ship_to")).where(
     orders.c.id == _GIVEN
 )
-_runs = json.Decoder(tuple[Run, ...])
+_READ_RUNS = json.Decoder(tuple[Run, ...])
 _AS_STORED = tuple(name for name in _LINE if name != "shipped_runs")
 _GET_LINES = (
     select(
@@ -200,4 +208,4 @@ def position(row: Row | RowMapping) -> Position:
 
 def _line(runs: str, values: Sequence[Any]) -> Line:
     as_stored = dict(zip(_AS_STORED, values, strict=True))
-    return Line(**as_stored, shipped_runs=_runs.decode(runs))
+    return Line(**as_stored, shipped_runs=_READ_RUNS.decode(runs))

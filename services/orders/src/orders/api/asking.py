@@ -1,13 +1,9 @@
 """From what is sent to the order that is asked for, on every path the same."""
 
 from datetime import UTC, datetime
-from hashlib import sha256
-from uuid import UUID
-
-from msgspec import json
-from msgspec.structs import replace
 
 from chassis.auth import Caller
+from chassis.idempotency import fingerprint
 from contracts.orders import PaymentMethod
 from orders.api.bodies import OrderBody, PrepaidBody, TermsBody
 from orders.api.callers import check_may_place
@@ -15,24 +11,11 @@ from orders.domain import orders as domain
 from orders.domain.lines import Line
 from orders.domain.orders import Order
 
-_NO_ID = UUID(int=0)
-_NO_TIME = datetime.min.replace(tzinfo=UTC)
-
 
 def asked_order(caller: Caller, body: OrderBody, key: str) -> Order:
     """The order, if this caller may place it and it adds up."""
     check_may_place(caller, body)
-    order = domain.place(_order(body, caller.client, key))
-    return replace(order, fingerprint=_fingerprint(order))
-
-
-def _fingerprint(order: Order) -> bytes:
-    """Of what was understood, under whatever key and whenever it came.
-
-    Defaults are left out: a field that is new tomorrow changes no order of today.
-    """
-    asked = replace(order, id=_NO_ID, placed_at=_NO_TIME, updated_at=_NO_TIME)
-    return sha256(json.encode(asked)).digest()
+    return domain.place(_order(body, caller.client, key))
 
 
 def _order(body: OrderBody, client: str, key: str) -> Order:
@@ -40,7 +23,7 @@ def _order(body: OrderBody, client: str, key: str) -> Order:
     return Order(
         id=domain.order_id(client, key),
         client=client,
-        fingerprint=b"",
+        fingerprint=fingerprint(body),
         channel=body.channel,
         customer_id=body.customer_id,
         reference=body.reference,

@@ -10,7 +10,14 @@ from orders.domain.orders import Order
 
 
 def _read(order: object) -> Order:
-    return order if isinstance(order, Order) else msgspec.convert(order, Order)
+    if isinstance(order, Order):
+        return order
+    try:
+        return msgspec.convert(order, Order)
+    except msgspec.ValidationError as error:
+        # Where, and not what: dead letters are read by people.
+        place = str(error).rpartition(" - at ")[2]
+        raise ValueError(f"no order, at {place}") from None
 
 
 class AskedOrder(BaseModel):
