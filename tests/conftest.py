@@ -39,7 +39,8 @@ NEEDS = {
 EVENT_TYPES = {event.type: event for event in contracts.EVENTS}
 
 # Our HTTP client looks for it several times a request, through all of the path. It is
-# not there, and not to find it took a sixth of a rush of orders.
+# not there, and not to find it took a sixth of a rush of orders. None says so to
+# Python, though not to its types.
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 

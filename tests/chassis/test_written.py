@@ -97,12 +97,16 @@ class Turned(BaseModel):
     name: Annotated[str, PlainSerializer(str.upper)]
 
 
+class TurnedWithin(BaseModel):
+    name: list[Annotated[str, PlainSerializer(str.upper)]]
+
+
 class Whimsical(BaseModel):
     name: Annotated[str, Field(exclude_if=lambda name: not name)] = ""
 
 
 @pytest.mark.parametrize(
-    "model", [Computed, Serialised, Hidden, Renamed, Turned, Whimsical]
+    "model", [Computed, Serialised, Hidden, Renamed, Turned, TurnedWithin, Whimsical]
 )
 def test_a_model_that_says_more_than_its_fields_is_refused(model):
     with pytest.raises(TypeError, match=r"more than|otherwise than"):

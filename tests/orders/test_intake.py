@@ -326,7 +326,7 @@ async def test_the_largest_order_fits_into_the_queue(shop, database, queue):
 def test_an_order_comes_back_from_its_json_as_it_was():
     order = an_order(hold_id=uuid4())
 
-    json = AskedOrder.of(order).to_json()
+    json = AskedOrder.of(order).model_dump_json()
 
     assert AskedOrder.model_validate_json(json).restored() == order
 

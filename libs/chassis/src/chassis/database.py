@@ -7,10 +7,18 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
 from itertools import count
+from operator import attrgetter
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import asyncpg
@@ -403,6 +411,15 @@ def columns_of(
 ) -> dict[str, list[Any]]:
     """Rows turned into the column arrays that `insert_many` takes."""
     return {prefix + name: [row[name] for row in rows] for name in names}
+
+
+def places_of(
+    names: Iterable[str], elsewhere: Mapping[str, str]
+) -> dict[str, Callable[[Any], Any]]:
+    """What `columns_from` takes, of columns that are called as what they are of, or
+    are found elsewhere in it.
+    """
+    return {name: attrgetter(elsewhere.get(name, name)) for name in names}
 
 
 def columns_from(

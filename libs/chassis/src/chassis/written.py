@@ -4,6 +4,7 @@ The model stays what documents show and what readers go by. Pydantic would copy 
 object into it and write the copy; here a Struct of the same fields does both.
 """
 
+from collections.abc import Iterable
 from functools import cache, reduce
 from operator import or_
 from types import UnionType
@@ -12,8 +13,6 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from msgspec import Struct, convert, defstruct, json
 from pydantic import BaseModel, PlainSerializer, WrapSerializer
 from pydantic.fields import FieldInfo
-
-_SERIALIZERS = (PlainSerializer, WrapSerializer)
 
 
 def written(model: type[BaseModel], of: object) -> bytes:
@@ -33,7 +32,7 @@ def _mirror(model: type[BaseModel]) -> type[Struct]:
 def _field(name: str, info: FieldInfo) -> tuple[str, Any] | tuple[str, Any, None]:
     """Only what is left out when there is none has a default: all else is written."""
     plain = not (info.exclude or info.serialization_alias)
-    if not plain or any(isinstance(said, _SERIALIZERS) for said in info.metadata):
+    if not plain or _is_turned(info.metadata):
         raise TypeError(f"{name} is written otherwise than by its name and type")
     mirrored = _mirrored(info.annotation)
     if info.exclude_if is None:
@@ -43,11 +42,17 @@ def _field(name: str, info: FieldInfo) -> tuple[str, Any] | tuple[str, Any, None
     return name, mirrored, None
 
 
+def _is_turned(said: Iterable[object]) -> bool:
+    return any(isinstance(one, PlainSerializer | WrapSerializer) for one in said)
+
+
 def _mirrored(annotation: Any) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return _mirror(annotation)
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
+        if _is_turned(parts[1:]):
+            raise TypeError(f"{annotation} is written otherwise than by its type")
         return _mirrored(parts[0])
     if origin in {Union, UnionType}:
         return reduce(or_, map(_mirrored, parts))

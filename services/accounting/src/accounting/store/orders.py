@@ -31,6 +31,7 @@ from chassis.database import (
     Tx,
     columns_from,
     insert_many,
+    places_of,
     rows_from_arrays,
     run,
     update_many,
@@ -89,7 +90,7 @@ def _ship_to(order: Order) -> str:
 
 
 _ORDER: Mapping[str, Callable[[Order], Any]] = {
-    **{c.name: attrgetter(_ELSEWHERE.get(c.name, c.name)) for c in orders.c},
+    **places_of(orders.c.keys(), _ELSEWHERE),
     "shipping_price": lambda order: order.shipping.unit_price if order.shipping else 0,
     "shipping_tax": lambda order: order.shipping.tax if order.shipping else 0,
     "shipping_tax_rate": lambda order: order.shipping and order.shipping.tax_rate,

@@ -209,7 +209,7 @@ class _Upload:
             row=self._rows,
             idempotency_key=key,
             status=RowStatus.WAITING,
-            asked=AskedOrder.of(order).to_json(),
+            asked=AskedOrder.of(order).model_dump_json(),
         )
 
     def _batch(self) -> Batch:

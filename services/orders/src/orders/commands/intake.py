@@ -112,6 +112,6 @@ def _carried(order: Order, position: int) -> Carried:
         time=now,
         sequence=None,
         traceparent=tracing.traceparent(str(order.id)),
-        data=OrderSpilled.of(order).to_json(),
+        data=OrderSpilled.of(order).model_dump_json(),
     )
     return Carried(id_, now, position, json)

@@ -38,6 +38,3 @@ class AskedOrder(BaseModel):
 
     def restored(self) -> Order:
         return replace(self.order, fingerprint=bytes.fromhex(self.fingerprint))
-
-    def to_json(self) -> str:
-        return self.model_dump_json()

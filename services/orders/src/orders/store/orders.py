@@ -29,6 +29,7 @@ from chassis.database import (
     Tx,
     columns_from,
     insert_many,
+    places_of,
     rows_from_arrays,
     run,
     update_many,
@@ -71,9 +72,9 @@ def _address(order: Order) -> str:
 
 
 _PLACES: Mapping[str, Callable[[Order], Any]] = {
-    column.name: attrgetter(_ELSEWHERE.get(column.name, column.name))
-    for column in orders.c
-} | {"ship_to": _address}
+    **places_of(orders.c.keys(), _ELSEWHERE),
+    "ship_to": _address,
+}
 # What is placed: the rest is the database's to give, or is not known yet.
 _ORDER = {
     name: place
@@ -198,9 +199,7 @@ _CHANGED = {name: _PLACES[name] for name in ("id", *_CHANGING)}
 _SAVE = update_many(orders, ("id",), _CHANGING)
 
 _ACCOUNTING = ("version", "updated_at", "payment_status", "payment_version")
-_NEWLY_ACCOUNTED = {
-    name: attrgetter(_ELSEWHERE.get(name, name)) for name in ("id", *_ACCOUNTING)
-}
+_NEWLY_ACCOUNTED = places_of(("id", *_ACCOUNTING), _ELSEWHERE)
 _SAVE_ACCOUNTED = update_many(orders, ("id",), _ACCOUNTING)
 
 _UNITS = ("pending", *_NO_UNITS)
