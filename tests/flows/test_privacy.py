@@ -1,6 +1,5 @@
 """What is secret, and who somebody is, stays where it belongs."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -197,19 +196,15 @@ async def signalled(shop: Shop, collector: Collector) -> str:
     return f"{collector.spans} {collector.metrics}"
 
 
-async def all_logs(shop: Shop, stack: Stack) -> dict[str, str]:
+async def all_logs(stack: Stack) -> dict[str, str]:
     """With metrics in them, as they are where logs are all there is."""
+    logs: dict[str, str] = {}
 
-    async def leave(name: str) -> None:  # with its last minute's metrics
-        async with stack.without(name):
-            pass
+    async def have_metrics() -> bool:
+        logs.update({name: stack.folder.log(name).read_text() for name in NAMES})
+        return all('"_aws"' in log for log in logs.values())
 
-    await asyncio.gather(*map(leave, NAMES))
-    # The polls that they had open may each take a message yet, and hide it for a while.
-    last = await place(shop, for_somebody(("NO-SUCH", 1)))
-    await shop.until_order(last["id"], status="rejected")
-    logs = {name: stack.folder.log(name).read_text() for name in NAMES}
-    assert all('"_aws"' in log for log in logs.values())
+    await eventually(have_metrics, within_s=COLLECTED_WITHIN_S)
     return logs
 
 
@@ -222,7 +217,7 @@ async def test_nobody_is_named_where_it_is_not_needed(
         refused.append(await failure(shop, stack))
         reason = await poison(shop, stack)
         signals = await signalled(shop, collector)
-        places = await all_logs(shop, stack) | {
+        places = await all_logs(stack) | {
             "problems": "".join(f"{a.headers} {a.text}" for a in refused),
             "what is said of a dead letter": reason,
             "events": await announced(stack),

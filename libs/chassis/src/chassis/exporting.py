@@ -87,8 +87,9 @@ def _readers(service: str, settings: ServiceSettings) -> list[MetricReader]:
     if settings.exports_metrics:
         readers.append(PeriodicExportingMetricReader(OTLPMetricExporter()))
     if settings.metrics == "emf":
-        # A minute is what CloudWatch keeps, and what its lines are charged by.
-        readers.append(PeriodicExportingMetricReader(EmfExporter(service), 60_000))
+        # Once a minute, unless the environment says otherwise: that is what CloudWatch
+        # keeps, and what its lines are charged by.
+        readers.append(PeriodicExportingMetricReader(EmfExporter(service)))
     return readers
 
 
