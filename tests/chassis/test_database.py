@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from chassis import database as databases_module
 from chassis.database import (
+    ARRAYS,
     Database,
     DatabaseUnavailable,
     StartOver,
@@ -458,6 +459,26 @@ async def test_the_driver_takes_nothing_for_an_array_but_lists_and_tuples(databa
     assert await database.transact(run, ids, {"ids": (1, 2)}) == [([1, 2],)]
     with pytest.raises(asyncpg.DataError, match="a sized iterable container expected"):
         await database.transact(run, ids, {"ids": {1, 2}})
+
+
+async def test_arrays_are_what_the_server_says_and_the_driver_asks_for_none(other):
+    asked: list[str] = []
+    nulls = ", ".join(f"NULL::{array['elemtype_name']}[]" for array in ARRAYS)
+    known = sa.text(
+        "SELECT oid::int, typname, typelem::int FROM pg_type"
+        " WHERE oid = ANY(CAST(:oids AS int[]))"
+    )
+
+    async with other.begin() as tx:
+        said = await tx.execute(known, {"oids": [array["oid"] for array in ARRAYS]})
+        driver = (await tx.get_raw_connection()).driver_connection
+        driver.add_query_logger(lambda query: asked.append(query.query))
+        await tx.exec_driver_sql(f"SELECT {nulls}")  # prepared, and not logged
+
+    assert {tuple(row) for row in said} == {
+        (array["oid"], array["name"], array["elemtype"]) for array in ARRAYS
+    }
+    assert asked == ["COMMIT;"]
 
 
 async def test_json_is_stored_as_the_text_it_is(tx):

@@ -65,6 +65,25 @@ T = TypeVar("T")
 # abstract base class, which takes longer than to write it. Ours are lists, or tuples.
 protocol.IterableABC = (list, tuple)
 
+# PostgreSQL's own arrays, the same everywhere: by its number the type of each, and that
+# of what is in it. The driver would ask for those it meets, on each connection anew,
+# by a query that costs as much as to place twenty orders.
+ARRAYS = [
+    dict.fromkeys(("basetype", "range_subtype", "attrtypoids", "attrnames"))
+    | {"oid": array, "ns": "pg_catalog", "name": f"_{name}", "kind": b"b"}
+    | {"elemtype": element, "elemtype_name": name, "elemdelim": ","}
+    for name, array, element in (
+        ("bool", 1000, 16),
+        ("bytea", 1001, 17),
+        ("int2", 1005, 21),
+        ("int4", 1007, 23),
+        ("int8", 1016, 20),
+        ("date", 1182, 1082),
+        ("timestamptz", 1185, 1184),
+        ("uuid", 2951, 2950),
+    )
+]
+
 # SQLAlchemy's dialects have no types.
 _DIALECT = dialects.dialect()  # type: ignore[no-untyped-call]
 _TRANSLATED = dialects.AsyncAdapt_asyncpg_dbapi.Error
@@ -157,6 +176,7 @@ class Database:
             },
         )
         event.listen(self._engine.sync_engine, "handle_error", _drop_rows)
+        event.listen(self._engine.sync_engine, "connect", _tell_of_arrays)
         event.listen(self._engine.sync_engine, "checkout", _refuse_dead)
         self._listeners: list[Callable[[Sequence[str]], None]] = []
         self._last_used = time.monotonic()
@@ -253,6 +273,10 @@ class Database:
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+def _tell_of_arrays(connection: Any, *_: object) -> None:
+    connection.driver_connection.get_settings().register_data_types(ARRAYS)
 
 
 def _refuse_dead(connection: Any, *_: object) -> None:
