@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from msgspec import structs
 from sqlalchemy import func, select, update
 
 from accounting.commands.documents import number_documents
@@ -301,7 +302,7 @@ async def test_a_redriven_fact_is_put_aside_again_or_entered(
     one, two, three = facts_of(
         placed.order_id, placed, confirmed(placed), shipped(placed, {1: 1})
     )
-    early = replace(three, sequence=2)
+    early = structs.replace(three, sequence=2)
     await hear(on_the_wire(early))
     await hear(on_the_wire(one))
     await put_refused_aside(database, aws, queue)
@@ -343,7 +344,7 @@ async def test_nobody_waits_for_a_refused_fact_that_was_entered_after_all(
     one, two, three = facts_of(
         placed.order_id, placed, confirmed(placed), shipped(placed, {1: 1})
     )
-    await hear(on_the_wire(replace(three, sequence=2)))
+    await hear(on_the_wire(structs.replace(three, sequence=2)))
     await hear(on_the_wire(one))
     dlq = ACCOUNTING_FROM_ORDERS.name
     async with database.begin() as tx:
@@ -352,7 +353,7 @@ async def test_nobody_waits_for_a_refused_fact_that_was_entered_after_all(
     # A newer version, which knows what to do.
     monkeypatch.setattr("accounting.handlers.orders.read_fact", lambda _: None)
 
-    await hear(on_the_wire(replace(two, sequence=3)))
+    await hear(on_the_wire(structs.replace(two, sequence=3)))
 
     async with database.begin() as tx:
         assert (await tx.execute(select(aside.asides))).all() == []

@@ -3,10 +3,10 @@
 import asyncio
 import json
 import time
-from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 

@@ -68,7 +68,9 @@ def test_an_event_goes_to_the_wire_and_back():
         sequence=7,
         traceparent=traceparent,
         data=note,
+        sent=wire.encode(),
     )
+    assert event.raw == json.loads(wire)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +109,7 @@ def test_the_wire_carries_the_attributes_of_cloudevents():
         "source": "orderly/sample",
         "type": "sample.note_taken.v1",
         "subject": "s",
-        "time": "2026-11-21T10:30:00+00:00",
+        "time": "2026-11-21T10:30:00Z",
         "datacontenttype": "application/json",
         "data": {},
     }
@@ -137,6 +139,7 @@ def test_attributes_and_fields_added_later_are_skipped():
         {"data": {"note_id": "no uuid", "text": "hello"}},
         {"data": {"text": "hello"}},
         {"data": "text"},
+        {"data": json.loads("[" * 500 + "]" * 500)},
     ],
 )
 def test_an_event_that_is_not_one_is_unreadable_alone(changes):
@@ -145,6 +148,7 @@ def test_an_event_that_is_not_one_is_unreadable_alone(changes):
     first, bad, last = read(good, an_event(**changes), good)
 
     assert isinstance(bad, Unreadable)
+    assert bad.raw
     assert isinstance(first, Envelope)
     assert isinstance(last, Envelope)
 

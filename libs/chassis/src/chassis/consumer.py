@@ -7,12 +7,12 @@ after the commit. While the database is away nothing is received.
 import asyncio
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import structlog
 from botocore.exceptions import ClientError
+from msgspec import Struct
 from sqlalchemy import text
 
 from chassis import aside, inbox, metrics, tracing
@@ -39,16 +39,14 @@ LOOKS_FOR_DATABASE_AFTER_S = 2.0  # at most: it is to be heard soon after it is 
 KILLS = "It came again and again, and never was handled: it may kill its process."
 
 
-@dataclass(frozen=True)
-class Delivered:
+class Delivered(Struct, frozen=True):
     """An event, and the message it came in."""
 
     event: Envelope[Event]
     message: Message
 
 
-@dataclass(frozen=True)
-class Dead:
+class Dead(Struct, frozen=True):
     """What has to be put aside, and the message that it came in."""
 
     letter: DeadLetter

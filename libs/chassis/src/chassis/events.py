@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Generic, Literal, TypeVar, overload
+from typing import Annotated, Any, ClassVar, Generic, TypeVar, overload
 from uuid import UUID
 
-from msgspec import Struct
-from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
-from pydantic_core import from_json, to_json
+from msgspec import DecodeError, Meta, Raw, Struct, json
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import from_json
 
 from chassis import queues, tracing
 from chassis.database import Tx
@@ -46,8 +46,7 @@ class Announcement(Struct, frozen=True):
         return self.kind or type(self.data)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Envelope(Generic[E_co]):
+class Envelope(Struct, Generic[E_co], frozen=True, kw_only=True):
     """An event as it arrived: its data and its CloudEvents attributes."""
 
     id: UUID
@@ -57,31 +56,36 @@ class Envelope(Generic[E_co]):
     sequence: int | None
     traceparent: str | None
     data: E_co
-    raw: Any = field(
-        default=None, repr=False, compare=False
-    )  # as sent: for dead letters
+    sent: bytes | None = None  # the JSON of it
+
+    @property
+    def raw(self) -> Any:
+        """As it was sent: for dead letters."""
+        return None if self.sent is None else _as_sent(self.sent)
 
 
-@dataclass(frozen=True)
-class Unreadable:
+class Unreadable(Struct, frozen=True):
     """Something in a message that no handler can be given, as it was sent."""
 
     raw: Any
     reason: str
 
 
-class _Attributes(BaseModel):
-    specversion: Literal["1.0"]
+class _CloudEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    specversion: Annotated[str, Meta(pattern=r"^1\.0$")]
     id: UUID
     source: str
     type: str
     subject: str
-    time: AwareDatetime
+    time: Annotated[datetime, Meta(tz=True)]
+    datacontenttype: str | None = None
     sequence: int | None = None
     traceparent: str | None = None
+    data: Raw
 
 
-_ATTRIBUTES = TypeAdapter(_Attributes)
+_ITEMS = json.Decoder(list[Raw])
+_EVENT = json.Decoder(_CloudEvent)
 
 Handle = Callable[[Tx, list[Envelope[Any]]], Awaitable[None]]
 H = TypeVar("H", bound=Handle)
@@ -130,38 +134,40 @@ class Router:
     def read(self, body: str) -> list[Envelope[Event] | Unreadable]:
         """Take a message apart; events nobody here handles are left out."""
         try:
-            items = from_json(body)
-        except ValueError as error:
-            return [Unreadable(body, f"not JSON: {error}")]
-        if not isinstance(items, list):
-            return [Unreadable(body, "not a JSON array of CloudEvents")]
+            items = _ITEMS.decode(body)
+        except (DecodeError, RecursionError) as error:
+            return [Unreadable(body, f"not a JSON array of CloudEvents: {error}")]
         return [event for item in items if (event := self._event(item)) is not None]
 
-    def _event(self, item: Any) -> Envelope[Event] | Unreadable | None:
+    def _event(self, item: Raw) -> Envelope[Event] | Unreadable | None:
+        sent = bytes(item)
         try:
-            attributes = _ATTRIBUTES.validate_python(item)
-            known = self._known.get(attributes.type)
+            event = _EVENT.decode(sent)
+            known = self._known.get(event.type)
             if known is None:
-                return self._unknown(item, attributes.type)
-            data = known.model_validate(item.get("data"))
+                return self._unknown(sent, event.type)
+            data = known.model_validate_json(bytes(event.data))
+        except DecodeError as error:
+            return Unreadable(_as_sent(sent), str(error))
         except ValidationError as error:
-            return Unreadable(item, _without_input(error))
+            return Unreadable(_as_sent(sent), _without_input(error))
         return Envelope(
-            id=attributes.id,
-            source=attributes.source,
-            subject=attributes.subject,
-            time=attributes.time,
-            sequence=attributes.sequence,
-            traceparent=tracing.accepted(attributes.traceparent),
+            id=event.id,
+            source=event.source,
+            subject=event.subject,
+            time=event.time,
+            sequence=event.sequence,
+            traceparent=tracing.accepted(event.traceparent),
             data=data,
-            raw=item,
+            sent=sent,
         )
 
-    def _unknown(self, item: Any, type_: str) -> Unreadable | None:
+    def _unknown(self, sent: bytes, type_: str) -> Unreadable | None:
         """A type we never heard of is for others; a version we cannot read is not."""
         fact, _, version = type_.rpartition(".v")
         if any(known.rpartition(".v")[0] == fact for known in self._known):
-            return Unreadable(item, f"unknown version v{version} of {fact}")
+            reason = f"unknown version v{version} of {fact}"
+            return Unreadable(_as_sent(sent), reason)
         return None
 
     async def dispatch(self, tx: Tx, events: Sequence[Envelope[Event]]) -> None:
@@ -185,6 +191,14 @@ def about(raw: Any) -> dict[str, str]:
     return {next(names, "subject"): subject}
 
 
+def _as_sent(event: bytes) -> Any:
+    """What the JSON says; its text, where that is nested too deep for anybody."""
+    try:
+        return from_json(event)
+    except ValueError:
+        return event.decode()
+
+
 def _without_input(error: ValidationError) -> str:
     """The findings without the values: dead letters are read by people."""
     return "; ".join(
@@ -205,18 +219,16 @@ def to_wire(  # noqa: PLR0913 - the attributes of CloudEvents
     data: str,
 ) -> str:
     """One CloudEvent as JSON; `data` is put in as the text it already is."""
-    attributes: dict[str, Any] = {
-        "specversion": "1.0",
-        "id": str(id),
-        "source": source,
-        "type": type,
-        "subject": subject,
-        "time": time.isoformat(),
-        "datacontenttype": CONTENT_TYPE,
-    }
-    if sequence is not None:
-        attributes["sequence"] = sequence
-    if traceparent is not None:
-        attributes["traceparent"] = traceparent
-    head = to_json(attributes).decode().removesuffix("}")
-    return queues.transportable(f'{head},"data":{data}}}')
+    event = _CloudEvent(
+        specversion="1.0",
+        id=id,
+        source=source,
+        type=type,
+        subject=subject,
+        time=time,
+        datacontenttype=CONTENT_TYPE,
+        sequence=sequence,
+        traceparent=traceparent,
+        data=Raw(data.encode()),
+    )
+    return queues.transportable(json.encode(event).decode())

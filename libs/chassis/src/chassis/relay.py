@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
+from msgspec import Struct
 from pydantic_core import from_json
 from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
@@ -95,8 +96,7 @@ _BEHIND = text(
 )
 
 
-@dataclass(frozen=True)
-class Carried:
+class Carried(Struct, frozen=True):
     """One event as it travels, and where it is in the log."""
 
     id: UUID
