@@ -4,6 +4,7 @@ Settles an order, repeats its rows in every table of the three services by SQL, 
 times as is said (100000 1000000), and measures settling at each size. Indexes are made
 when the rows are there, and logged events are empty: nobody reads them any more. What
 does not fit on the disk is not begun; `--of orders` fills the tables of one service.
+Nothing of it need outlive a crash: while it fills, PostgreSQL waits for no disk.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from bench.machine import describe
 from bench.report import RESULTS
 from bench.scenarios import JSON, SKUS
 from bench.site import Site, a_site
+from orderly.stack.postgres import NOTHING_TO_LOSE
 from orderly.stack.services import NAMES
 
 AT_ONCE = 200_000
@@ -55,11 +57,11 @@ _INDEXES = """
         AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
 """
 _IN_A_HURRY = """
-    SET synchronous_commit = off;
     SET maintenance_work_mem = '1GB';
     SET max_parallel_maintenance_workers = 2;
     SET session_replication_role = replica
 """
+_NOTHING_TO_LOSE = {**NOTHING_TO_LOSE, "max_wal_size": "16GB"}
 # What an index would not take twice, besides ids.
 _COUNTED = {"serial", "position", "added"}
 _NAMED = {"payment_reference", "number"}
@@ -74,10 +76,13 @@ class Pattern:
     statement: str
 
     @classmethod
-    async def of(cls, connection: asyncpg.Connection, table: str) -> "Pattern":
+    async def of(
+        cls, connection: asyncpg.Connection, table: str, since: int
+    ) -> "Pattern":
         columns = await connection.fetch(_COLUMNS, table)
         await connection.execute(
-            f"CREATE TABLE one_{table} AS SELECT * FROM {table} LIMIT 20"
+            f"CREATE TABLE one_{table} AS SELECT * FROM {table}"
+            f" WHERE xmin::text::bigint >= {since}"
         )
         names = [row["column_name"] for row in columns]
         values = [_again(row["column_name"], row["data_type"]) for row in columns]
@@ -110,9 +115,10 @@ async def main(sizes: list[int], services: list[str]) -> None:
     found: list[JSON] = []
     async with a_site() as site:
         await site.stock_up(SKUS)
-        await scenarios.settle(site, 1, SKUS)
-        repeated = {name: await patterns(site, name) for name in services}
         await scenarios.settle(site, 300, SKUS)
+        since = await site.ask("orders", "SELECT pg_current_xact_id()::text")
+        await scenarios.settle(site, 1, SKUS)
+        repeated = {name: await patterns(site, name, since) for name in services}
         filled = 0
         for size in [0, *sizes]:
             say(f"{size:,} orders")
@@ -133,11 +139,12 @@ async def main(sizes: list[int], services: list[str]) -> None:
     file.write_text(json.dumps(told, indent=2) + "\n")
 
 
-async def patterns(site: Site, name: str) -> list[Pattern]:
+async def patterns(site: Site, name: str, since: int) -> list[Pattern]:
+    """Of the rows that were written since a transaction, by its number."""
     connection = site.admin[name]
     # Foreign keys and triggers were checked when the first was written.
     await connection.execute(_IN_A_HURRY)
-    return [await Pattern.of(connection, table) for table in TABLES[name]]
+    return [await Pattern.of(connection, table, since) for table in TABLES[name]]
 
 
 async def _see_whether_it_fits(
@@ -162,17 +169,29 @@ async def _bytes(site: Site, name: str) -> int:
 async def fill(
     site: Site, patterns: dict[str, list[Pattern]], first: int, last: int
 ) -> None:
-    for name, found in patterns.items():
-        connection = site.admin[name]
-        async with _without_indexes(connection, TABLES[name]):
-            for pattern in found:
-                say(f"  {name}: {pattern.table}")
-                for start in range(first, last + 1, AT_ONCE):
-                    end = min(start + AT_ONCE - 1, last)
-                    await connection.execute(pattern.statement, start, end)
-            say(f"  {name}: indexes")
-        await connection.execute("VACUUM ANALYZE")
+    async with _nothing_to_lose(site.admin["orders"]):
+        for name, found in patterns.items():
+            connection = site.admin[name]
+            async with _without_indexes(connection, TABLES[name]):
+                for pattern in found:
+                    say(f"  {name}: {pattern.table}")
+                    for start in range(first, last + 1, AT_ONCE):
+                        end = min(start + AT_ONCE - 1, last)
+                        await connection.execute(pattern.statement, start, end)
+                say(f"  {name}: indexes")
+            await connection.execute("VACUUM ANALYZE")
     await site.admin["orders"].execute("CHECKPOINT")
+
+
+@asynccontextmanager
+async def _nothing_to_lose(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    for name, value in _NOTHING_TO_LOSE.items():
+        await connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+    await connection.execute("SELECT pg_reload_conf()")
+    yield
+    for name in _NOTHING_TO_LOSE:
+        await connection.execute(f"ALTER SYSTEM RESET {name}")
+    await connection.execute("SELECT pg_reload_conf()")
 
 
 @asynccontextmanager
