@@ -49,8 +49,7 @@ NEW = "SELECT 'W-' || serial FROM orders WHERE serial > 0 AND channel = 'web' LI
 async def main(orders: int) -> None:
     async with a_site() as site:
         await site.stock_up(SKUS)
-        await scenarios.settle(site, 1, SKUS)
-        repeated = {name: await growth.patterns(site, name) for name in NAMES}
+        repeated = await growth.patterns(site, NAMES)
         say(f"{orders:,} orders")
         await growth.fill(site, repeated, 1, orders)
         for statement in VARIED:
