@@ -36,9 +36,9 @@ STEP_EVENTS = 2000
 LEASE = timedelta(seconds=5)
 LOOK_AGAIN_S = 0.5  # while another process holds the lease and ours are not out yet
 # After what was published, so that what is committed meanwhile travels together: a few
-# wait for next to nothing. Above two hundred a second, the pause grows to its bound.
+# wait for next to nothing. Above two hundred a second the pause grows to its bound.
 PACE_S_PER_EVENT = 0.005
-PACE_S = 0.25
+PACE_S = 0.5
 
 _CLAIM = (
     update(relay_cursor)
