@@ -65,7 +65,7 @@ _IN_A_HURRY = """
     SET max_parallel_maintenance_workers = 2;
     SET session_replication_role = replica
 """
-_NOTHING_TO_LOSE = {**NOTHING_TO_LOSE, "max_wal_size": "16GB"}
+_NOTHING_TO_LOSE = {**NOTHING_TO_LOSE, "max_wal_size": "4GB"}
 # What an index would not take twice, besides ids.
 _COUNTED = {"serial", "position", "added"}
 _NAMED = {"payment_reference", "number"}
