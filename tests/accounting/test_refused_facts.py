@@ -5,6 +5,7 @@ from sqlalchemy import select, update
 from accounting.handlers.orders import post_orders
 from accounting.schema import parked_facts
 from accounting.store.parking import find_refused
+from chassis.events import event_in
 from tests.accounting.booked import parked, rules_of
 from tests.accounting.factories import (
     AT,
@@ -31,7 +32,7 @@ async def test_a_fact_that_was_refused_does_not_harm_those_that_released_it(tx):
     assert await rules_of(tx, placed.order_id) == ["order_placed"]
     assert await parked(tx) == [2, 3, 4]
     (refused,) = await find_refused(tx, 10)
-    assert (refused.sequence, refused.raw["id"]) == (2, str(wrong.id))
+    assert (refused.sequence, event_in(refused.alone)["id"]) == (2, str(wrong.id))
     assert "is placed, not confirmed" in refused.reason
 
 

@@ -5,7 +5,15 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from chassis.events import Envelope, Event, Router, Unreadable, about, to_wire
+from chassis.events import (
+    Envelope,
+    Event,
+    Router,
+    Unreadable,
+    about,
+    event_in,
+    to_wire,
+)
 from sample.main import NoteTaken
 
 NO_TX: Any = None  # handlers that ask nothing get on without
@@ -70,7 +78,6 @@ def test_an_event_goes_to_the_wire_and_back():
         data=note,
         sent=wire.encode(),
     )
-    assert event.raw == json.loads(wire)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +89,7 @@ def test_an_event_goes_to_the_wire_and_back():
         ({"subject": "7", "data": "7"}, {"subject": "7"}),
         ({"subject": ["7"], "data": {"note_id": "7"}}, {}),
         ({"data": {"note_id": "7"}}, {}),
-        ("7", {}),
+        ({}, {}),
     ],
 )
 def test_a_subject_is_told_by_the_name_that_its_data_has_for_it(raw, told):
@@ -148,9 +155,35 @@ def test_an_event_that_is_not_one_is_unreadable_alone(changes):
     first, bad, last = read(good, an_event(**changes), good)
 
     assert isinstance(bad, Unreadable)
-    assert bad.raw
     assert isinstance(first, Envelope)
     assert isinstance(last, Envelope)
+    assert router_for(NoteTaken).read(bad.alone) == [bad]
+
+
+def test_an_event_is_told_as_it_was_sent():
+    event = an_event(of_another_version=[1e9, "Zoë"])
+    event["data"]["mood"] = 1e9
+    alone = json.dumps([event], ensure_ascii=False).replace("1000000000.0", "1e9")
+
+    (found,) = router_for(NoteTaken).read(alone)
+
+    assert isinstance(found, Envelope)
+    assert found.alone == alone
+    assert found.data_as_sent in alone
+    assert json.loads(found.data_as_sent) == event["data"]
+    assert event_in(found.alone) == event
+
+
+@pytest.mark.parametrize("where", ["data", "of_another_version"])
+def test_nothing_is_nested_so_deep_that_it_cannot_be_put_aside(where):
+    for depth in range(100, 1100):
+        nested = "[" * depth + "]" * depth
+        body = json.dumps([an_event(**{where: "deep"})]).replace('"deep"', nested)
+
+        (found,) = router_for(NoteTaken).read(body)
+
+        assert found.alone == body
+        assert isinstance(event_in(body), dict)
 
 
 @pytest.mark.parametrize("item", [None, 5, "text", [], {}])
@@ -166,7 +199,8 @@ def test_a_message_that_is_no_batch_is_unreadable(body):
     (found,) = router_for(NoteTaken).read(body)
 
     assert isinstance(found, Unreadable)
-    assert found.raw == body
+    assert found.alone == body
+    assert event_in(body) == {}
 
 
 def test_a_reason_does_not_repeat_what_was_sent():
@@ -179,6 +213,7 @@ def test_a_reason_does_not_repeat_what_was_sent():
 def test_an_unknown_type_is_for_others():
     assert read(an_event(type="others.thing_done.v1")) == []
     assert read(an_event(type="no version")) == []
+    assert read(an_event(type="others.thing_done.v1", data=None)) == []
 
 
 def test_an_unknown_version_of_a_known_fact_is_unreadable():

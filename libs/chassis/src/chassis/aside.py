@@ -83,7 +83,7 @@ def announcing(news: Callable[[Sequence[Aside]], Sequence[Announcement]]) -> Tel
     return tell
 
 
-def named(events: Iterable[Any]) -> list[Mapping[str, str]]:
+def named(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, str]]:
     """Those that say which they are, and nothing that a database would choke on."""
     return [event for event in events if _is_named(event)]
 
@@ -137,9 +137,7 @@ async def _now(tx: Tx) -> datetime:
     return now
 
 
-def _is_named(event: Any) -> bool:
-    if not isinstance(event, Mapping):
-        return False
+def _is_named(event: Mapping[str, Any]) -> bool:
     words = (event.get(name) for name in ("id", "type", "subject"))
     return all(map(_is_plain, words)) and is_uuid(event["id"])
 

@@ -8,7 +8,7 @@ import asyncio
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 from botocore.exceptions import ClientError
@@ -19,7 +19,7 @@ from chassis import aside, inbox, metrics, tracing
 from chassis.backoff import Backoff
 from chassis.batching import in_halves
 from chassis.database import Database, Tx, without_statements
-from chassis.events import Envelope, Event, Router, Unreadable, about
+from chassis.events import Envelope, Event, Router, Unreadable, about, event_in
 from chassis.failpoints import reach
 from chassis.letters import DeadLetter, put_aside
 from chassis.queues import BATCH_ENTRIES, Aws, Message, NotSent
@@ -177,17 +177,17 @@ class Consumer:
         for message in messages:
             for content in self._router.read(message.body):
                 if isinstance(content, Unreadable):
-                    dead.append(_dead(message, content.raw, content.reason))
+                    dead.append(_dead(message, content.alone, content.reason))
                 elif message.received_count >= self._queue.max_receive_count:
                     # The next time SQS would put it aside, and tell nobody.
-                    dead.append(_dead(message, content.raw, KILLS))
+                    dead.append(_dead(message, content.alone, KILLS))
                 else:
                     readable.append(Delivered(content, message))
         return readable, dead
 
     async def _put_all_aside(self, dead: Sequence[Dead]) -> None:
         """Those that can be; the others stay where they are, and in nobody's way."""
-        named = aside.named(one.letter.raw for one in dead)
+        named = aside.named(one.letter.event for one in dead)
         if named:
             await in_halves(named, self._note_all, self._leave_unnoted)
         kept: set[str] = set()
@@ -230,7 +230,7 @@ class Consumer:
     async def _commit(self, delivered: Sequence[Delivered]) -> Sequence[None]:
         events = [item.event for item in delivered]
         causes = [(event.subject, event.traceparent) for event in events]
-        named = next(iter(about(events[0].raw)), "subject")
+        named = next(iter(about(event_in(events[0].alone))), "subject")
         with tracing.handling(self._queue.name, causes, named=named):
             fresh = await self._database.transact(self._apply, delivered)
             reach("handled", (event.data.type for event in events))
@@ -312,16 +312,12 @@ class Consumer:
 async def _give_up(item: Delivered, error: Exception) -> Dead:
     stack = without_statements("".join(traceback.format_exception(error)))
     reason = without_statements(f"{type(error).__name__}: {error}")
-    return _dead(item.message, item.event.raw, reason, stack)
+    return _dead(item.message, item.event.alone, reason, stack)
 
 
-def _dead(message: Message, raw: Any, reason: str, stack: str = "") -> Dead:
+def _dead(message: Message, body: str, reason: str, stack: str = "") -> Dead:
     letter = DeadLetter(
-        raw=raw,
-        reason=reason,
-        stack=stack,
-        came_in=message.body,
-        before=message.attributes,
+        body=body, reason=reason, stack=stack, before=message.attributes
     )
     return Dead(letter, message)
 

@@ -1,6 +1,6 @@
 """Events: what travels between services, how it is read, and who handles it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Generic, TypeVar, overload
@@ -8,7 +8,6 @@ from uuid import UUID
 
 from msgspec import DecodeError, Meta, Raw, Struct, json
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import from_json
 
 from chassis import queues, tracing
 from chassis.database import Tx
@@ -56,32 +55,43 @@ class Envelope(Struct, Generic[E_co], frozen=True, kw_only=True):
     sequence: int | None
     traceparent: str | None
     data: E_co
-    sent: bytes | None = None  # the JSON of it
+    sent: bytes | None = None  # its JSON as it came; of those made here there is none
 
     @property
-    def raw(self) -> Any:
-        """As it was sent: for dead letters."""
-        return None if self.sent is None else _as_sent(self.sent)
+    def alone(self) -> str:
+        """A message that has nothing else in it."""
+        return _alone(self.sent or b"null")
+
+    @property
+    def data_as_sent(self) -> str:
+        """With what this version does not know: the next one may."""
+        if self.sent is None:
+            return self.data.model_dump_json()
+        return bytes(_EVENT.decode(self.sent).data).decode()
 
 
 class Unreadable(Struct, frozen=True):
-    """Something in a message that no handler can be given, as it was sent."""
+    """A message, all or the part of it that no handler can be given, as it was sent."""
 
-    raw: Any
+    alone: str
     reason: str
 
 
 class _CloudEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    specversion: Annotated[str, Meta(pattern=r"^1\.0$")]
+    # As a literal, what else is said would be quoted in the reason.
+    specversion: Annotated[str, Meta(pattern=r"^1\.0\Z")]
     id: UUID
     source: str
     type: str
     subject: str
     time: Annotated[datetime, Meta(tz=True)]
-    datacontenttype: str | None = None
     sequence: int | None = None
     traceparent: str | None = None
-    data: Raw
+    data: Raw = Raw(b"null")  # others may tell of what has none
+
+
+class _Written(_CloudEvent, frozen=True, kw_only=True):
+    datacontenttype: str
 
 
 _ITEMS = json.Decoder(list[Raw])
@@ -135,7 +145,7 @@ class Router:
         """Take a message apart; events nobody here handles are left out."""
         try:
             items = _ITEMS.decode(body)
-        except (DecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             return [Unreadable(body, f"not a JSON array of CloudEvents: {error}")]
         return [event for item in items if (event := self._event(item)) is not None]
 
@@ -145,12 +155,13 @@ class Router:
             event = _EVENT.decode(sent)
             known = self._known.get(event.type)
             if known is None:
-                return self._unknown(sent, event.type)
+                reason = self._unknown(event.type)
+                return Unreadable(_alone(sent), reason) if reason else None
             data = known.model_validate_json(bytes(event.data))
-        except DecodeError as error:
-            return Unreadable(_as_sent(sent), str(error))
         except ValidationError as error:
-            return Unreadable(_as_sent(sent), _without_input(error))
+            return Unreadable(_alone(sent), _without_input(error))
+        except (DecodeError, RecursionError) as error:
+            return Unreadable(_alone(sent), str(error))
         return Envelope(
             id=event.id,
             source=event.source,
@@ -162,13 +173,12 @@ class Router:
             sent=sent,
         )
 
-    def _unknown(self, sent: bytes, type_: str) -> Unreadable | None:
+    def _unknown(self, type_: str) -> str:
         """A type we never heard of is for others; a version we cannot read is not."""
         fact, _, version = type_.rpartition(".v")
         if any(known.rpartition(".v")[0] == fact for known in self._known):
-            reason = f"unknown version v{version} of {fact}"
-            return Unreadable(_as_sent(sent), reason)
-        return None
+            return f"unknown version v{version} of {fact}"
+        return ""
 
     async def dispatch(self, tx: Tx, events: Sequence[Envelope[Event]]) -> None:
         for subscription in self._subscriptions:
@@ -177,26 +187,35 @@ class Router:
                 await subscription.handle(tx, matching)
 
 
-def about(raw: Any) -> dict[str, str]:
+def event_in(alone: str) -> Mapping[str, Any]:
+    """The event of a message that has nothing else in it, as it was sent."""
+    try:
+        items = json.decode(alone)
+    except (ValueError, RecursionError):
+        return {}
+    match items:
+        case [dict() as event]:
+            return event
+        case _:
+            return {}
+
+
+def about(event: Mapping[str, Any]) -> dict[str, str]:
     """The subject of an event as it was sent, by the name that its data has for it.
 
     So logs call it the same whoever tells of it, also where nobody can read the event.
     """
-    subject = raw.get("subject") if isinstance(raw, dict) else None
+    subject = event.get("subject")
     if not isinstance(subject, str):
         return {}
-    data = raw.get("data")
+    data = event.get("data")
     ids = data.items() if isinstance(data, dict) else ()
     names = (name for name, id_ in ids if id_ == subject and name.endswith("_id"))
     return {next(names, "subject"): subject}
 
 
-def _as_sent(event: bytes) -> Any:
-    """What the JSON says; its text, where that is nested too deep for anybody."""
-    try:
-        return from_json(event)
-    except ValueError:
-        return event.decode()
+def _alone(event: bytes) -> str:
+    return f"[{event.decode()}]"
 
 
 def _without_input(error: ValidationError) -> str:
@@ -219,7 +238,7 @@ def to_wire(  # noqa: PLR0913 - the attributes of CloudEvents
     data: str,
 ) -> str:
     """One CloudEvent as JSON; `data` is put in as the text it already is."""
-    event = _CloudEvent(
+    event = _Written(
         specversion="1.0",
         id=id,
         source=source,

@@ -4,7 +4,6 @@ Whatever came can be put aside, however large: what is said of it takes the room
 is left.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from typing import Any
 import structlog
 
 from chassis import metrics, tracing
-from chassis.events import about
+from chassis.events import about, event_in
 from chassis.queues import MESSAGE_BYTES, Aws, transportable
 from chassis.topology import Queue
 
@@ -27,26 +26,21 @@ _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 @dataclass(frozen=True, kw_only=True)
 class DeadLetter:
-    """What cannot be handled as it was sent, and why.
+    """What cannot be handled, and why.
 
-    `came_in`: the body of its message. `before`: what that carried from when it was put
-    aside before, if it was.
+    `body`: a message of its own, as it was sent. `before`: what it carried from when it
+    was put aside before, if it was.
     """
 
-    raw: Any
+    body: str
     reason: str
     stack: str = ""
-    came_in: str = ""
     before: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def body(self) -> str:
-        if isinstance(self.raw, str):
-            return self.raw
-        alone = json.dumps([self.raw], ensure_ascii=False, separators=(",", ":"))
-        # Numbers may have grown. Its neighbours come again with it; inboxes know them.
-        too_large = self.came_in and _size(alone) > MESSAGE_BYTES
-        return self.came_in if too_large else alone
+    def event(self) -> Mapping[str, Any]:
+        """What it tells, as far as that can be read."""
+        return event_in(self.body)
 
 
 def times_aside(attributes: Mapping[str, str]) -> int:
@@ -57,11 +51,10 @@ def times_aside(attributes: Mapping[str, str]) -> int:
 
 async def put_aside(aws: Aws, queue: Queue, letter: DeadLetter) -> None:
     """Send to the dead letters."""
-    body = letter.body
-    attributes = _fitted(_about(queue, letter), MESSAGE_BYTES - _size(body))
-    await aws.send(queue.dead_letters, body, dict(attributes))
+    attributes = _fitted(_about(queue, letter), MESSAGE_BYTES - _size(letter.body))
+    await aws.send(queue.dead_letters, letter.body, dict(attributes))
     metrics.DEAD_LETTERS.add(1)
-    event = letter.raw if isinstance(letter.raw, dict) else {}
+    event = letter.event
     with tracing.continuing(tracing.accepted(event.get("traceparent"))):
         log.error(
             "Event put aside",

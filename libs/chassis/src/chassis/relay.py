@@ -16,7 +16,6 @@ from uuid import UUID, uuid4
 
 import structlog
 from msgspec import Struct
-from pydantic_core import from_json
 from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -24,7 +23,7 @@ from chassis import aside, metrics, tracing
 from chassis.aside import Tell, tell_nobody
 from chassis.backoff import Backoff
 from chassis.database import Database, Row, Tx, is_away, run
-from chassis.events import about, to_wire
+from chassis.events import about, event_in, to_wire
 from chassis.outbox import AS_SENT, RELAY, outbox, refusals, relay_cursor
 from chassis.queues import BATCH_ENTRIES, Aws
 
@@ -36,7 +35,7 @@ STEP_EVENTS = 2000
 LEASE = timedelta(seconds=5)
 LOOK_AGAIN_S = 0.5  # while another process holds the lease and ours are not out yet
 # After what was published, so that what is committed meanwhile travels together: a few
-# wait for next to nothing. Above two hundred a second the pause grows to its bound.
+# wait for next to nothing. Above two hundred a second, the pause grows to its bound.
 PACE_S_PER_EVENT = 0.005
 PACE_S = 0.5
 
@@ -298,7 +297,7 @@ class Relay:
             await tx.execute(insert(refusals).values(row).on_conflict_do_nothing())
             await aside.note(tx, self._topic, [sent], tell)
 
-        sent = from_json(event.json)
+        sent = event_in(f"[{event.json}]")
         told = {**about(sent), "event_id": str(event.id)}
         try:
             await self._database.transact(note, self._tell)

@@ -11,7 +11,7 @@ from accounting.store import parking
 from accounting.store.parking import Gap, Refused
 from chassis import aside, inbox, outbox
 from chassis.database import Database, Tx
-from chassis.events import Announcement
+from chassis.events import Announcement, event_in
 from chassis.letters import DeadLetter, put_aside
 from chassis.logs import of_one
 from chassis.queues import Aws
@@ -65,7 +65,7 @@ async def put_refused_aside(database: Database, aws: Aws, queue: Queue) -> int:
         # Who redrives a letter the moment it is there is to find it waited for.
         await database.transact(_await_redrive, queue, fact)
         try:
-            await put_aside(aws, queue, DeadLetter(raw=fact.raw, reason=fact.reason))
+            await put_aside(aws, queue, DeadLetter(body=fact.alone, reason=fact.reason))
         except ClientError:
             # Tried again, and the others need not wait for it.
             log.exception("Not put aside", order_id=str(fact.order_id))
@@ -76,5 +76,5 @@ async def put_refused_aside(database: Database, aws: Aws, queue: Queue) -> int:
 
 
 async def _await_redrive(tx: Tx, queue: Queue, fact: Refused) -> None:
-    await aside.note(tx, queue.name, [fact.raw], tell)
+    await aside.note(tx, queue.name, [event_in(fact.alone)], tell)
     await inbox.release(tx, fact.event_id, fact.time)

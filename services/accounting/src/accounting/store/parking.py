@@ -1,6 +1,5 @@
 """Facts that wait for their turn, those that were refused in it, and gaps."""
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
@@ -70,8 +69,6 @@ async def park(tx: Tx, facts: Collection[Envelope[Event]]) -> None:
 
 
 def _row(fact: Envelope[Event]) -> dict[str, Any]:
-    # As it was sent: what this version does not know, the next one may.
-    data = json.dumps(fact.raw["data"]) if fact.raw else fact.data.model_dump_json()
     return {
         "order_id": UUID(fact.subject),
         "sequence": fact.sequence,
@@ -79,7 +76,7 @@ def _row(fact: Envelope[Event]) -> dict[str, Any]:
         "type": fact.data.type,
         "time": fact.time,
         "traceparent": fact.traceparent,
-        "data": data,
+        "data": fact.data_as_sent,
     }
 
 
@@ -136,7 +133,7 @@ class Refused(Struct, frozen=True, kw_only=True):
     event_id: UUID
     time: datetime
     reason: str
-    raw: Any
+    alone: str
 
 
 _NOT_PUT_ASIDE = (
@@ -154,7 +151,7 @@ async def find_refused(tx: Tx, most: int) -> list[Refused]:
 
 
 def _refused_fact(row: RowMapping) -> Refused:
-    raw = to_wire(
+    event = to_wire(
         id=row["event_id"],
         source=SOURCE,
         type=row["type"],
@@ -170,7 +167,7 @@ def _refused_fact(row: RowMapping) -> Refused:
         event_id=row["event_id"],
         time=row["time"],
         reason=row["refused"],
-        raw=json.loads(raw),
+        alone=f"[{event}]",
     )
 
 
