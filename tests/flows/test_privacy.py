@@ -1,7 +1,7 @@
 """What is secret, and who somebody is, stays where it belongs."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
@@ -196,13 +196,13 @@ async def signalled(shop: Shop, collector: Collector) -> str:
     return f"{collector.spans} {collector.metrics}"
 
 
-async def all_logs(stack: Stack) -> dict[str, str]:
-    """With metrics in them, as they are where logs are all there is."""
+async def all_logs(stack: Stack, logged: Mapping[str, int]) -> dict[str, str]:
+    """With metrics after what was logged, as they are where logs are all there is."""
     logs: dict[str, str] = {}
 
     async def have_metrics() -> bool:
         logs.update({name: stack.folder.log(name).read_text() for name in NAMES})
-        return all('"_aws"' in log for log in logs.values())
+        return all('"_aws"' in log[logged[name] :] for name, log in logs.items())
 
     await eventually(have_metrics, within_s=COLLECTED_WITHIN_S)
     return logs
@@ -216,8 +216,9 @@ async def test_nobody_is_named_where_it_is_not_needed(
         refused = [answer async for answer in refusals(shop)]
         refused.append(await failure(shop, stack))
         reason = await poison(shop, stack)
+        logged = {name: len(stack.folder.log(name).read_text()) for name in NAMES}
         signals = await signalled(shop, collector)
-        places = await all_logs(stack) | {
+        places = await all_logs(stack, logged) | {
             "problems": "".join(f"{a.headers} {a.text}" for a in refused),
             "what is said of a dead letter": reason,
             "events": await announced(stack),
