@@ -1,8 +1,9 @@
 """Metrics as CloudWatch reads them from log lines: its embedded metric format.
 
-One line a minute and process, of what happened and of what stands. A metric is charged
-for by name and dimensions: the service is the only one, and only those are named that a
-chart or an alarm watches. The others are in the line too, for whoever searches.
+One line a minute and process, unless `OTEL_METRIC_EXPORT_INTERVAL` says otherwise, of
+what happened and of what stands. A metric is charged for by name and dimensions: the
+service is the only one, and only those are named that a chart or an alarm watches. The
+others are in the line too, for whoever searches.
 """
 
 import json

@@ -138,7 +138,7 @@ class ServiceSettings(BaseSettings):
     )
     metrics: Literal["none", "emf"] = Field(
         default="none",
-        description="`emf`: a log line a minute that CloudWatch reads metrics from",
+        description="`emf`: log lines that CloudWatch reads metrics from, one a minute",
     )
 
     drain_s: float = Field(
