@@ -225,14 +225,22 @@ async def _without_indexes(
 
 
 async def _measure(site: Site) -> JSON:
+    before = await _full_pages(site)
     rounds = [await scenarios.settle(site, ORDERS, SKUS) for _ in range(ROUNDS)]
+    full_pages = await _full_pages(site) - before
     by_process = [settled["cpu_ms_per_order_by_process"] for settled in rounds]
     return {
         "settle_ms": median(settled["cpu_ms_per_order"] for settled in rounds),
         "postgres_settle_ms": median(parts["postgres"] for parts in by_process),
+        "full_pages_logged": round(full_pages / (ROUNDS * ORDERS), 1),
         "gb": round(sum([await _bytes(site, name) for name in NAMES]) / 1e9, 1),
         "memory_mb": await _memory(site),
     }
+
+
+async def _full_pages(site: Site) -> int:
+    """Pages that were logged whole: each that is first written after a checkpoint."""
+    return await site.ask("orders", "SELECT wal_fpi FROM pg_stat_wal")
 
 
 async def _memory(site: Site) -> dict[str, float]:
