@@ -1,9 +1,10 @@
 """Whether an order costs the same when there are millions: `python -m bench.growth`.
 
 Settles an order, repeats its rows in every table of the three services by SQL, as many
-times as is said (100000 1000000), and measures settling at each size. Indexes are made
-when the rows are there, and logged events are empty: nobody reads them any more. What
-does not fit on the disk is not begun; `--of orders` fills the tables of one service.
+times as is said (100000 1000000), and measures settling at each size. Keys and indexes
+are made when the rows are there, and logged events are empty: nobody reads them any
+more. What does not fit on the disk is not begun; `--of orders` fills the tables of one
+service.
 Nothing of it need outlive a crash: while it fills, PostgreSQL waits for no disk.
 """
 
@@ -59,6 +60,15 @@ _INDEXES = """
     WHERE relname = $1 AND relnamespace = 'public'::regnamespace
         AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
 """
+# Of the table, and of what refers to it, which has to go first and to come last.
+_KEYS = """
+    SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+    FROM pg_constraint
+    WHERE conparentid = 0 AND (
+        conrelid = $1::text::regclass AND contype IN ('p', 'u')
+        OR confrelid = $1::text::regclass AND contype = 'f'
+    ) ORDER BY contype <> 'f'
+"""
 # Foreign keys and triggers were checked when the first was written.
 _IN_A_HURRY = """
     SET maintenance_work_mem = '1GB';
@@ -95,8 +105,7 @@ class Pattern:
             service,
             table,
             f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(values)}"
-            f" FROM one_{table} AS one, generate_series($1::int, $2::int) AS n"
-            " ON CONFLICT DO NOTHING",
+            f" FROM one_{table} AS one, generate_series($1::int, $2::int) AS n",
         )
 
     async def repeat(self, site: Site, first: int, last: int) -> None:
@@ -216,9 +225,15 @@ async def _without_indexes(
 ) -> AsyncIterator[None]:
     """To sort all rows at the end is faster by far than to find a place for each."""
     indexes = await connection.fetch(_INDEXES, table)
+    keys = await connection.fetch(_KEYS, table)
     for index in indexes:
         await connection.execute(f"DROP INDEX {index['name']}")
+    for of, name, _ in keys:
+        await connection.execute(f"ALTER TABLE {of} DROP CONSTRAINT {name}")
     yield
+    for of, name, definition in reversed(keys):
+        added = f"ADD CONSTRAINT {name} {definition}"
+        await connection.execute(f"ALTER TABLE {of} {added}")
     for index in indexes:
         # Also of the partitions, which were dropped with it.
         await connection.execute(index["definition"].replace(" ON ONLY ", " ON "))
