@@ -7,6 +7,7 @@ what `make bench` and `make console-test` install.
 """
 
 import asyncio
+import os
 import shutil
 import sys
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from bench.scenarios import SKUS
 from bench.site import Site, a_site
 from orderly.stack.services import NAMES
 
+CHROMIUMS = ("chromium-headless-shell", "chromium", "chromium-browser")
 TIMES = 7
 NEWEST = 300  # orders of the last minutes, beside the month's
 ROW = "table tbody tr"
@@ -85,7 +87,8 @@ async def _pages(site: Site) -> Mapping[str, tuple[str, str]]:
 
 
 async def _show(site: Site, pages: Mapping[str, tuple[str, str]]) -> None:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    named = os.environ.get("CHROMIUM")
+    chromium = named or next(filter(None, map(shutil.which, CHROMIUMS)), None)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox"]
