@@ -481,6 +481,15 @@ async def test_arrays_are_what_the_server_says_and_the_driver_asks_for_none(othe
     assert asked == ["COMMIT;"]
 
 
+async def test_a_row_has_the_columns_that_were_asked_for_and_no_others(tx):
+    (first,) = await run(tx, sa.text("SELECT 1 AS one, 2 AS two"), {})
+    (second,) = await run(tx, sa.text("SELECT 3 AS two"), {})
+
+    assert [(first.one, first.two, second.two) for _ in range(2)] == [(1, 2, 3)] * 2
+    with pytest.raises(KeyError, match="one"):
+        _ = second.one
+
+
 async def test_json_is_stored_as_the_text_it_is(tx):
     table = sa.Table("papers", sa.MetaData(), sa.Column("data", sa.JSON))
     await tx.run_sync(table.create)

@@ -18,7 +18,7 @@ from collections.abc import (
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
 from itertools import count
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import asyncpg
@@ -352,7 +352,10 @@ class Row(asyncpg.Record):  # type: ignore[misc]
     """A row as the driver, which has no types, gives it; by name."""
 
     def __getattr__(self, name: str) -> Any:
-        return self[name]
+        value = self[name]
+        # Asked for the next time, Python finds it without an error in between.
+        setattr(Row, name, property(itemgetter(name)))
+        return value
 
 
 async def run(tx: Tx, statement: Executable, given: Mapping[str, Any]) -> list[Row]:
