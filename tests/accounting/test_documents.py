@@ -5,7 +5,6 @@ import asyncio
 import pypdfium2
 import pytest
 from sqlalchemy import insert, select
-from uuid_utils.compat import uuid7
 
 from accounting.api.pdf import WAITING, Printer
 from accounting.commands.documents import number_documents
@@ -15,6 +14,7 @@ from accounting.press.text import printable
 from accounting.schema import documents, sellers
 from accounting.settings import EXAMPLE_SELLER, Seller
 from chassis.batching import TooManyWaiting
+from chassis.ids import uuid7
 from contracts.inventory import Condition
 from contracts.orders import Address
 from tests.accounting.factories import (

@@ -28,11 +28,11 @@ from sqlalchemy import (
 from sqlalchemy import (
     Sequence as Counter,
 )
-from uuid_utils.compat import uuid7
 
 from chassis import tracing
 from chassis.database import Tx, announce, columns_of, insert_many, run
 from chassis.events import Announcement
+from chassis.ids import uuid7
 from chassis.partitions import Partitioned
 from chassis.written import written
 

@@ -32,11 +32,11 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
-from uuid_utils.compat import uuid7
 
 from chassis import aside, metrics
 from chassis.aside import Tell, tell_nobody
 from chassis.database import Database, Tx, announce
+from chassis.ids import uuid7
 from chassis.outbox import AS_SENT, RELAY, outbox, refusals, relay_cursor
 from chassis.queues import Aws
 from chassis.relay import STEP_EVENTS, bundles, publish_bundles

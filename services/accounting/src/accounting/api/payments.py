@@ -6,7 +6,6 @@ from uuid import UUID
 
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
-from uuid_utils.compat import uuid7
 
 from accounting.api.callers import Reader, Writer
 from accounting.api.fields import Amount, Currency, example
@@ -17,6 +16,7 @@ from chassis.bodies import RequestBody, reads, text
 from chassis.database import Tx
 from chassis.errors import NotFound
 from chassis.idempotency import Answer, Once
+from chassis.ids import uuid7
 from chassis.pages import Page, Paged
 from chassis.routing import HttpRouter
 from chassis.web import database_of, respond, respond_page

@@ -1,11 +1,12 @@
 """What the payment gateway reports."""
 
 from datetime import datetime
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, UUID
 
 from msgspec import Struct
 
 from accounting.domain.money import Money
+from chassis.ids import uuid5
 
 _EVENTS = uuid5(NAMESPACE_URL, "urn:orderly:gateway-events")
 

@@ -22,7 +22,6 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
-from uuid_utils.compat import uuid7
 
 from accounting.domain.documents import (
     Document,
@@ -37,6 +36,7 @@ from accounting.store.orders import position
 from accounting.store.periods import in_open_period, open_period
 from chassis import database, tracing
 from chassis.database import Tx, rows_from_arrays
+from chassis.ids import uuid7
 from chassis.pages import Window
 
 _DOCUMENT = (

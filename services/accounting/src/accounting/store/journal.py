@@ -22,7 +22,6 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
-from uuid_utils.compat import uuid7
 
 from accounting.domain.ledger import Account, Entry, Posting
 from accounting.domain.periods import Month
@@ -37,6 +36,7 @@ from chassis.database import (
     rows_from_arrays,
     run,
 )
+from chassis.ids import uuid7
 from chassis.pages import Window
 
 POSTED = metrics.counter(

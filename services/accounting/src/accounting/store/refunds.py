@@ -8,12 +8,12 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import asdict
 from sqlalchemy import Row, func, select, update
-from uuid_utils.compat import uuid7
 
 from accounting.domain.documents import Refund, RefundStatus
 from accounting.schema import orders, refunds
 from chassis import database
 from chassis.database import Tx, insert_many
+from chassis.ids import uuid7
 from chassis.pages import Window
 
 _REFUND = (

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
-from uuid_utils.compat import uuid7
 
 from chassis.bodies import RequestBody, reads
 from chassis.database import Tx
 from chassis.idempotency import Answer, Once
+from chassis.ids import uuid7
 from chassis.routing import HttpRouter
 from chassis.web import database_of, respond
 from contracts.inventory import Sku

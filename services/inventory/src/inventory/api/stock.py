@@ -7,11 +7,11 @@ from uuid import UUID
 from fastapi import Query, Request, Response
 from msgspec.structs import asdict
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-from uuid_utils.compat import uuid7
 
 from chassis.bodies import RequestBody, reads, text
 from chassis.database import Tx
 from chassis.idempotency import Answer, Once
+from chassis.ids import uuid7
 from chassis.pages import Page, Paged
 from chassis.routing import HttpRouter
 from chassis.web import database_of, respond, respond_page

@@ -12,12 +12,12 @@ from uuid import UUID
 import structlog
 from msgspec import Struct
 from pydantic import computed_field
-from uuid_utils.compat import uuid7
 
 from chassis import metrics, tracing
 from chassis.batching import GroupCommit
 from chassis.database import Database, DatabaseUnavailable
 from chassis.events import Event, to_wire
+from chassis.ids import uuid7
 from chassis.queues import Aws, QueueAway
 from chassis.relay import Carried, bundled, calls
 from contracts.topology import ORDERS_INTAKE

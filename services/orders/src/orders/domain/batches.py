@@ -2,9 +2,11 @@
 
 from datetime import datetime
 from enum import StrEnum
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from msgspec import Struct
+
+from chassis.ids import uuid5
 
 # Never to change: an upload sent again must find the batch that the first one made.
 _BATCHES = UUID("0f1f2a0c-5b1e-4a55-9a38-7d1d3f6cf1b2")

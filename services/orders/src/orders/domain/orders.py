@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self, TypeAlias
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from chassis.errors import Conflict, Fault, NotFound, Unprocessable
+from chassis.ids import uuid5
 from contracts.accounting import PaymentStatus
 from contracts.orders import Channel, PaymentMethod, Policy
 from orders.domain.facts import Fact, Numbered

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from chassis.errors import Conflict
+from chassis.ids import uuid5
 from orders.domain.facts import Numbered, ReturnAuthorised
 from orders.domain.lines import Units
 from orders.domain.orders import Order, OrderRejected, Status, excess
