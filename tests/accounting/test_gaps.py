@@ -25,7 +25,7 @@ from accounting.store.parking import count_waiting, find_refused, note_gaps
 from chassis import aside
 from chassis.consumer import Consumer
 from chassis.database import Database, Tx
-from chassis.events import event_in, to_wire
+from chassis.events import to_wire
 from chassis.lifecycle import Runtime
 from chassis.outbox import outbox
 from chassis.queues import Aws
@@ -349,7 +349,7 @@ async def test_nobody_waits_for_a_refused_fact_that_was_entered_after_all(
     dlq = ACCOUNTING_FROM_ORDERS.name
     async with database.begin() as tx:
         (fact,) = await find_refused(tx, 1)
-        await aside.note(tx, dlq, [event_in(fact.alone)], aside.tell_nobody)
+        await aside.note(tx, dlq, [fact.named], aside.tell_nobody)
     # A newer version, which knows what to do.
     monkeypatch.setattr("accounting.handlers.orders.read_fact", lambda _: None)
 

@@ -60,7 +60,9 @@ class Envelope(Struct, Generic[E_co], frozen=True, kw_only=True):
     @property
     def alone(self) -> str:
         """A message that has nothing else in it."""
-        return _alone(self.sent or b"null")
+        if self.sent is None:
+            raise ValueError("It was made here: nobody sent it.")
+        return _alone(self.sent)
 
     @property
     def data_as_sent(self) -> str:

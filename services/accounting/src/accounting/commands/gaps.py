@@ -11,7 +11,7 @@ from accounting.store import parking
 from accounting.store.parking import Gap, Refused
 from chassis import aside, inbox, outbox
 from chassis.database import Database, Tx
-from chassis.events import Announcement, event_in
+from chassis.events import Announcement
 from chassis.letters import DeadLetter, put_aside
 from chassis.logs import of_one
 from chassis.queues import Aws
@@ -76,5 +76,5 @@ async def put_refused_aside(database: Database, aws: Aws, queue: Queue) -> int:
 
 
 async def _await_redrive(tx: Tx, queue: Queue, fact: Refused) -> None:
-    await aside.note(tx, queue.name, [event_in(fact.alone)], tell)
+    await aside.note(tx, queue.name, [fact.named], tell)
     await inbox.release(tx, fact.event_id, fact.time)

@@ -131,9 +131,19 @@ class Refused(Struct, frozen=True, kw_only=True):
     order_id: UUID
     sequence: int
     event_id: UUID
+    type: str
     time: datetime
     reason: str
     alone: str
+
+    @property
+    def named(self) -> Mapping[str, str]:
+        """Which event it is, as it says itself."""
+        return {
+            "id": str(self.event_id),
+            "type": self.type,
+            "subject": str(self.order_id),
+        }
 
 
 _NOT_PUT_ASIDE = (
@@ -165,6 +175,7 @@ def _refused_fact(row: RowMapping) -> Refused:
         order_id=row["order_id"],
         sequence=row["sequence"],
         event_id=row["event_id"],
+        type=row["type"],
         time=row["time"],
         reason=row["refused"],
         alone=f"[{event}]",
