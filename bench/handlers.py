@@ -1,4 +1,4 @@
-"""What settling costs in Inventory and Accounting alone, without queues.
+"""What settling costs in each service alone, without queues.
 
 `python -m bench.handlers` prints microseconds of CPU an order, of the process and of
 its PostgreSQL, by batch size: what messages say is read and handled in one transaction,
@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import uuid4
 
 import structlog
@@ -27,20 +27,33 @@ from sqlalchemy import text
 from tests import backends
 from tests.accounting import factories as books
 from tests.inventory.factories import stocked
+from tests.orders import factories as sold
 
 from accounting.main import SERVICE as ACCOUNTING
 from chassis import aside, inbox
 from chassis.database import Database, Tx
-from chassis.events import Envelope, Event, Router, Unreadable, to_wire
+from chassis.events import Envelope, Event, Unreadable, to_wire
+from chassis.lifecycle import Service
 from chassis.testing import Databases
+from chassis.topology import Queue
+from contracts.accounting import InvoiceIssued, PaymentStatus
+from contracts.inventory import ReservationChanged
 from contracts.orders import (
     LineUnits,
     OrderCancellationRequested,
     OrderConfirmed,
     OrderPlaced,
 )
-from contracts.topology import ACCOUNTING_FROM_ORDERS, INVENTORY_FROM_ORDERS
+from contracts.topology import (
+    ACCOUNTING_FROM_ORDERS,
+    INVENTORY_FROM_ORDERS,
+    ORDERS_FROM_ACCOUNTING,
+    ORDERS_FROM_INVENTORY,
+    ORDERS_INTAKE,
+)
 from inventory.main import SERVICE as INVENTORY
+from orders.commands.intake import OrderSpilled
+from orders.main import SERVICE as SELLING
 
 ORDERS = 1000
 BATCHES = (10, 100, 1000)
@@ -48,40 +61,57 @@ LINES = 3
 SKUS = 1000
 IN_A_BUNDLE = 50
 
-OfAnOrder: TypeAlias = OrderPlaced | OrderConfirmed | OrderCancellationRequested
-Steps = list[list[tuple[int, OfAnOrder]]]  # what comes one after the other
+OfAnOrder: TypeAlias = (
+    OrderPlaced
+    | OrderConfirmed
+    | OrderCancellationRequested
+    | OrderSpilled
+    | ReservationChanged
+    | InvoiceIssued
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is heard at once."""
+
+    queue: Queue
+    events: Sequence[OfAnOrder]
+    sequence: int | None = None
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """What each order's events are; the last step is what is measured."""
+    """What so many orders are told, in steps; the last of them is what is measured."""
 
-    service: str
-    router: Router
-    queue: str
-    steps: Callable[[int], Steps]
+    service: Service[Any]
+    steps: Callable[[int], Sequence[Step]]
 
 
 def placed(count: int) -> list[OrderPlaced]:
     return [
         books.an_order(
-            *(
-                books.a_line(line, sku=f"SKU-{(LINES * n + line) * 7919 % SKUS}")
-                for line in range(1, LINES + 1)
-            ),
+            *(books.a_line(line, sku=_sku(n, line)) for line in range(1, LINES + 1)),
             placed_at=datetime.now(UTC),
         )
         for n in range(count)
     ]
 
 
-def reserving(count: int) -> Steps:
-    return [[(1, order) for order in placed(count)]]
+def _sku(order: int, line: int) -> str:
+    return f"SKU-{(LINES * order + line) * 7919 % SKUS}"
 
 
-def cancelling(count: int) -> Steps:
+def reserving(count: int) -> Sequence[Step]:
+    return [Step(INVENTORY_FROM_ORDERS, placed(count), 1)]
+
+
+def cancelling(count: int) -> Sequence[Step]:
     orders = placed(count)
-    return [[(1, order) for order in orders], [(2, _cancel(o)) for o in orders]]
+    return [
+        Step(INVENTORY_FROM_ORDERS, orders, 1),
+        Step(INVENTORY_FROM_ORDERS, [_cancel(order) for order in orders], 2),
+    ]
 
 
 def _cancel(order: OrderPlaced) -> OfAnOrder:
@@ -93,21 +123,54 @@ def _cancel(order: OrderPlaced) -> OfAnOrder:
     )
 
 
-def invoicing(count: int) -> Steps:
+def placing(count: int) -> Sequence[Step]:
+    return [Step(ACCOUNTING_FROM_ORDERS, placed(count), 1)]
+
+
+def invoicing(count: int) -> Sequence[Step]:
     orders = placed(count)
     return [
-        [(1, order) for order in orders],
-        [(2, books.confirmed(order)) for order in orders],
+        Step(ACCOUNTING_FROM_ORDERS, orders, 1),
+        Step(ACCOUNTING_FROM_ORDERS, [books.confirmed(order) for order in orders], 2),
     ]
 
 
-_INVENTORY = ("inventory", INVENTORY.hears[INVENTORY_FROM_ORDERS])
-_ACCOUNTING = ("accounting", ACCOUNTING.hears[ACCOUNTING_FROM_ORDERS])
+def deciding(count: int) -> Sequence[Step]:
+    lines = range(1, LINES + 1)
+    orders = [
+        sold.an_order(
+            *(sold.a_line(line, sku=_sku(n, line)) for line in lines),
+            customer_id=f"c-{n}",
+            placed_at=datetime.now(UTC),
+        )
+        for n in range(count)
+    ]
+    reserved = [sold.units(2, reserved=2) for _ in lines]
+    return [
+        Step(ORDERS_INTAKE, [OrderSpilled.of(order) for order in orders]),
+        Step(
+            ORDERS_FROM_INVENTORY,
+            [sold.reservation_changed(order.id, *reserved) for order in orders],
+        ),
+    ]
+
+
+def paying(count: int) -> Sequence[Step]:
+    decided = deciding(count)
+    invoices = [
+        sold.invoice_issued(reserved.order_id, PaymentStatus.CAPTURED, version=1)
+        for reserved in decided[-1].events
+    ]
+    return [*decided, Step(ORDERS_FROM_ACCOUNTING, invoices)]
+
+
 SCENARIOS = {
-    "reserving": Scenario(*_INVENTORY, INVENTORY_FROM_ORDERS.name, reserving),
-    "cancelling": Scenario(*_INVENTORY, INVENTORY_FROM_ORDERS.name, cancelling),
-    "placing": Scenario(*_ACCOUNTING, ACCOUNTING_FROM_ORDERS.name, reserving),
-    "invoicing": Scenario(*_ACCOUNTING, ACCOUNTING_FROM_ORDERS.name, invoicing),
+    "reserving": Scenario(INVENTORY, reserving),
+    "cancelling": Scenario(INVENTORY, cancelling),
+    "placing": Scenario(ACCOUNTING, placing),
+    "invoicing": Scenario(ACCOUNTING, invoicing),
+    "deciding": Scenario(SELLING, deciding),
+    "paying": Scenario(SELLING, paying),
 }
 
 
@@ -116,19 +179,19 @@ def say(*cells: object) -> None:
     sys.stdout.flush()
 
 
-def bodies(events: Sequence[tuple[int, OfAnOrder]]) -> list[str]:
+def bodies(step: Step) -> list[str]:
     """The messages that carry the events."""
-    sent = [_sent(sequence, event) for sequence, event in events]
+    sent = [_sent(event, step.sequence) for event in step.events]
     return [
         f"[{','.join(sent[start : start + IN_A_BUNDLE])}]"
         for start in range(0, len(sent), IN_A_BUNDLE)
     ]
 
 
-def _sent(sequence: int, event: OfAnOrder) -> str:
+def _sent(event: OfAnOrder, sequence: int | None) -> str:
     return to_wire(
         id=uuid4(),
-        source="orderly/orders",
+        source="orderly/bench",
         type=event.type,
         subject=str(event.order_id),
         time=datetime.now(UTC),
@@ -138,17 +201,25 @@ def _sent(sequence: int, event: OfAnOrder) -> str:
     )
 
 
-def read(router: Router, messages: Sequence[str]) -> list[Envelope[Event]]:
-    found = [content for body in messages for content in router.read(body)]
-    return [event for event in found if not isinstance(event, Unreadable)]
+@dataclass(frozen=True)
+class Heard:
+    """The messages of a step, and who is to handle them."""
 
+    service: Service[Any]
+    queue: Queue
+    messages: Sequence[str]
 
-async def apply(tx: Tx, scenario: Scenario, events: Sequence[Envelope[Event]]) -> None:
-    """As the consumer does."""
-    fresh = await inbox.claim(tx, events)
-    await scenario.router.dispatch(tx, fresh)
-    done = {event.id: (event.data.type, event.subject) for event in events}
-    await aside.take_back(tx, scenario.queue, done, aside.tell_nobody)
+    def read(self) -> list[Envelope[Event]]:
+        router = self.service.hears[self.queue]
+        found = [content for body in self.messages for content in router.read(body)]
+        return [event for event in found if not isinstance(event, Unreadable)]
+
+    async def apply(self, tx: Tx, events: Sequence[Envelope[Event]]) -> None:
+        """As the consumer does."""
+        fresh = await inbox.claim(tx, events)
+        await self.service.hears[self.queue].dispatch(tx, fresh)
+        done = {event.id: (event.data.type, event.subject) for event in events}
+        await aside.take_back(tx, self.queue.name, done, aside.tell_nobody)
 
 
 @asynccontextmanager
@@ -179,16 +250,19 @@ async def take(
     """Microseconds an order: read, handled, and PostgreSQL's."""
     reads = handles = postgres = 0.0
     for _ in range(ORDERS // batch):
-        *before, last = [bodies(step) for step in scenario.steps(batch)]
-        for messages in before:
-            await database.transact(apply, scenario, read(scenario.router, messages))
+        *before, last = [
+            Heard(scenario.service, step.queue, bodies(step))
+            for step in scenario.steps(batch)
+        ]
+        for heard in before:
+            await database.transact(heard.apply, heard.read())
         postgres -= await database.transact(postgres_ns)
         if profile:
             profile.enable()
         began = time.process_time()
-        events = read(scenario.router, last)
+        events = last.read()
         reads += time.process_time() - began
-        await database.transact(apply, scenario, events)
+        await database.transact(last.apply, events)
         handles += time.process_time() - began
         if profile:
             profile.disable()
@@ -203,10 +277,10 @@ async def take(
 async def measure(args: argparse.Namespace, databases: Databases) -> None:
     say("what", "batch", "read", "handle", "postgres")
     for name, scenario in SCENARIOS.items():
-        if args.only and not {name, scenario.service} & set(args.only):
+        if args.only and not {name, scenario.service.name} & set(args.only):
             continue
         profile = cProfile.Profile() if args.profile else None
-        async with a_database(databases, scenario.service) as database:
+        async with a_database(databases, scenario.service.name) as database:
             await take(database, scenario, BATCHES[-1], None)  # warm
             for batch in args.batch or BATCHES:
                 rounds = [
