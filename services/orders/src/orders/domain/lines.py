@@ -43,6 +43,7 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def settle(self, now: ReservedLine) -> Self:
         """Take over where the units are; what is in no other place is cancelled."""
         kept = now.reserved + now.backordered + now.shipped
+        short = now.requested - kept - now.released
         settled = replace(
             self,
             pending=0,
@@ -52,7 +53,7 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
             cancelled=self.quantity - kept,
             returned=now.returned,
         )
-        sound = min(now.reserved, now.backordered, now.released, now.short) >= 0
+        sound = min(now.reserved, now.backordered, now.released, short) >= 0
         if not sound or not self._may_become(settled):
             raise Contradiction(f"{self} cannot become {now}")
         return settled

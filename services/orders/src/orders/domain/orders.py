@@ -99,18 +99,17 @@ PaymentKey: TypeAlias = tuple[str | None, str | None]
 
 def status_of(lines: Sequence[Line], *, rejected: bool) -> Status:
     """The first that holds."""
+    if rejected:
+        return Status.REJECTED
     shipped = any(line.shipped for line in lines)
     still_open = any(line.open for line in lines)
-    pending = any(line.pending for line in lines)
-    holds = (
-        (Status.REJECTED, rejected),
-        (Status.CANCELLED, not still_open and not shipped),
-        (Status.PLACED, pending),
-        (Status.CONFIRMED, not shipped),
-        (Status.PARTIALLY_SHIPPED, still_open),
-        (Status.SHIPPED, True),
-    )
-    return next(status for status, is_so in holds if is_so)
+    if not still_open and not shipped:
+        return Status.CANCELLED
+    if any(line.pending for line in lines):
+        return Status.PLACED
+    if not shipped:
+        return Status.CONFIRMED
+    return Status.PARTIALLY_SHIPPED if still_open else Status.SHIPPED
 
 
 class Shipping(Struct, frozen=True, kw_only=True):

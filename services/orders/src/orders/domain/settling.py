@@ -77,9 +77,7 @@ class _Settling:
         order, snapshot = self._order, self._snapshot
         lines = self._lines()
         told = list(self._facts())
-        rejected = order.status is Status.REJECTED or any(
-            isinstance(fact, Rejected) for fact in told
-        )
+        rejected = order.status is Status.REJECTED or Rejected in map(type, told)
         settled = order.changed(
             self._at,
             lines=lines,
@@ -147,20 +145,18 @@ class _Settling:
 
     def _lines(self) -> tuple[Line, ...]:
         order, snapshot = self._order, self._snapshot
-        lines = tuple(line.settle(snapshot.lines[line.line]) for line in order.lines)
+        lines = tuple([line.settle(snapshot.lines[line.line]) for line in order.lines])
         if order.decided_at is not None:
             _check_cancelled(order, lines, snapshot)
         return lines
 
     def _overdue(self) -> Attention | None:
         """What is settled needs none any more."""
+        if self._order.overdue is not Attention.CANCELLATION_OPEN:
+            return None
         answers = len(self._snapshot.answers) > self._order.answers_announced
         still_open = any(c.is_open for c in self._cancellations.values())
-        if self._order.overdue is Attention.CANCELLATION_OPEN and (
-            not answers or still_open
-        ):
-            return Attention.CANCELLATION_OPEN
-        return None
+        return Attention.CANCELLATION_OPEN if not answers or still_open else None
 
 
 def news(told: tuple[T, ...], announced: int) -> tuple[T, ...]:
@@ -184,12 +180,12 @@ def _is_settled_by(order: Order, snapshot: Snapshot) -> bool:
 
 
 def _decision(order: Order, snapshot: Snapshot, at: datetime) -> Fact:
-    lines = tuple(
+    lines = [
         DecidedLine(line=line, confirmed=units.confirmed, short=units.short)
         for line, units in sorted(snapshot.lines.items())
-    )
+    ]
     if any(line.confirmed for line in lines):
-        return Confirmed(order_id=order.id, lines=lines, decided_at=at)
+        return Confirmed(order_id=order.id, lines=tuple(lines), decided_at=at)
     return Rejected(order_id=order.id, decided_at=at)
 
 
