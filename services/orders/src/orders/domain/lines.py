@@ -15,7 +15,7 @@ class Units(Struct, frozen=True, kw_only=True):
     quantity: int
 
 
-class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Line(Struct, frozen=True, omit_defaults=True):
     """Its units: pending + reserved + backordered + shipped + cancelled = quantity."""
 
     line: int

@@ -83,11 +83,7 @@ _ORDER = {
     and name not in {"rescue_at", "attention", "decided_at", *_NEW}
 }
 # An order's line knows its order, and when it was placed, by being in it.
-_LINE_FIELDS = tuple(
-    column.name
-    for column in order_lines.c
-    if column.name not in {"order_id", "placed_at"}
-)
+_LINE_FIELDS = tuple(part.name for part in fields(Line))
 _LINE = {name: attrgetter(name) for name in _LINE_FIELDS}
 # What is sent of a new one: all its units are pending, and the rest its order knows.
 _NEW_LINES = {
@@ -236,7 +232,7 @@ async def get_for_update(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Order]:
     lines: defaultdict[UUID, list[Line]] = defaultdict(list)
     held = {"ids": [row.id for row in rows]}
     for order_id, *values in await run(tx, _GET_LINES, held):
-        lines[order_id].append(_line_of(values))
+        lines[order_id].append(Line(*values))
     return {row.id: _order(row, tuple(lines[row.id])) for row in rows}
 
 
@@ -302,11 +298,7 @@ async def save_lines(tx: Tx, changed: Sequence[Order]) -> None:
 
 
 def _whole(row: Any) -> Order:
-    return _order(row, tuple(map(_line_of, row.lines or ())))
-
-
-def _line_of(values: Sequence[Any]) -> Line:
-    return Line(**dict(zip(_LINE_FIELDS, values, strict=True)))
+    return _order(row, tuple(Line(*values) for values in row.lines or ()))
 
 
 def _order(row: Any, lines: tuple[Line, ...]) -> Order:
