@@ -162,23 +162,11 @@ class Accounted(Struct, frozen=True, kw_only=True):
         return replace(self, version=self.version + 1, updated_at=at, payment=payment)
 
 
-class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Standing(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where an order stands: all that changes of it, but for its payment."""
+
     id: UUID
-    client: str
-    fingerprint: bytes
-    serial: int | None = None  # the database counts
-    parent_id: UUID | None = None
-    channel: Channel
-    customer_id: str
-    reference: str | None
-    currency: str
-    policy: Policy
     lines: tuple[Line, ...]
-    shipping: Shipping
-    ship_to: Address
-    payment: Payment
-    hold_id: UUID | None
-    total: int
     status: Status = Status.PLACED
     overdue: Attention | None = None
     events_stuck: int = 0
@@ -197,14 +185,36 @@ class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
     receipts_announced: int = 0
 
     @property
-    def order_id(self) -> UUID:
-        """What other services call it."""
-        return self.id
-
-    @property
     def attention(self) -> Attention | None:
         """A dead letter before what takes too long: it may well be why."""
         return Attention.EVENT_STUCK if self.events_stuck else self.overdue
+
+    def changed(self, at: datetime, **changes: Any) -> Self:
+        return replace(self, version=self.version + 1, updated_at=at, **changes)
+
+
+class Order(Standing, frozen=True, kw_only=True):
+    """All of it, what was asked for included."""
+
+    client: str
+    fingerprint: bytes
+    serial: int | None = None  # the database counts
+    parent_id: UUID | None = None
+    channel: Channel
+    customer_id: str
+    reference: str | None
+    currency: str
+    policy: Policy
+    shipping: Shipping
+    ship_to: Address
+    payment: Payment
+    hold_id: UUID | None
+    total: int
+
+    @property
+    def order_id(self) -> UUID:
+        """What other services call it."""
+        return self.id
 
     @property
     def number(self) -> str:
@@ -232,9 +242,6 @@ class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
             known.discard(units.line)
         if faults:
             raise InvalidLines("These are not lines of the order.", faults=faults)
-
-    def changed(self, at: datetime, **changes: Any) -> Self:
-        return replace(self, version=self.version + 1, updated_at=at, **changes)
 
 
 def excess(

@@ -6,7 +6,7 @@ One that jumps over several steps tells the facts of all of them, in the same or
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import TypeVar
+from typing import Generic, TypeVar
 from uuid import UUID
 
 from msgspec import Struct, field
@@ -21,30 +21,31 @@ from orders.domain.facts import (
     Shipped,
 )
 from orders.domain.lines import Line
-from orders.domain.orders import FOLLOWS, Attention, Order, Status, status_of
+from orders.domain.orders import FOLLOWS, Attention, Standing, Status, status_of
 from orders.domain.returns import Return
 from orders.domain.snapshots import Answer, Contradiction, Receipt, Snapshot
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Standing)
 
 
-class Settled(Struct, frozen=True, kw_only=True):
+class Settled(Struct, Generic[S], frozen=True, kw_only=True):
     """The order as Inventory has it, what else has changed, and the facts to tell."""
 
-    order: Order
+    order: S
     facts: Mapping[int, Fact] = field(default_factory=dict)
     cancellations: tuple[Cancellation, ...] = ()
     returns: tuple[Return, ...] = ()
 
 
 def settle(
-    order: Order,
+    order: S,
     snapshot: Snapshot,
     at: datetime,
     *,
     cancellations: Iterable[Cancellation] = (),
     returns: Iterable[Return] = (),
-) -> Settled:
+) -> Settled[S]:
     """Take over a snapshot; those of the order's that it has news of must be given."""
     if snapshot.version <= order.reservation_version:
         return Settled(order=order)
@@ -54,12 +55,12 @@ def settle(
     return _Settling(order, snapshot, at, cancellations, returns).done()
 
 
-class _Settling:
+class _Settling(Generic[S]):
     """One snapshot being taken over: its steps, in the order of their facts."""
 
     def __init__(
         self,
-        order: Order,
+        order: S,
         snapshot: Snapshot,
         at: datetime,
         cancellations: Iterable[Cancellation],
@@ -73,7 +74,7 @@ class _Settling:
         self._changed_cancellations: dict[UUID, Cancellation] = {}
         self._changed_returns: dict[UUID, Return] = {}
 
-    def done(self) -> Settled:
+    def done(self) -> Settled[S]:
         order, snapshot = self._order, self._snapshot
         lines = self._lines()
         told = list(self._facts())
@@ -166,7 +167,7 @@ def news(told: tuple[T, ...], announced: int) -> tuple[T, ...]:
     return told[announced:]
 
 
-def _is_settled_by(order: Order, snapshot: Snapshot) -> bool:
+def _is_settled_by(order: Standing, snapshot: Snapshot) -> bool:
     asked = {line.line: line.quantity for line in order.lines}
     requested = {line: now.requested for line, now in snapshot.lines.items()}
     if requested == asked:
@@ -179,7 +180,7 @@ def _is_settled_by(order: Order, snapshot: Snapshot) -> bool:
     raise Contradiction(f"{asked} units were ordered, and {requested} requested")
 
 
-def _decision(order: Order, snapshot: Snapshot, at: datetime) -> Fact:
+def _decision(order: Standing, snapshot: Snapshot, at: datetime) -> Fact:
     lines = [
         DecidedLine(line=line, confirmed=units.confirmed, short=units.short)
         for line, units in sorted(snapshot.lines.items())
@@ -189,7 +190,9 @@ def _decision(order: Order, snapshot: Snapshot, at: datetime) -> Fact:
     return Rejected(order_id=order.id, decided_at=at)
 
 
-def _check_cancelled(order: Order, lines: tuple[Line, ...], snapshot: Snapshot) -> None:
+def _check_cancelled(
+    order: Standing, lines: tuple[Line, ...], snapshot: Snapshot
+) -> None:
     """Once decided, units are cancelled by nothing but cancellations."""
     released: Counter[int] = Counter()
     for answer in news(snapshot.answers, order.answers_announced):
@@ -200,7 +203,7 @@ def _check_cancelled(order: Order, lines: tuple[Line, ...], snapshot: Snapshot) 
             raise Contradiction(f"line {now.line} lost units that nobody cancelled")
 
 
-def _next_status(order: Order, lines: tuple[Line, ...], *, rejected: bool) -> Status:
+def _next_status(order: Standing, lines: tuple[Line, ...], *, rejected: bool) -> Status:
     status = status_of(lines, rejected=rejected)
     if status is not order.status and status not in FOLLOWS[order.status]:
         raise Contradiction(f"what is {order.status} does not become {status}")

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from uuid import UUID
 
 from chassis.database import Tx
-from orders.domain.orders import Accounted, Order
+from orders.domain.orders import Accounted, Standing
 from orders.store import orders as store
 
 
@@ -17,9 +17,9 @@ class UnknownOrders(Exception):
     """
 
 
-async def hold(tx: Tx, ids: AbstractSet[UUID]) -> dict[UUID, Order]:
+async def hold(tx: Tx, ids: AbstractSet[UUID]) -> dict[UUID, Standing]:
     """The orders, kept from others; each of them must be there."""
-    found = await store.get_for_update(tx, ids)
+    found = await store.get_standing_for_update(tx, ids)
     _check_known(ids, found)
     return found
 

@@ -1,6 +1,6 @@
 """Where the units of orders are, as Inventory says."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
@@ -8,9 +8,10 @@ from uuid import UUID
 from chassis import metrics
 from chassis.database import Tx, after_commit
 from chassis.events import Envelope, Router
+from contracts import inventory as contracts
 from contracts.inventory import DeadLetterChanged, ReservationChanged
 from orders.commands import announcing
-from orders.domain.orders import Order
+from orders.domain.orders import Standing
 from orders.domain.settling import Settled, settle
 from orders.domain.snapshots import (
     Answer,
@@ -62,8 +63,8 @@ async def settle_orders(tx: Tx, events: list[Envelope[ReservationChanged]]) -> N
 
 
 async def _settle(
-    tx: Tx, orders: Mapping[UUID, Order], snapshots: Mapping[UUID, Snapshot]
-) -> list[Settled]:
+    tx: Tx, orders: Mapping[UUID, Standing], snapshots: Mapping[UUID, Snapshot]
+) -> list[Settled[Standing]]:
     """Most snapshots have no news of cancellations or returns: nothing is asked."""
     answered = [
         order.id
@@ -83,14 +84,15 @@ async def _settle(
             order,
             snapshots[order.id],
             at,
-            cancellations=asked[order.id],
-            returns=expected[order.id],
+            cancellations=asked.get(order.id, ()),
+            returns=expected.get(order.id, ()),
         )
         for order in orders.values()
     ]
 
 
 def _snapshot(event: ReservationChanged) -> Snapshot:
+    currencies = {line.line: line.cost_currency for line in event.lines}
     return Snapshot(
         version=event.version,
         lines={
@@ -104,41 +106,40 @@ def _snapshot(event: ReservationChanged) -> Snapshot:
             )
             for line in event.lines
         },
-        answers=tuple(_answers(event)),
-        shipments=tuple(_shipments(event)),
-        receipts=tuple(_receipts(event)),
+        answers=tuple(map(_answer, event.cancellations)),
+        shipments=tuple([_shipment(one, currencies) for one in event.shipments]),
+        receipts=tuple([_receipt(one, currencies) for one in event.returns]),
     )
 
 
-def _answers(event: ReservationChanged) -> Iterator[Answer]:
-    for answered in event.cancellations:
-        yield Answer(
-            cancellation_id=answered.cancellation_id,
-            lines=tuple(ReleasedLine(**dict(line)) for line in answered.lines),
-        )
+def _answer(answered: contracts.AnsweredCancellation) -> Answer:
+    return Answer(
+        cancellation_id=answered.cancellation_id,
+        lines=tuple(ReleasedLine(**dict(line)) for line in answered.lines),
+    )
 
 
-def _shipments(event: ReservationChanged) -> Iterator[Shipment]:
-    currencies = {line.line: line.cost_currency for line in event.lines}
-    for shipment in event.shipments:
-        lines = tuple(
-            MovedLine(**dict(line), cost_currency=currencies.get(line.line))
-            for line in shipment.lines
-        )
-        yield Shipment(**dict(shipment) | {"lines": lines})
+def _shipment(
+    shipment: contracts.Shipment, currencies: Mapping[int, str | None]
+) -> Shipment:
+    lines = tuple(
+        MovedLine(**dict(line), cost_currency=currencies.get(line.line))
+        for line in shipment.lines
+    )
+    return Shipment(**dict(shipment) | {"lines": lines})
 
 
-def _receipts(event: ReservationChanged) -> Iterator[Receipt]:
-    currencies = {line.line: line.cost_currency for line in event.lines}
-    for receipt in event.returns:
-        lines = tuple(
-            ReturnedLine(**dict(line), cost_currency=currencies.get(line.line))
-            for line in receipt.lines
-        )
-        yield Receipt(**dict(receipt) | {"lines": lines})
+def _receipt(
+    receipt: contracts.ReceivedReturn, currencies: Mapping[int, str | None]
+) -> Receipt:
+    lines = tuple(
+        ReturnedLine(**dict(line), cost_currency=currencies.get(line.line))
+        for line in receipt.lines
+    )
+    return Receipt(**dict(receipt) | {"lines": lines})
 
 
-def _record(decided: Sequence[Order]) -> None:
+def _record(decided: Sequence[Standing]) -> None:
     for order in decided:
         if order.decided_at:
             DECIDED.add(1, {"outcome": order.status})

@@ -45,6 +45,7 @@ from orders.domain.orders import (
     Payment,
     PaymentKey,
     Shipping,
+    Standing,
     Status,
 )
 from orders.schema import order_lines, orders
@@ -145,6 +146,24 @@ _GET = with_lines(select(orders)).where(orders.c.id == _IDS)
 _GET_FOR_UPDATE = (
     select(orders).where(orders.c.id == _IDS).order_by(orders.c.id).with_for_update()
 )
+# What changes of an order but for its payment.
+_CHANGING = (
+    "status",
+    "attention",
+    "events_stuck",
+    "version",
+    "reservation_version",
+    "sequence",
+    "decided_at",
+    "updated_at",
+    "rescue_at",
+    "answers_announced",
+    "shipments_announced",
+    "receipts_announced",
+)
+_GET_STANDING_FOR_UPDATE = _GET_FOR_UPDATE.with_only_columns(
+    *(orders.c[name] for name in ("id", "placed_at", *_CHANGING))
+)
 _ACCOUNTED = (
     "id",
     "version",
@@ -175,23 +194,7 @@ _FIND_DECIDED = select(orders.c.id).where(
     orders.c.id == _IDS, orders.c.decided_at.is_not(None)
 )
 
-_CHANGING = (
-    "status",
-    "attention",
-    "events_stuck",
-    "version",
-    "reservation_version",
-    "sequence",
-    "payment_status",
-    "payment_version",
-    "decided_at",
-    "updated_at",
-    "rescue_at",
-    "answers_announced",
-    "shipments_announced",
-    "receipts_announced",
-)
-_CHANGED = {name: _PLACES[name] for name in ("id", *_CHANGING)}
+_CHANGED = places_of(("id", *_CHANGING), _ELSEWHERE)
 _SAVE = update_many(orders, ("id",), _CHANGING)
 
 _ACCOUNTING = ("version", "updated_at", "payment_status", "payment_version")
@@ -229,11 +232,36 @@ async def get_for_update(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Order]:
     if not ids:
         return {}
     rows = await run(tx, _GET_FOR_UPDATE, {"ids": list(ids)})
-    lines: defaultdict[UUID, list[Line]] = defaultdict(list)
-    held = {"ids": [row.id for row in rows]}
-    for order_id, *values in await run(tx, _GET_LINES, held):
-        lines[order_id].append(Line(*values))
+    lines = await _lines_of(tx, [row.id for row in rows])
     return {row.id: _order(row, tuple(lines[row.id])) for row in rows}
+
+
+async def get_standing_for_update(
+    tx: Tx, ids: Collection[UUID]
+) -> dict[UUID, Standing]:
+    """Where the orders stand; they are held until the transaction ends."""
+    rows = await run(tx, _GET_STANDING_FOR_UPDATE, {"ids": list(ids)})
+    lines = await _lines_of(tx, [row.id for row in rows])
+    return {
+        row.id: Standing(
+            id=row.id,
+            lines=tuple(lines[row.id]),
+            status=Status(row.status),
+            overdue=row.attention and Attention(row.attention),
+            events_stuck=row.events_stuck,
+            version=row.version,
+            reservation_version=row.reservation_version,
+            sequence=row.sequence,
+            placed_at=row.placed_at,
+            decided_at=row.decided_at,
+            updated_at=row.updated_at,
+            rescue_at=row.rescue_at,
+            answers_announced=row.answers_announced,
+            shipments_announced=row.shipments_announced,
+            receipts_announced=row.receipts_announced,
+        )
+        for row in rows
+    }
 
 
 async def get_accounted_for_update(
@@ -279,8 +307,8 @@ async def find_decided(tx: Tx, ids: Iterable[str]) -> set[str]:
     return set(map(str, found.scalars()))
 
 
-async def save(tx: Tx, changed: Sequence[Order]) -> None:
-    """Save what may change of the orders themselves."""
+async def save(tx: Tx, changed: Sequence[Standing]) -> None:
+    """Save where the orders themselves stand."""
     if changed:
         await run(tx, _SAVE, columns_from(changed, _CHANGED, prefix=NEW))
 
@@ -291,7 +319,7 @@ async def save_accounted(tx: Tx, changed: Sequence[Accounted]) -> None:
         await run(tx, _SAVE_ACCOUNTED, columns)
 
 
-async def save_lines(tx: Tx, changed: Sequence[Order]) -> None:
+async def save_lines(tx: Tx, changed: Sequence[Standing]) -> None:
     """Save where the units of the orders' lines are."""
     if changed:
         await run(tx, _SAVE_LINES, _line_columns(changed, _MOVED_LINES, prefix=NEW))
@@ -299,6 +327,13 @@ async def save_lines(tx: Tx, changed: Sequence[Order]) -> None:
 
 def _whole(row: Any) -> Order:
     return _order(row, tuple(Line(*values) for values in row.lines or ()))
+
+
+async def _lines_of(tx: Tx, ids: Sequence[UUID]) -> defaultdict[UUID, list[Line]]:
+    lines: defaultdict[UUID, list[Line]] = defaultdict(list)
+    for order_id, *values in await run(tx, _GET_LINES, {"ids": ids}):
+        lines[order_id].append(Line(*values))
+    return lines
 
 
 def _order(row: Any, lines: tuple[Line, ...]) -> Order:
@@ -352,7 +387,7 @@ def _payment(row: Any) -> Payment:
 
 
 def _line_columns(
-    of: Sequence[Order], places: Mapping[str, Callable[[Line], Any]], prefix: str
+    of: Sequence[Standing], places: Mapping[str, Callable[[Line], Any]], prefix: str
 ) -> dict[str, list[Any]]:
     lines = [line for order in of for line in order.lines]
     return columns_from(lines, places, prefix) | {
