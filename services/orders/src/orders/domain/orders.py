@@ -101,11 +101,14 @@ def status_of(lines: Sequence[Line], *, rejected: bool) -> Status:
     """The first that holds."""
     if rejected:
         return Status.REJECTED
-    shipped = any(line.shipped for line in lines)
-    still_open = any(line.open for line in lines)
+    pending = shipped = still_open = 0
+    for line in lines:
+        pending += line.pending
+        shipped += line.shipped
+        still_open += line.open
     if not still_open and not shipped:
         return Status.CANCELLED
-    if any(line.pending for line in lines):
+    if pending:
         return Status.PLACED
     if not shipped:
         return Status.CONFIRMED

@@ -182,7 +182,11 @@ def _is_settled_by(order: Standing, snapshot: Snapshot) -> bool:
 
 def _decision(order: Standing, snapshot: Snapshot, at: datetime) -> Fact:
     lines = [
-        DecidedLine(line=line, confirmed=units.confirmed, short=units.short)
+        DecidedLine(
+            line=line,
+            confirmed=(confirmed := units.confirmed),
+            short=units.requested - confirmed,
+        )
         for line, units in sorted(snapshot.lines.items())
     ]
     if any(line.confirmed for line in lines):
