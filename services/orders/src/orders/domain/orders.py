@@ -165,11 +165,13 @@ class Accounted(Struct, frozen=True, kw_only=True):
         return replace(self, version=self.version + 1, updated_at=at, payment=payment)
 
 
-class Standing(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Standing(Struct, frozen=True, omit_defaults=True):
     """Where an order stands: all that changes of it, but for its payment."""
 
     id: UUID
     lines: tuple[Line, ...]
+    placed_at: datetime
+    updated_at: datetime
     status: Status = Status.PLACED
     overdue: Attention | None = None
     events_stuck: int = 0
@@ -178,9 +180,7 @@ class Standing(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sequence: int = (
         1  # of the last fact that was announced; the first is that it is placed
     )
-    placed_at: datetime
     decided_at: datetime | None = None
-    updated_at: datetime
     rescue_at: datetime | None = None  # announced again then, if still undecided
     # How many of what Inventory lists were announced.
     answers_announced: int = 0

@@ -146,23 +146,14 @@ _GET = with_lines(select(orders)).where(orders.c.id == _IDS)
 _GET_FOR_UPDATE = (
     select(orders).where(orders.c.id == _IDS).order_by(orders.c.id).with_for_update()
 )
-# What changes of an order but for its payment.
-_CHANGING = (
-    "status",
-    "attention",
-    "events_stuck",
-    "version",
-    "reservation_version",
-    "sequence",
-    "decided_at",
-    "updated_at",
-    "rescue_at",
-    "answers_announced",
-    "shipments_announced",
-    "receipts_announced",
+# Without its lines, which are read once it is held.
+_STANDING = tuple(
+    "attention" if part.name == "overdue" else part.name
+    for part in fields(Standing)
+    if part.name != "lines"
 )
 _GET_STANDING_FOR_UPDATE = _GET_FOR_UPDATE.with_only_columns(
-    *(orders.c[name] for name in ("id", "placed_at", *_CHANGING))
+    *(orders.c[name] for name in _STANDING)
 )
 _ACCOUNTED = (
     "id",
@@ -194,6 +185,7 @@ _FIND_DECIDED = select(orders.c.id).where(
     orders.c.id == _IDS, orders.c.decided_at.is_not(None)
 )
 
+_CHANGING = tuple(name for name in _STANDING if name not in {"id", "placed_at"})
 _CHANGED = places_of(("id", *_CHANGING), _ELSEWHERE)
 _SAVE = update_many(orders, ("id",), _CHANGING)
 
@@ -243,24 +235,16 @@ async def get_standing_for_update(
     rows = await run(tx, _GET_STANDING_FOR_UPDATE, {"ids": list(ids)})
     lines = await _lines_of(tx, [row.id for row in rows])
     return {
-        row.id: Standing(
-            id=row.id,
-            lines=tuple(lines[row.id]),
-            status=Status(row.status),
-            overdue=row.attention and Attention(row.attention),
-            events_stuck=row.events_stuck,
-            version=row.version,
-            reservation_version=row.reservation_version,
-            sequence=row.sequence,
-            placed_at=row.placed_at,
-            decided_at=row.decided_at,
-            updated_at=row.updated_at,
-            rescue_at=row.rescue_at,
-            answers_announced=row.answers_announced,
-            shipments_announced=row.shipments_announced,
-            receipts_announced=row.receipts_announced,
+        id_: Standing(
+            id_,
+            tuple(lines[id_]),
+            placed_at,
+            updated_at,
+            Status(status),
+            attention and Attention(attention),
+            *numbers_and_times,
         )
-        for row in rows
+        for id_, placed_at, updated_at, status, attention, *numbers_and_times in rows
     }
 
 
