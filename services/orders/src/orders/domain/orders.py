@@ -148,21 +148,28 @@ class Payment(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.provider, self.reference
 
 
-class Accounted(Struct, frozen=True, kw_only=True):
+class Accounted(Struct, frozen=True):
     """What Accounting has a say in of an order, held without the rest of it."""
 
     id: UUID
-    payment: Payment
     version: int
     placed_at: datetime
     updated_at: datetime
+    payment_method: PaymentMethod
+    payment_status: PaymentStatus
+    payment_version: int
 
     def account(self, version: int, status: PaymentStatus, at: datetime) -> Self:
         """The same with the payment as Accounting has it."""
-        if version <= self.payment.version:
+        if version <= self.payment_version:
             return self
-        payment = replace(self.payment, version=version, status=status)
-        return replace(self, version=self.version + 1, updated_at=at, payment=payment)
+        return replace(
+            self,
+            version=self.version + 1,
+            updated_at=at,
+            payment_status=status,
+            payment_version=version,
+        )
 
 
 class Standing(Struct, frozen=True, omit_defaults=True):

@@ -71,7 +71,7 @@ async def update_payments(tx: Tx, events: list[Envelope[PaymentMoved]]) -> None:
     waited = [
         at - before[order_id].placed_at
         for order_id in invoiced
-        if before[order_id].payment.method is contracts.PaymentMethod.PREPAID
+        if before[order_id].payment_method is contracts.PaymentMethod.PREPAID
     ]
     after_commit(tx, partial(_record, waited))
 

@@ -155,18 +155,8 @@ _STANDING = tuple(
 _GET_STANDING_FOR_UPDATE = _GET_FOR_UPDATE.with_only_columns(
     *(orders.c[name] for name in _STANDING)
 )
-_ACCOUNTED = (
-    "id",
-    "version",
-    "placed_at",
-    "updated_at",
-    *(f"payment_{part.name}" for part in fields(Payment)),
-)
-_GET_ACCOUNTED_FOR_UPDATE = (
-    select(*(orders.c[name] for name in _ACCOUNTED))
-    .where(orders.c.id == _IDS)
-    .order_by(orders.c.id)
-    .with_for_update()
+_GET_ACCOUNTED_FOR_UPDATE = _GET_FOR_UPDATE.with_only_columns(
+    *(orders.c[part.name] for part in fields(Accounted))
 )
 _GET_LINES = (
     select(order_lines.c.order_id, *(order_lines.c[name] for name in _LINE_FIELDS))
@@ -190,7 +180,7 @@ _CHANGED = places_of(("id", *_CHANGING), _ELSEWHERE)
 _SAVE = update_many(orders, ("id",), _CHANGING)
 
 _ACCOUNTING = ("version", "updated_at", "payment_status", "payment_version")
-_NEWLY_ACCOUNTED = places_of(("id", *_ACCOUNTING), _ELSEWHERE)
+_NEWLY_ACCOUNTED = places_of(("id", *_ACCOUNTING), {})
 _SAVE_ACCOUNTED = update_many(orders, ("id",), _ACCOUNTING)
 
 _UNITS = ("pending", *_NO_UNITS)
@@ -252,15 +242,18 @@ async def get_accounted_for_update(
     tx: Tx, ids: Collection[UUID]
 ) -> dict[UUID, Accounted]:
     """How far the orders are paid; they are held until the transaction ends."""
+    rows = await run(tx, _GET_ACCOUNTED_FOR_UPDATE, {"ids": list(ids)})
     return {
-        row.id: Accounted(
-            id=row.id,
-            payment=_payment(row),
-            version=row.version,
-            placed_at=row.placed_at,
-            updated_at=row.updated_at,
+        id_: Accounted(
+            id_,
+            version,
+            placed_at,
+            updated_at,
+            PaymentMethod(method),
+            PaymentStatus(status),
+            heard,
         )
-        for row in await run(tx, _GET_ACCOUNTED_FOR_UPDATE, {"ids": list(ids)})
+        for id_, version, placed_at, updated_at, method, status, heard in rows
     }
 
 
