@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from chassis.events import to_wire
+from chassis.written import written
 from contracts.inventory import Condition
 from contracts.orders import Policy
 from inventory.commands.reservations import snapshot
@@ -124,12 +125,12 @@ def test_the_largest_snapshot_fits_in_a_message():
     body = to_wire(
         id=uuid4(),
         source="orderly/inventory",
-        type=announced.data.type,
+        type=announced.event.type,
         subject=announced.subject,
         time=NOW,
         sequence=None,
         traceparent="00-" + "f" * 51,
-        data=announced.data.model_dump_json(),
+        data=written(announced.event, announced.data).decode(),
     )
 
     assert len(body.encode()) < 240 * 1024

@@ -25,6 +25,7 @@ from typing_extensions import override
 from chassis.database import Database, Tx
 from chassis.errors import Refused
 from chassis.outbox import outbox
+from chassis.written import written
 from contracts.inventory import Condition, ReservationChanged
 from contracts.orders import Policy
 from inventory.commands.holds import expire_holds, hold_units, release_hold
@@ -247,7 +248,10 @@ class Lives(RuleBasedStateMachine):
             for before, after in pairwise(versions):
                 assert_follows(before, after)
         for order in self.run(reservations.get(self.tx, told.keys())):
-            assert told[order.order_id][-1] == snapshot(order).data
+            now = ReservationChanged.model_validate_json(
+                written(ReservationChanged, snapshot(order).data)
+            )
+            assert told[order.order_id][-1] == now
 
     def assert_each_cancellation_is_answered_once(self, told: Told) -> None:
         answers = [

@@ -3,34 +3,26 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import TypeVar
 from uuid import UUID
 
 import structlog
-from pydantic import BaseModel
+from msgspec import Struct
 
 from chassis import metrics, outbox
 from chassis.database import Tx, after_commit
 from chassis.events import Announcement
-from contracts.inventory import (
-    AnsweredCancellation,
-    ReceivedReturn,
-    ReservationChanged,
-    ReservedLine,
-    Shipment,
-)
+from contracts.inventory import ReservationChanged
 from inventory.commands.cancelling import cancel_units
 from inventory.commands.levels import watch_levels
 from inventory.commands.locking import hold_orders
 from inventory.domain.allocation import Served, fill, reserve
 from inventory.domain.cancellations import CancellationRequest, Tombstone
+from inventory.domain.history import Cancellation, ReturnReceipt, Shipment
 from inventory.domain.holds import Hold, HoldStatus
 from inventory.domain.products import KnownProduct
-from inventory.domain.reservations import Reservation
+from inventory.domain.reservations import Line, Reservation
 from inventory.domain.stock import Shelf, available, left, moved
 from inventory.store import holds, reservations, stock, waiting
-
-M = TypeVar("M", bound=BaseModel)
 
 log = structlog.get_logger(__name__)
 
@@ -203,33 +195,27 @@ def _count(decided: Sequence[Reservation]) -> None:
     log.info("Orders served", orders=len(decided), short=len(short))
 
 
+class _Snapshot(Struct, frozen=True):
+    """What `ReservationChanged` tells of a reservation."""
+
+    order_id: UUID
+    version: int
+    cause: str
+    lines: Sequence[Line]
+    cancellations: Sequence[Cancellation]
+    shipments: Sequence[Shipment]
+    returns: Sequence[ReturnReceipt]
+
+
 def snapshot(reservation: Reservation | Tombstone) -> Announcement:
     past = reservation.history
-    event = ReservationChanged(
+    told = _Snapshot(
         order_id=reservation.order_id,
         version=reservation.version,
-        cause=reservation.cause,
-        lines=tuple(
-            ReservedLine(
-                line=line.line,
-                requested=line.requested,
-                reserved=line.reserved,
-                backordered=line.backordered,
-                shipped=line.shipped,
-                released=line.released + line.voided,
-                returned=line.returned,
-                cost_shipped=line.cost_shipped,
-                cost_returned=line.cost_returned,
-                cost_currency=line.cost_currency,
-            )
-            for line in reservation.lines
-        ),
-        cancellations=_told(AnsweredCancellation, past.cancellations),
-        shipments=_told(Shipment, past.shipments),
-        returns=_told(ReceivedReturn, past.returns),
+        cause=reservation.cause.value,
+        lines=[line.told for line in reservation.lines],
+        cancellations=past.cancellations,
+        shipments=past.shipments,
+        returns=past.returns,
     )
-    return Announcement(event, subject=str(reservation.order_id))
-
-
-def _told(model: type[M], facts: Sequence[object]) -> tuple[M, ...]:
-    return tuple(model.model_validate(fact, from_attributes=True) for fact in facts)
+    return Announcement(told, str(reservation.order_id), kind=ReservationChanged)

@@ -55,6 +55,13 @@ class Line(Struct, frozen=True, kw_only=True):
         settled = self.reserved + self.backordered + self.shipped + self.released
         return self.requested - self.voided - settled
 
+    @property
+    def told(self) -> "Line":
+        """As others hear of it: to them, what was cancelled early is released too."""
+        if not self.voided:
+            return self
+        return replace(self, released=self.released + self.voided, voided=0)
+
     def release(self, asked: int) -> "Line":
         """Give up what has not shipped; what is there already is kept the longest."""
         dropped = min(asked, self.backordered)
