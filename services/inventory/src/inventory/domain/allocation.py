@@ -116,15 +116,15 @@ def _reserve(order: Reservation, pool: "_Pool", held: Hold | None) -> Served:
     if order.policy is Policy.ALL_OR_NOTHING and granted != wanted:
         granted = [0] * len(wanted)
     waits = order.policy is Policy.ALLOW_BACKORDER
-    lines = tuple(
+    lines = [
         replace(
             line,
             reserved=units,
             backordered=asked - units if waits and pool.knows(line.sku) else 0,
         )
         for line, asked, units in zip(order.lines, wanted, granted, strict=True)
-    )
-    decided = replace(order, version=order.version + 1, lines=lines)
+    ]
+    decided = replace(order, version=order.version + 1, lines=tuple(lines))
     served = Served(decided, _allocate(order, pool, granted), held)
     pool.queue_up(lines)
     if held:
@@ -189,7 +189,8 @@ class _Pool:
 
     def queue_up(self, lines: Iterable[Line]) -> None:
         for line in lines:
-            self._waiting[line.sku] += line.backordered
+            if line.backordered:
+                self._waiting[line.sku] += line.backordered
 
     def keep_for_who_waits(self, skus: Iterable[str]) -> None:
         """Leave to the backorders what is theirs: nobody else gets it in this batch."""
@@ -202,20 +203,22 @@ class _Pool:
         """How much of each line can be had; lines of one SKU share what is free."""
         left: dict[str, int] = {}
         granted = []
-        for line, units in zip(lines, wanted, strict=True):
-            free = left.get(line.sku, self._free.get(line.sku, 0))
-            granted.append(min(units, free))
-            left[line.sku] = free - granted[-1]
+        for line, asked in zip(lines, wanted, strict=True):
+            sku = line.sku
+            free = left[sku] if sku in left else self._free.get(sku, 0)
+            units = min(asked, free)
+            granted.append(units)
+            left[sku] = free - units
         return granted
 
     def take(
         self, skus: Sequence[str], granted: Sequence[int]
     ) -> Iterator[tuple[int, str, int]]:
         """Keep what was granted: the line's index, a location, and units there."""
-        needed: defaultdict[str, int] = defaultdict(int)
+        needed: dict[str, int] = {}
         for sku, units in zip(skus, granted, strict=True):
             if units:
-                needed[sku] += units
+                needed[sku] = needed.get(sku, 0) + units
         locations = self._locations(needed)
         for index, (sku, units) in enumerate(zip(skus, granted, strict=True)):
             for location, reserved in self._pick(sku, units, locations):
@@ -225,32 +228,45 @@ class _Pool:
         self, sku: str, units: int, locations: Sequence[str]
     ) -> list[tuple[str, int]]:
         picked = []
+        there = self._at.get(sku, {})
         for location in locations:
-            here = min(units, self._here(sku, location))
+            here = min(units, there.get(location, 0))
             if here:
-                self._at[sku][location] -= here
+                there[location] -= here
                 self._free[sku] -= here
                 units -= here
                 picked.append((location, here))
         return picked
 
     def _here(self, sku: str, location: str) -> int:
-        return self._at[sku].get(location, 0) if sku in self._at else 0
+        return self._at[sku].get(location, 0)
 
     def _locations(self, needed: Mapping[str, int]) -> Sequence[str]:
         if not needed:
             return ()
+        if (alone := self._has_all(needed)) is not None:
+            return (alone,)
         places = sorted(
             {at for sku in needed for at, units in self._at[sku].items() if units},
             key=self._rank.__getitem__,
         )
-        size = 1
+        size = 2
         while size <= len(places) and comb(len(places), size) <= MOST_TRIES:
             for chosen in combinations(places, size):
                 if self._cover(needed, chosen):
                     return chosen
             size += 1
         return self._well_filled(needed, places)
+
+    def _has_all(self, needed: Mapping[str, int]) -> str | None:
+        """The preferred of the locations that could serve it alone, as most can be."""
+        (sku, units), *others = needed.items()
+        for location, here in self._at[sku].items():
+            if here >= units and all(
+                self._here(other, location) >= more for other, more in others
+            ):
+                return location
+        return None
 
     def _cover(self, needed: Mapping[str, int], locations: Sequence[str]) -> bool:
         return all(
