@@ -17,6 +17,8 @@ from uuid import UUID, uuid4
 from msgspec.structs import replace
 from sqlalchemy import text
 
+from chassis.database import columns_from, run
+
 # ruff: noqa: SLF001 - a bug is where nobody should be
 
 Spoil = Callable[[], None]
@@ -378,14 +380,16 @@ def confirmed_and_nothing_kept() -> None:
     """Say yes, and leave the shelf as it is."""
     reservations = _import("inventory.store.reservations")
 
-    as_it_should_be = reservations.save
+    as_it_should_be = reservations.add
 
-    async def save(tx: Any, changed: Any, *kept: Any, moves: Any, actor: str) -> None:
-        if actor == "orders":
-            moves = ()
-        await as_it_should_be(tx, changed, *kept, moves=moves, actor=actor)
+    async def add(tx: Any, served: Any, **said: Any) -> None:
+        nothing_kept = [replace(order, allocations=()) for order in served]
+        await as_it_should_be(tx, nothing_kept, **said)
+        kept = [units for order in served for units in order.allocations]
+        columns = columns_from(kept, reservations._ALLOCATION, prefix="kept_")
+        await run(tx, reservations._allocate, columns)
 
-    reservations.save = save
+    reservations.add = add
 
 
 @bug(breaks=["movements_make_on_hand"], of="inventory")
@@ -393,12 +397,11 @@ def moved_without_a_trace() -> None:
     """A unit appears on the shelf, and no movement tells where it is from."""
     reservations = _import("inventory.store.reservations")
 
-    as_it_should_be = reservations.save
+    as_it_should_be = reservations.add
 
-    async def save(tx: Any, changed: Any, *kept: Any, moves: Any, actor: str) -> None:
-        await as_it_should_be(tx, changed, *kept, moves=moves, actor=actor)
-        if moves and actor == "orders":
-            one = moves[0]
+    async def add(tx: Any, served: Any, **said: Any) -> None:
+        await as_it_should_be(tx, served, **said)
+        for one in [units for order in served for units in order.allocations][:1]:
             await tx.execute(
                 text(
                     "UPDATE stock SET on_hand = on_hand + 1"
@@ -407,7 +410,7 @@ def moved_without_a_trace() -> None:
                 {"sku": one.sku, "location": one.location},
             )
 
-    reservations.save = save
+    reservations.add = add
 
 
 # --- money ---------------------------------------------------------------------------

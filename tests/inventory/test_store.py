@@ -6,8 +6,9 @@ from inventory.commands.products import put_product
 from inventory.commands.reservations import reserve_orders
 from inventory.domain.reservations import State
 from inventory.domain.stock import Movement, MovementKind
+from inventory.handlers.orders import follow_orders
 from inventory.store import locks, products, reservations, stock, waiting
-from tests.inventory.factories import a_product, an_order, stocked
+from tests.inventory.factories import a_product, an_order, cancelled, stocked
 from tests.inventory.figures import quantities
 
 EVERYTHING = Window(limit=200, after=None)
@@ -58,6 +59,27 @@ async def test_a_reservation_is_found_as_it_was_stored(tx):
         (0, 0, 1),
     ]
     assert found.placed_at == order.placed_at
+
+
+async def test_an_order_is_stored_as_it_turns_out_whatever_was_there_of_it(tx):
+    await stocked(tx, ("SOAP", 4))
+    served, late, waited_for = (an_order(("SOAP", 1)) for _ in range(3))
+    refused = an_order(("SOAP", 9))
+    await follow_orders(tx, [cancelled(late.order_id, {2: 1})])
+    await locks.hold(tx, [waited_for.order_id])
+
+    await reserve_orders(tx, [served, late, waited_for, refused])
+
+    rows = await quantities(tx, "reservations")
+    assert {row["order_id"]: (row["state"], row["version"]) for row in rows} == {
+        served.order_id: ("open", 1),
+        late.order_id: ("open", 2),
+        waited_for.order_id: ("open", 1),
+        refused.order_id: ("closed", 1),
+    }
+    assert {(r["cause"], r["policy"], r["placed_at"]) for r in rows} == {
+        ("order_placed", served.policy, served.placed_at)
+    }
 
 
 async def test_only_as_many_who_wait_are_found_as_can_be_served(tx):

@@ -26,10 +26,9 @@ async def hold_units(tx: Tx, wanted: Hold, *, actor: str) -> Hold:
     known = await products.hold(tx, wanted.quantities)
     shelves = await stock.get(tx, known)
     hold = allocation.hold(wanted, known, shelves)
-    moves = [units.kept for units in hold.units]
-    await stock.move(tx, moves, actor=actor)
+    await stock.move(tx, [units.kept for units in hold.units], actor=actor)
     await holds.add(tx, hold, actor=actor)
-    await watch_levels(tx, known, left(shelves, moves))
+    await watch_levels(tx, known, left(shelves, hold.units))
     announce(tx, [str(hold.id)])  # no event tells a sweeper at rest of it
     return hold
 

@@ -3,7 +3,7 @@
 So two transactions that change one order meet at its products, in SKU order.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from msgspec import Struct
@@ -15,7 +15,6 @@ from inventory.domain.reservations import (
     Allocation,
     Reservation,
     ReservationNotFound,
-    State,
 )
 from inventory.store import history, locks, reservations
 
@@ -23,36 +22,38 @@ from inventory.store import history, locks, reservations
 class Held(Struct, frozen=True):
     """Orders that are kept from others, as they stand, and products.
 
-    `awaited` are those that have not come: what is cancelled of them already.
+    `awaited` are those that have not come: what is cancelled of them already. `opened`
+    are those of them that are stored as open by now, in their first version.
     """
 
     products: Mapping[str, KnownProduct]
     reservations: dict[UUID, Reservation]
     allocations: dict[UUID, Sequence[Allocation]]
     awaited: dict[UUID, Tombstone]
+    opened: Collection[UUID]
 
 
 async def hold_orders(
     tx: Tx,
     order_ids: Collection[UUID],
-    *,
-    skus: Iterable[str] = (),
-    hold_ids: Iterable[UUID] = (),
+    placed: Collection[Reservation] = (),
 ) -> Held:
-    """Keep orders from others, with the products of those that have come, and with
-    these products, and those of the holds.
+    """Keep orders from others, with the products of those that have come, or are
+    `placed` now.
     """
-    products, heads = await locks.hold(tx, order_ids, skus=skus, hold_ids=hold_ids)
-    come = [id_ for id_, head in heads.items() if head.state is not State.AWAITED]
+    products, heads = await locks.hold(tx, order_ids, placed)
+    versions = {id_: head.version for id_, head in heads.items() if head.is_awaited}
+    opened = {id_ for id_, head in heads.items() if head.is_opened}
+    come = heads.keys() - versions.keys() - opened
     found = await reservations.get_with_allocations(tx, come)
     if any(_moves_others(order, products) for order, _ in found):
         raise StartOver("an order came while its cancellation was on its way")
-    versions = {id_: head.version for id_, head in heads.items() if id_ not in {*come}}
     return Held(
         products=products,
         reservations={order.order_id: order for order, _ in found},
         allocations={order.order_id: kept for order, kept in found},
-        awaited=await _tombstones(tx, versions),
+        awaited=await _tombstones(tx, versions | dict.fromkeys(opened, 0)),
+        opened=opened,
     )
 
 

@@ -14,13 +14,13 @@ from chassis.events import Announcement
 from contracts.inventory import ReservationChanged
 from inventory.commands.cancelling import cancel_units
 from inventory.commands.levels import watch_levels
-from inventory.commands.locking import hold_orders
+from inventory.commands.locking import Held, hold_orders
 from inventory.domain.allocation import Served, fill, reserve
 from inventory.domain.cancellations import CancellationRequest, Tombstone
 from inventory.domain.history import Cancellation, ReturnReceipt, Shipment
 from inventory.domain.holds import Hold, HoldStatus
 from inventory.domain.products import KnownProduct
-from inventory.domain.reservations import Line, Reservation
+from inventory.domain.reservations import Allocation, Line, Reservation
 from inventory.domain.stock import Shelf, available, left, moved
 from inventory.store import holds, reservations, stock, waiting
 
@@ -53,20 +53,15 @@ async def reserve_orders(
     for what others wait for already. Backorders are filled once, at the end: their
     orders are locked in one order too.
     """
-    orders = {order.order_id for order in placed}
-    held = await hold_orders(
-        tx,
-        orders | {request.order_id for request in asked},
-        skus=[line.sku for order in placed for line in order.lines],
-        hold_ids={order.hold_id for order in placed if order.hold_id},
-    )
+    held = await hold_orders(tx, {request.order_id for request in asked}, placed)
     answered = await cancel_units(tx, asked, held, actor=ORDERS)
     new = _new(placed, held.awaited | answered.tombstones)
-    served, filled = await _serve(tx, new, held.products, answered.freed)
+    served, filled = await _serve(tx, new, held, answered.freed)
     decided = [order.reservation for order in served]
     answers = [*answered.reservations.values(), *decided, *filled]
     stands = held.reservations | {order.order_id: order for order in answers}
-    repeated = [stands[id_] for id_ in orders if id_ in held.reservations]
+    known = [order.order_id for order in placed if order.order_id in held.reservations]
+    repeated = [stands[order_id] for order_id in known]
     await outbox.publish(
         tx,
         [
@@ -90,34 +85,34 @@ def _new(
 
 
 async def _serve(
-    tx: Tx,
-    new: Sequence[Reservation],
-    known: Mapping[str, KnownProduct],
-    freed: Mapping[str, int],
+    tx: Tx, new: Sequence[Reservation], held: Held, freed: Mapping[str, int]
 ) -> tuple[list[Served], list[Reservation]]:
     """Give new orders their units, and who waits what is left of what was freed."""
     if not (new or freed):
         return [], []
+    known = held.products
     shelves = await stock.get(tx, known)
-    served = await _reserve(tx, new, known, shelves, freed) if new else []
-    moves = [move for order in served for move in order.movements]
+    served = await _reserve(tx, new, held, shelves, freed) if new else []
     if freed or any(order.took_over for order in served):
+        moves = [move for order in served for move in order.movements]
         return served, await _fill(tx, known, moved(shelves, moves), actor=ORDERS)
-    await watch_levels(tx, known, left(shelves, moves))
+    await watch_levels(tx, known, left(shelves, _kept(served)))
     return served, []
 
 
 async def _reserve(
     tx: Tx,
     new: Sequence[Reservation],
-    known: Mapping[str, KnownProduct],
+    held: Held,
     shelves: Sequence[Shelf],
     freed: Mapping[str, int],
 ) -> list[Served]:
-    named = await _named_holds(tx, new, known)
+    named = await _named_holds(tx, new, held.products)
     theirs = await _waiting_for(tx, named.values(), freed)
-    served = reserve(new, known, shelves, named, theirs)
-    await _keep(tx, served, actor=ORDERS)
+    served = reserve(new, held.products, shelves, named, theirs)
+    await _end_holds(tx, served)
+    await reservations.add(tx, served, opened=held.opened, actor=ORDERS)
+    _count_kept(tx, _kept(served))
     return served
 
 
@@ -163,27 +158,33 @@ async def _fill(
 ) -> list[Reservation]:
     reached = await waiting.hold_first(tx, available(shelves))
     served = fill(await reservations.get(tx, reached), known, shelves)
-    await _keep(tx, served, actor=actor)
-    moves = [move for order in served for move in order.movements]
-    await watch_levels(tx, known, left(shelves, moves))
-    return [order.reservation for order in served]
+    filled, kept = [order.reservation for order in served], _kept(served)
+    moves = [units.movement for units in kept]
+    await reservations.save(tx, filled, kept, moves=moves, actor=actor)
+    _count_kept(tx, kept)
+    await watch_levels(tx, known, left(shelves, kept))
+    return filled
 
 
-async def _keep(tx: Tx, served: Sequence[Served], *, actor: str) -> None:
-    kept = [units for order in served for units in order.allocations]
-    await reservations.save(
-        tx,
-        [order.reservation for order in served],
-        kept,
-        moves=[movement for order in served for movement in order.movements],
-        actor=actor,
-    )
-    took_over = {
-        order.took_over.id: order.reservation.order_id
+async def _end_holds(tx: Tx, served: Sequence[Served]) -> None:
+    """Those that were taken over; what they kept is free."""
+    taken = {
+        order.took_over: order.reservation.order_id
         for order in served
         if order.took_over
     }
-    await holds.end(tx, took_over, HoldStatus.CONSUMED, orders=took_over)
+    if taken:
+        freed = [units.freed for hold in taken for units in hold.units]
+        await stock.move(tx, freed, actor=ORDERS)
+        orders = {hold.id: order_id for hold, order_id in taken.items()}
+        await holds.end(tx, orders, HoldStatus.CONSUMED, orders=orders)
+
+
+def _kept(served: Iterable[Served]) -> list[Allocation]:
+    return [units for order in served for units in order.allocations]
+
+
+def _count_kept(tx: Tx, kept: Iterable[Allocation]) -> None:
     units = sum(allocation.reserved for allocation in kept)
     after_commit(tx, partial(UNITS_RESERVED.add, units))
 

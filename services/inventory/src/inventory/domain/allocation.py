@@ -10,7 +10,6 @@ for ever to find.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
 from itertools import combinations
 from math import comb
 from uuid import UUID
@@ -26,7 +25,7 @@ from inventory.domain.stock import Movement, Shelf, available
 MOST_TRIES = 256
 
 
-class Served(Struct, frozen=True, dict=True):
+class Served(Struct, frozen=True):
     """An order's reservation after its turn, and what was newly kept for it.
 
     The hold it took over has ended: what it kept was free again when its turn came.
@@ -36,7 +35,7 @@ class Served(Struct, frozen=True, dict=True):
     allocations: tuple[Allocation, ...]
     took_over: Hold | None = None
 
-    @cached_property
+    @property
     def movements(self) -> list[Movement]:
         held = self.took_over.units if self.took_over else ()
         return [

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 from uuid import UUID
 
 from msgspec import Struct
@@ -74,12 +75,21 @@ def moved(shelves: Iterable[Shelf], moves: Iterable[Movement]) -> list[Shelf]:
     ]
 
 
-def left(shelves: Iterable[Shelf], moves: Iterable[Movement]) -> dict[str, int]:
-    """What is free of each SKU when this has moved."""
-    free = defaultdict(int, available(shelves))
-    for movement in moves:
-        free[movement.sku] += movement.on_hand_change - movement.reserved_change
-    return dict(free)
+class Units(Protocol):
+    """So many of a SKU."""
+
+    @property
+    def sku(self) -> str: ...
+    @property
+    def reserved(self) -> int: ...
+
+
+def left(shelves: Iterable[Shelf], kept: Iterable[Units]) -> dict[str, int]:
+    """What is free of each SKU when these are kept for somebody."""
+    free = available(shelves)
+    for units in kept:
+        free[units.sku] -= units.reserved
+    return free
 
 
 class BelowReserved(Conflict):

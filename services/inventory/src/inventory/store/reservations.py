@@ -1,6 +1,6 @@
 """Reservations, their lines and allocations."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Sequence
 from itertools import groupby
 from operator import attrgetter, itemgetter
 from typing import Any
@@ -16,12 +16,14 @@ from sqlalchemy import (
     any_,
     bindparam,
     func,
+    insert,
     literal,
     literal_column,
     select,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql.elements import Grouping
 
 from chassis.database import (
     Row,
@@ -33,6 +35,7 @@ from chassis.database import (
 )
 from chassis.pages import Window
 from contracts.orders import Policy
+from inventory.domain.allocation import Served
 from inventory.domain.cancellations import Cancelled, Tombstone
 from inventory.domain.history import Cancellation, History
 from inventory.domain.reservations import Allocation, Cause, Line, Reservation, State
@@ -113,6 +116,52 @@ _release = (
 )
 _SHIP = _release.values(shipped=allocations.c.shipped + _taken.c.taken_reserved)
 
+# Of what has just come nothing is there but its head, and its lines have nothing but
+# what they ask for and get. They, and what is kept for them, tell by a number which
+# order they are of: to send its id and its time with each costs more than all else.
+_NEW = {name: attrgetter(name) for name in ("order_id", "placed_at")}
+_of_order = {
+    name: Grouping(bindparam(f"new_{name}", type_=ARRAY(reservations.c[name].type)))
+    for name in _NEW
+}
+_NEW_LINE = {
+    name: attrgetter(name)
+    for name in ("line", "sku", "requested", "voided", "reserved", "backordered")
+}
+_new_lines = rows_from_arrays(
+    ("line_of", Integer()),
+    *((f"line_{name}", reservation_lines.c[name].type) for name in _NEW_LINE),
+)
+_add_lines = insert(reservation_lines).from_select(
+    [*_NEW, *_NEW_LINE],
+    select(
+        *(_of_order[name][_new_lines.c.line_of] for name in _NEW),
+        *(_new_lines.c[f"line_{name}"] for name in _NEW_LINE),
+    ),
+)
+_NEW_UNITS = {
+    name: attrgetter(name) for name in ("line", "sku", "location", "reserved")
+}
+_kept = rows_from_arrays(
+    ("kept_of", Integer()),
+    ("kept_line", Integer()),
+    ("kept_sku", Text()),
+    ("kept_location", Text()),
+    ("kept_reserved", BigInteger()),
+)
+_new_units = select(
+    _of_order["order_id"][_kept.c.kept_of].label("order_id"),
+    *(_kept.c[f"kept_{name}"].label(name) for name in _NEW_UNITS),
+).cte("new_units")
+_add_units = insert(allocations).from_select(
+    [*_ALLOCATION], select(*(_new_units.c[name] for name in _ALLOCATION))
+)
+_ADD = stock.reserve(_new_units, actor=bindparam("actor", type_=Text())).add_cte(
+    _save_heads.cte("saved_heads"),
+    _add_lines.cte("added_lines"),
+    _add_units.cte("added_units"),
+)
+
 # All that changes in one round trip.
 _saved = (_save_heads.cte("saved_heads"), _save_lines.cte("saved_lines"))
 _SAVE = stock.MOVE.add_cte(*_saved, _allocate.cte("allocated"))
@@ -126,7 +175,7 @@ _SAVE_CANCELLED = select(
 # Part of the text: a plan made for any number could not use the partial indexes.
 _NONE = literal_column("0", BigInteger)
 
-_placed_at = func.max(reservation_lines.c.placed_at)
+_last_placed_at = func.max(reservation_lines.c.placed_at)
 _KEPT = (
     select(
         allocations.c.order_id,
@@ -146,7 +195,7 @@ _KEPT = (
         allocations.c.reserved > 0,
     )
     .group_by(allocations.c.order_id)
-    .order_by(_placed_at.desc(), allocations.c.order_id)
+    .order_by(_last_placed_at.desc(), allocations.c.order_id)
     .limit(bindparam("most"))
 )
 
@@ -212,6 +261,37 @@ async def find(
     ids = [row.order_id for row in found]
     whole = {one[0].order_id: one for one in await get_with_allocations(tx, ids)}
     return [whole[order_id] for order_id in ids]
+
+
+async def add(
+    tx: Tx, served: Sequence[Served], *, opened: Container[UUID], actor: str
+) -> None:
+    """Store orders that are held and have just come, and have what they keep reserved.
+
+    Those that are `opened` are stored already as most of them come to be: open.
+    """
+    placed = [order.reservation for order in served]
+    lines = [line for order in placed for line in order.lines]
+    kept = [units for order in served for units in order.allocations]
+    heads = [
+        order
+        for order in placed
+        if order.order_id not in opened or order.state is not State.OPEN
+    ]
+    shelves = await run(
+        tx,
+        _ADD,
+        columns_from(heads, _HEAD)
+        | columns_from(placed, _NEW, prefix="new_")
+        | columns_from(lines, _NEW_LINE, prefix="line_")
+        | columns_from(kept, _NEW_UNITS, prefix="kept_")
+        | {
+            "line_of": [n for n, order in enumerate(placed, 1) for _ in order.lines],
+            "kept_of": [n for n, one in enumerate(served, 1) for _ in one.allocations],
+            "actor": actor,
+        },
+    )
+    stock.check_moved(kept, len(shelves))
 
 
 async def save(

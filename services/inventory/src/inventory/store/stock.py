@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec.structs import asdict, fields
 from sqlalchemy import (
+    CTE,
     BigInteger,
     ColumnElement,
     RowMapping,
@@ -13,16 +14,20 @@ from sqlalchemy import (
     Text,
     any_,
     bindparam,
+    cast,
     exists,
     func,
+    literal_column,
     select,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from chassis import database
 from chassis.database import Tx, columns_from, insert_many, run
 from chassis.pages import Window
+from inventory.domain.reservations import Allocation
 from inventory.domain.stock import Adjustment, Movement, MovementKind, Receipt, Shelf
 from inventory.schema import (
     adjustments,
@@ -76,6 +81,39 @@ MOVE = (
     )
     .returning(stock.c.sku)
 )
+
+
+def reserve(units: CTE, *, actor: ColumnElement[str]) -> ReturningUpdate[str]:
+    """The same, as part of what writes these units, which orders now keep."""
+    moves = insert(movements).from_select(
+        [*_MOVEMENT, "actor"],
+        select(
+            units.c.location,
+            units.c.sku,
+            literal_column("0", BigInteger),
+            units.c.reserved,
+            literal_column(f"'{MovementKind.RESERVATION}'", Text),
+            cast(units.c.order_id, Text),
+            actor,
+        ),
+    )
+    net = (
+        select(
+            units.c.sku,
+            units.c.location,
+            func.sum(units.c.reserved).cast(BigInteger).label("reserved"),
+        )
+        .group_by(units.c.sku, units.c.location)
+        .cte("net_units")
+    )
+    return (
+        update(stock)
+        .where(stock.c.sku == net.c.sku, stock.c.location == net.c.location)
+        .values(reserved=stock.c.reserved + net.c.reserved)
+        .returning(stock.c.sku)
+        .add_cte(moves.cte("reserved_units"))
+    )
+
 
 _RECEIPT_LINE = ("receipt_id", "line", "sku", "quantity", "unit_cost", "standard_cost")
 _ADD_RECEIPT_LINES = insert_many(receipt_lines, *_RECEIPT_LINE)
@@ -135,8 +173,8 @@ def columns_of(moves: Sequence[Movement], *, actor: str) -> dict[str, Sequence[A
     }
 
 
-def check_moved(moves: Iterable[Movement], shelves: int) -> None:
-    """Of as many shelves as `MOVE` answers that it changed."""
+def check_moved(moves: Iterable[Movement | Allocation], shelves: int) -> None:
+    """Of as many shelves as it is answered that were changed."""
     if shelves != len({(move.sku, move.location) for move in moves}):
         raise LookupError("something moved in stock that has no row")
 
