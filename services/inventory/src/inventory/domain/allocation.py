@@ -149,7 +149,7 @@ def _allocate(
     order: Reservation, pool: "_Pool", granted: Sequence[int]
 ) -> tuple[Allocation, ...]:
     skus = [line.sku for line in order.lines]
-    return tuple(
+    allocations = [
         Allocation(
             order_id=order.order_id,
             line=order.lines[index].line,
@@ -158,7 +158,8 @@ def _allocate(
             reserved=reserved,
         )
         for index, location, reserved in pool.take(skus, granted)
-    )
+    ]
+    return tuple(allocations)
 
 
 class _Pool:

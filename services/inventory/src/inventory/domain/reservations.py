@@ -34,7 +34,9 @@ class Cause(StrEnum):
     RETURNED = "returned"
 
 
-class Line(Struct, frozen=True, kw_only=True):
+# Lines, allocations, shelves and movements are what there is most of, and can be in no
+# cycle: garbage is not looked for among them.
+class Line(Struct, frozen=True, kw_only=True, gc=False):
     """Where the units of an order's line are. What is nowhere was short."""
 
     line: int
@@ -135,7 +137,7 @@ class Reservation(Struct, frozen=True, kw_only=True):
         )
 
 
-class Allocation(Struct, frozen=True, kw_only=True):
+class Allocation(Struct, frozen=True, kw_only=True, gc=False):
     """Units that are kept for an order's line at a location."""
 
     order_id: UUID

@@ -26,7 +26,7 @@ class MovementKind(StrEnum):
     HOLD_ENDED = "hold_ended"  # expired, released, or taken over by an order
 
 
-class Movement(Struct, frozen=True, kw_only=True):
+class Movement(Struct, frozen=True, kw_only=True, gc=False):
     """What changed in the stock of a SKU at a location, and why."""
 
     location: str
@@ -37,7 +37,7 @@ class Movement(Struct, frozen=True, kw_only=True):
     reference: str
 
 
-class Shelf(Struct, frozen=True, kw_only=True):
+class Shelf(Struct, frozen=True, kw_only=True, gc=False):
     """The units of a SKU at a location."""
 
     sku: str
