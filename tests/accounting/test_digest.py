@@ -5,7 +5,7 @@ from sqlalchemy import text, update
 
 from accounting.commands.documents import number_documents
 from accounting.commands.payments import Received, record_payment
-from accounting.domain.ledger import Account, Change, Entry, net
+from accounting.domain.ledger import Account, Entry, net
 from accounting.handlers.orders import post_orders
 from accounting.schema import documents, order_lines, parked_facts
 from accounting.settings import EXAMPLE_SELLER
@@ -182,7 +182,7 @@ async def test_a_posting_that_no_fact_explains_shows(tx):
         order_id=placed.order_id,
         source_event_id=uuid4(),
         effective_on=AT.date(),
-        postings=net(Change(account, amount, "EUR") for account, amount in accounts),
+        postings=net((account, amount, "EUR") for account, amount in accounts),
     )
 
     await journal.add(tx, [planted])

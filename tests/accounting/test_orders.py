@@ -71,7 +71,7 @@ def test_short_units_are_the_last_ones():
 
     _, shares = become(order, Confirmed(confirmed={1: 2}, short={1: 1}))
 
-    (kept,), (missing,) = shares[Units.CONFIRMED].goods, shares[Units.SHORT].goods
+    (kept, _), (missing,) = shares[Units.CONFIRMED].items, shares[Units.SHORT].items
     assert (kept.discount, kept.tax) == (67, 113)
     assert (missing.discount, missing.tax) == (33, 57)
 

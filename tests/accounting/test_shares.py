@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounting.domain.lines import Line
-from accounting.domain.shares import Share, share, shipping
+from accounting.domain.shares import share, share_of, shipping
 
 wholes = st.integers(0, 10**12)
 cuts = st.lists(st.integers(0, 50), min_size=1, max_size=20).filter(any)
@@ -61,4 +61,4 @@ def test_no_unit_is_discounted_below_nothing(unit_price, quantity, data):
 
 def test_free_shipping_is_no_item():
     assert shipping(0, 0, "19.00") is None
-    assert Share(goods=(), delivery=shipping(490, 93, None)).total == 583
+    assert share_of([], shipping(490, 93, None)).total == 583

@@ -10,7 +10,8 @@ from typing import Any
 import structlog
 
 from accounting.domain.currencies import as_written
-from accounting.domain.documents import Document, DocumentLine, Series
+from accounting.domain.documents import Document, Series
+from accounting.domain.shares import Item
 from accounting.settings import Seller
 from accounting.store.documents import Printable
 from chassis.errors import Unavailable
@@ -127,7 +128,7 @@ def _day(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-def _line(number: int, line: DocumentLine, it: Printable) -> list[str]:
+def _line(number: int, line: Item, it: Printable) -> list[str]:
     currency = it.issued.document.currency
     return [
         str(number),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from itertools import chain
 from typing import cast
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from accounting.domain.documents import Document, Refund, Series, document
 from accounting.domain.ledger import Entry, net
 from accounting.domain.money import Money
 from accounting.domain.orders import Fact, Order, become
-from accounting.domain.rules import ORDER_RULES, Effect, OrderRule, Rule
+from accounting.domain.rules import ORDER_RULES, Effect, OrderRule, Rule, changes
 from accounting.domain.shares import Share
 from accounting.domain.stock import Adjusted, Received, Revalued
 
@@ -30,8 +31,8 @@ class Books(Struct):
         """
         order, shares = become(order, fact.what)
         for rule in ORDER_RULES[type(fact.what)]:
-            share = shares[rule.units]
-            if share.items:
+            share = shares.get(rule.units)
+            if share and share.items:
                 order = self._follow(rule, order, fact, share)
         return order
 
@@ -44,32 +45,29 @@ class Books(Struct):
         happened_on: date,
         order_id: UUID | None = None,
     ) -> None:
-        changes = [leg.change(one, one.currency) for one in moved for leg in rule.legs]
+        moves = [changes(rule.legs, one, one.currency) for one in moved]
         self._post(
             Entry(
                 rule=rule.name,
                 order_id=order_id,
                 source_event_id=event_id,
                 effective_on=happened_on,
-                postings=net(changes),
+                postings=net(chain.from_iterable(moves)),
             )
         )
 
     def _follow(self, rule: OrderRule, order: Order, fact: Fact, share: Share) -> Order:
         effect = rule.effect(order.payment.method)
-        changes = [leg.change(share, order.currency) for leg in effect.legs]
-        changes += [
-            leg.change(worth, worth.currency or order.currency)
-            for worth in share.worth
-            for leg in rule.stock
-        ]
+        moved = changes(effect.legs, share, order.currency)
+        for worth in share.worth:
+            moved += changes(rule.stock, worth, worth.currency or order.currency)
         self._post(
             Entry(
                 rule=rule.name,
                 order_id=order.id,
                 source_event_id=fact.event_id,
                 effective_on=fact.happened_on,
-                postings=net(changes),
+                postings=net(moved),
             )
         )
         if effect.document:

@@ -1,6 +1,6 @@
 """Invoices (and what corrects them), and refunds."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from enum import StrEnum
@@ -9,7 +9,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from accounting.domain.orders import Fact, Order
-from accounting.domain.shares import Share
+from accounting.domain.shares import Item, Share
 from contracts.orders import PaymentMethod
 
 
@@ -18,18 +18,6 @@ class Series(StrEnum):
 
     INVOICE = "INV"
     CREDIT_NOTE = "CRN"
-
-
-class DocumentLine(Struct, frozen=True, kw_only=True):
-    line: int | None
-    sku: str | None
-    description: str
-    quantity: int
-    unit_price: int
-    discount: int
-    tax_rate: str | None
-    net: int
-    tax: int
 
 
 class TaxOfRate(Struct, frozen=True, kw_only=True):
@@ -51,7 +39,7 @@ class Document(Struct, frozen=True, kw_only=True):
     currency: str
     issued_on: date
     due_on: date
-    lines: tuple[DocumentLine, ...]
+    lines: tuple[Item, ...]
     taxes: tuple[TaxOfRate, ...]
     net: int
     tax: int
@@ -71,8 +59,8 @@ def document(series: Series, order: Order, fact: Fact, share: Share) -> Document
         currency=order.currency,
         issued_on=fact.happened_on,
         due_on=fact.happened_on + timedelta(days=days),
-        lines=_lines(share),
-        taxes=_taxes(share),
+        lines=share.items,
+        taxes=_taxes(share.items),
         net=share.net_and_shipping,
         tax=share.tax,
         total=share.total,
@@ -108,33 +96,16 @@ def _units(document: Document) -> Counter[int]:
     )
 
 
-def _lines(share: Share) -> tuple[DocumentLine, ...]:
-    return tuple(
-        DocumentLine(
-            line=item.line,
-            sku=item.sku,
-            description=item.sku or "Shipping",
-            quantity=item.quantity,
-            unit_price=item.unit_price,
-            discount=item.discount,
-            tax_rate=item.tax_rate,
-            net=item.net,
-            tax=item.tax,
-        )
-        for item in share.items
-    )
-
-
-def _taxes(share: Share) -> tuple[TaxOfRate, ...]:
+def _taxes(items: Iterable[Item]) -> tuple[TaxOfRate, ...]:
     """One row a rate, as the lines have them; no rate is a row of its own."""
-    nets: defaultdict[str | None, int] = defaultdict(int)
-    taxes: defaultdict[str | None, int] = defaultdict(int)
-    for item in share.items:
-        nets[item.tax_rate] += item.net
-        taxes[item.tax_rate] += item.tax
-    return tuple(
-        TaxOfRate(rate=rate, net=net, tax=taxes[rate]) for rate, net in nets.items()
-    )
+    sums: dict[str | None, tuple[int, int]] = {}
+    for item in items:
+        net, tax = sums.get(item.tax_rate, (0, 0))
+        sums[item.tax_rate] = net + item.net, tax + item.tax
+    taxes = [
+        TaxOfRate(rate=rate, net=net, tax=tax) for rate, (net, tax) in sums.items()
+    ]
+    return tuple(taxes)
 
 
 class RefundStatus(StrEnum):

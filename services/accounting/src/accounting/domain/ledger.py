@@ -1,10 +1,9 @@
 """The chart of accounts, entries and their postings."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TypeAlias
 from uuid import UUID
 
 from msgspec import Struct
@@ -40,12 +39,8 @@ class Unbalanced(Exception):
     """Debits and credits differ: the fault of a rule, never of a fact."""
 
 
-class Change(NamedTuple):
-    """An account grows by an amount; debits are positive."""
-
-    account: Account
-    amount: int
-    currency: str
+# An account grows by an amount of a currency; debits are positive.
+Change: TypeAlias = tuple[Account, int, str]
 
 
 class Posting(Struct, frozen=True, kw_only=True):
@@ -69,19 +64,20 @@ class Entry(Struct, frozen=True, kw_only=True):
     refers_to: date | None = None
 
     def __post_init__(self) -> None:
-        differences: defaultdict[str, int] = defaultdict(int)
-        for posting in self.postings:
-            differences[posting.currency] += posting.debit - posting.credit
+        differences: dict[str, int] = {}
+        for one in self.postings:
+            so_far = differences.get(one.currency, 0)
+            differences[one.currency] = so_far + one.debit - one.credit
         if any(differences.values()):
             raise Unbalanced(f"{self.rule} of event {self.source_event_id}")
 
 
 def net(changes: Iterable[Change]) -> tuple[Posting, ...]:
     """At most one posting per account and currency; what cancels out leaves none."""
-    amounts: defaultdict[tuple[Account, str], int] = defaultdict(int)
-    for change in changes:
-        amounts[change.account, change.currency] += change.amount
-    return tuple(
+    amounts: dict[tuple[Account, str], int] = {}
+    for account, amount, currency in changes:
+        amounts[account, currency] = amounts.get((account, currency), 0) + amount
+    posted = [
         Posting(
             account=account,
             debit=max(amount, 0),
@@ -90,4 +86,5 @@ def net(changes: Iterable[Change]) -> tuple[Posting, ...]:
         )
         for (account, currency), amount in amounts.items()
         if amount
-    )
+    ]
+    return tuple(posted)

@@ -51,21 +51,13 @@ class Line(Struct, frozen=True, kw_only=True):
 
     @property
     def whole(self) -> Item:
-        return Item(
-            line=self.line,
-            sku=self.sku,
-            quantity=self.quantity,
-            unit_price=self.unit_price,
-            discount=self.discount,
-            tax=self.tax,
-            tax_rate=self.tax_rate,
-        )
+        return self._item(self.quantity, self.discount, self.tax)
 
     def units(self, first: int, count: int) -> Item:
         """The `count` units that follow the `first` ones."""
         if count == self.quantity:
             return self.whole
-        return self._item([(first, first + count)])
+        return self._of_runs([(first, first + count)])
 
     def ship(self, count: int) -> tuple["Line", Item]:
         self._only(count, self.open, "shipped")
@@ -75,7 +67,7 @@ class Line(Struct, frozen=True, kw_only=True):
             shipped=self.shipped + count,
             shipped_runs=_appended(self.shipped_runs, leaving),
         )
-        return after, self._item([leaving])
+        return after, self._of_runs([leaving])
 
     def cancel(self, count: int) -> tuple["Line", Item]:
         self._only(count, self.open, "cancelled")
@@ -85,19 +77,31 @@ class Line(Struct, frozen=True, kw_only=True):
     def take_back(self, count: int) -> tuple["Line", Item]:
         self._only(count, self.shipped - self.returned, "returned")
         after = replace(self, returned=self.returned + count)
-        return after, self._item(_cut(self.shipped_runs, self.returned, count))
+        return after, self._of_runs(_cut(self.shipped_runs, self.returned, count))
 
     def _only(self, count: int, most: int, what: str) -> None:
         if not 0 < count <= most:
             raise Inconsistent(f"{count} of {most} units of line {self.line} {what}")
 
-    def _item(self, runs: Iterator[Run] | list[Run]) -> Item:
+    def _of_runs(self, runs: Iterator[Run] | list[Run]) -> Item:
         spans = list(runs)
-        return replace(
-            self.whole,
+        return self._item(
             quantity=sum(end - first for first, end in spans),
             discount=sum(self._share(self.discount, span) for span in spans),
             tax=sum(self._share(self.tax, span) for span in spans),
+        )
+
+    def _item(self, quantity: int, discount: int, tax: int) -> Item:
+        return Item(
+            line=self.line,
+            sku=self.sku,
+            description=self.sku,
+            quantity=quantity,
+            unit_price=self.unit_price,
+            discount=discount,
+            tax_rate=self.tax_rate,
+            net=quantity * self.unit_price - discount,
+            tax=tax,
         )
 
     def _share(self, whole: int, run: Run) -> int:

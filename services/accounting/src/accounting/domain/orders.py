@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
-from enum import Enum, StrEnum, auto
+from enum import StrEnum, auto
 from typing import Any, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from accounting.domain.lines import Inconsistent, Line
 from accounting.domain.positions import NOTHING_YET, Position, Tally
-from accounting.domain.shares import Item, Share, Worth
+from accounting.domain.shares import Item, Share, Worth, share_of
 from contracts.orders import Channel, PaymentMethod
 
 
@@ -45,23 +45,23 @@ class Order(Struct, frozen=True, kw_only=True):
 
     @property
     def ordered(self) -> Share:
-        goods = tuple(line.whole for line in self.lines)
-        return Share(goods=goods, delivery=self.shipping)
+        return share_of([line.whole for line in self.lines], self.shipping)
 
     @property
     def confirmed(self) -> Share:
         """The units that will be delivered. The first of them carry the shipping."""
-        goods = tuple(
-            line.units(0, line.confirmed) for line in self.lines if line.confirmed
-        )
-        return Share(goods=goods, delivery=self.shipping)
+        goods = [line.units(0, line.confirmed) for line in self.lines if line.confirmed]
+        return share_of(goods, self.shipping)
 
     @property
     def short(self) -> Share:
-        goods = tuple(
-            line.units(line.confirmed, line.short) for line in self.lines if line.short
+        return share_of(
+            [
+                line.units(line.confirmed, line.short)
+                for line in self.lines
+                if line.short
+            ]
         )
-        return Share(goods=goods)
 
     @property
     def nothing_shipped(self) -> bool:
@@ -84,7 +84,7 @@ class Placed(Struct, frozen=True, kw_only=True):
 
 
 class Confirmed(Struct, frozen=True, kw_only=True):
-    """The units of each line that will be delivered, and that will not."""
+    """The units of each line that will be delivered; and those that are short."""
 
     confirmed: Mapping[int, int]
     short: Mapping[int, int]
@@ -123,7 +123,7 @@ class Fact(Struct, frozen=True, kw_only=True):
     what: What
 
 
-class Units(Enum):
+class Units(StrEnum):
     """Which of an order's units a rule is about."""
 
     ORDERED = auto()
@@ -176,18 +176,27 @@ def _placed(earlier: Order | None, placed: Placed) -> tuple[Order, Shares]:
         return order, {Units.ORDERED: ordered}
     if order.payment.provider is None or order.payment.reference is None:
         raise Inconsistent(f"order {order.id} is prepaid, and nobody says how")
-    return order.reckon(paid=ordered.total), {Units.ORDERED: ordered}
+    # Its position is the one that it opens with.
+    paid = replace(order, tally=Tally(paid=ordered.total))
+    return paid, {Units.ORDERED: ordered}
 
 
 def _confirmed(order: Order, confirmed: Confirmed) -> tuple[Order, Shares]:
     granted, short = confirmed.confirmed, confirmed.short
-    decided = {n: granted.get(n, 0) + short.get(n, 0) for n in granted.keys() | short}
-    if decided != {line.line: line.quantity for line in order.lines}:
+    if _together(granted, short) != {line.line: line.quantity for line in order.lines}:
         raise Inconsistent(f"order {order.id} is confirmed with other quantities")
     if not any(granted.values()):
         raise Inconsistent(f"order {order.id} is confirmed without any unit")
     order = _decided(order, Stage.CONFIRMED, short)
+    if not short:
+        return order, {Units.CONFIRMED: order.ordered}
     return order, {Units.CONFIRMED: order.confirmed, Units.SHORT: order.short}
+
+
+def _together(some: Mapping[int, int], others: Mapping[int, int]) -> Mapping[int, int]:
+    if not others:
+        return some
+    return {n: some.get(n, 0) + others.get(n, 0) for n in some.keys() | others}
 
 
 def _rejected(order: Order) -> tuple[Order, Shares]:
@@ -197,6 +206,8 @@ def _rejected(order: Order) -> tuple[Order, Shares]:
 
 
 def _decided(order: Order, stage: Stage, short: Mapping[int, int]) -> Order:
+    if not short:
+        return replace(order, stage=stage)
     lines = tuple(replace(line, short=short.get(line.line, 0)) for line in order.lines)
     return replace(order, stage=stage, lines=lines)
 
@@ -205,28 +216,26 @@ def _shipped(order: Order, shipped: Shipped) -> tuple[Order, Shares]:
     after, goods = _move(order, shipped.units, Line.ship)
     # Shipping is earned with the first shipment, whatever is in it.
     delivery = order.shipping if order.nothing_shipped else None
-    share = Share(goods=goods, delivery=delivery, worth=shipped.worth)
-    return after, {Units.SHIPPED: share}
+    return after, {Units.SHIPPED: share_of(goods, delivery, shipped.worth)}
 
 
 def _cancelled(order: Order, cancelled: Cancelled) -> tuple[Order, Shares]:
     after, goods = _move(order, cancelled.units, Line.cancel)
     nothing_comes = after.nothing_open and after.nothing_shipped
     delivery = order.shipping if nothing_comes else None
-    return after, {Units.CANCELLED: Share(goods=goods, delivery=delivery)}
+    return after, {Units.CANCELLED: share_of(goods, delivery)}
 
 
 def _returned(order: Order, returned: Returned) -> tuple[Order, Shares]:
     after, goods = _move(order, returned.units, Line.take_back)
-    share = Share(goods=goods, worth=returned.worth)
-    return after, {Units.RETURNED: share}
+    return after, {Units.RETURNED: share_of(goods, worth=returned.worth)}
 
 
 def _move(
     order: Order,
     units: Mapping[int, int],
     move: Callable[[Line, int], tuple[Line, Item]],
-) -> tuple[Order, tuple[Item, ...]]:
+) -> tuple[Order, list[Item]]:
     """Move units of some lines; what moves, in the order of the lines."""
     lines = {line.line: line for line in order.lines}
     if not units or not units.keys() <= lines.keys():
@@ -235,7 +244,7 @@ def _move(
     for number in sorted(units):
         lines[number], item = move(lines[number], units[number])
         goods.append(item)
-    return replace(order, lines=tuple(lines.values())), tuple(goods)
+    return replace(order, lines=tuple(lines.values())), goods
 
 
 class Numbered(Protocol):
@@ -253,10 +262,9 @@ def in_turn(applied: int, facts: Iterable[N]) -> tuple[list[N], list[N]]:
     """
     waiting = {_sequence(fact): fact for fact in facts}
     due: list[N] = []
-    while (next_ := waiting.get(applied + len(due) + 1)) is not None:
+    while (next_ := waiting.pop(applied + len(due) + 1, None)) is not None:
         due.append(next_)
-    reached = applied + len(due)
-    return due, [waiting[number] for number in sorted(waiting) if number > reached]
+    return due, [waiting[number] for number in sorted(waiting) if number > applied]
 
 
 def _sequence(fact: Numbered) -> int:

@@ -3,7 +3,7 @@
 The words for amounts are those of `shares.Share` and `stock`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -46,9 +46,12 @@ class Leg(Struct, frozen=True):
     amount: Amount
     sign: Literal[1, -1]
 
-    def change(self, moved: Moved, currency: str) -> Change:
-        amount: int = getattr(moved, self.amount)
-        return Change(self.account, self.sign * amount, currency)
+
+def changes(legs: Iterable[Leg], moved: Moved, currency: str) -> list[Change]:
+    """What moved, on both sides of the books."""
+    return [
+        (leg.account, leg.sign * getattr(moved, leg.amount), currency) for leg in legs
+    ]
 
 
 def debit(account: Account, amount: Amount) -> Leg:

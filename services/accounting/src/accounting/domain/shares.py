@@ -1,6 +1,6 @@
 """What falls to some of a line's units: parts always add up to the whole."""
 
-from functools import cached_property
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -16,33 +16,37 @@ def _of_first(whole: int, quantity: int, units: int) -> int:
 
 
 class Item(Struct, frozen=True, kw_only=True):
-    """Units of a line, or the shipping, and what falls to them.
+    """Units of a line, or the shipping, and what falls to them: as documents say it.
 
     Shipping is one unit that has neither a line nor a SKU.
     """
 
-    line: int | None = None
-    sku: str | None = None
-    quantity: int = 1
+    line: int | None
+    sku: str | None
+    description: str
+    quantity: int
     unit_price: int
-    discount: int = 0
-    tax: int
+    discount: int
     tax_rate: str | None
-
-    @property
-    def gross(self) -> int:
-        return self.quantity * self.unit_price
-
-    @property
-    def net(self) -> int:
-        return self.gross - self.discount
+    net: int
+    tax: int
 
 
 def shipping(price: int, tax: int, tax_rate: str | None) -> Item | None:
     """Nothing at all when it is free: then no document mentions it."""
     if not (price or tax):
         return None
-    return Item(unit_price=price, tax=tax, tax_rate=tax_rate)
+    return Item(
+        line=None,
+        sku=None,
+        description="Shipping",
+        quantity=1,
+        unit_price=price,
+        discount=0,
+        tax_rate=tax_rate,
+        net=price,
+        tax=tax,
+    )
 
 
 class Worth(Struct, frozen=True, kw_only=True):
@@ -60,44 +64,42 @@ class Worth(Struct, frozen=True, kw_only=True):
         return self.cost - self.scrapped
 
 
-class Share(Struct, frozen=True, kw_only=True, dict=True):
+class Share(Struct, frozen=True, kw_only=True):
     """The part of an order that a rule is about: units of its lines, and shipping.
 
     `gross` and `net` are of the goods alone, `tax` is the shipping's too.
     """
 
-    goods: tuple[Item, ...]
-    delivery: Item | None = None
-    worth: tuple[Worth, ...] = ()
+    items: tuple[Item, ...]
+    worth: Sequence[Worth]
+    gross: int
+    discount: int
+    net: int
+    shipping: int
+    net_and_shipping: int
+    tax: int
+    total: int
 
-    @property
-    def items(self) -> tuple[Item, ...]:
-        return (*self.goods, self.delivery) if self.delivery else self.goods
 
-    @cached_property
-    def gross(self) -> int:
-        return sum(item.gross for item in self.goods)
-
-    @cached_property
-    def discount(self) -> int:
-        return sum(item.discount for item in self.goods)
-
-    @property
-    def net(self) -> int:
-        return self.gross - self.discount
-
-    @property
-    def shipping(self) -> int:
-        return self.delivery.net if self.delivery else 0
-
-    @cached_property
-    def net_and_shipping(self) -> int:
-        return self.net + self.shipping
-
-    @cached_property
-    def tax(self) -> int:
-        return sum(item.tax for item in self.items)
-
-    @cached_property
-    def total(self) -> int:
-        return self.net_and_shipping + self.tax
+def share_of(
+    goods: Sequence[Item], delivery: Item | None = None, worth: Sequence[Worth] = ()
+) -> Share:
+    net = discount = tax = shipping = 0
+    for item in goods:
+        net += item.net
+        discount += item.discount
+        tax += item.tax
+    if delivery:
+        shipping = delivery.net
+        tax += delivery.tax
+    return Share(
+        items=(*goods, delivery) if delivery else tuple(goods),
+        worth=worth,
+        gross=net + discount,
+        discount=discount,
+        net=net,
+        shipping=shipping,
+        net_and_shipping=net + shipping,
+        tax=tax,
+        total=net + shipping + tax,
+    )

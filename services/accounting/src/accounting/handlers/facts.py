@@ -65,7 +65,7 @@ def _units(lines: Iterable[LineUnits]) -> Mapping[int, int]:
 def _confirmed(decided: OrderConfirmed) -> Confirmed:
     return Confirmed(
         confirmed={line.line: line.confirmed for line in decided.lines},
-        short={line.line: line.short for line in decided.lines},
+        short={line.line: line.short for line in decided.lines if line.short},
     )
 
 

@@ -25,12 +25,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from accounting.domain.documents import (
     Document,
-    DocumentLine,
     Series,
     TaxOfRate,
     corrected,
 )
 from accounting.domain.positions import Position
+from accounting.domain.shares import Item
 from accounting.schema import documents, orders, sellers
 from accounting.store.orders import position
 from accounting.store.periods import in_open_period, open_period
@@ -283,7 +283,7 @@ async def get_printable(tx: Tx, issued: Issued) -> Printable:
 
 
 def _issued(row: RowMapping) -> Issued:
-    lines = tuple(DocumentLine(**line) for line in row["lines"])
+    lines = tuple(Item(**line) for line in row["lines"])
     taxes = tuple(TaxOfRate(**tax) for tax in row["taxes"])
     of_document = {name: row[name] for name in _OF_DOCUMENT}
     series = Series(row["series"])
