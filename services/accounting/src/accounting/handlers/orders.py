@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct, field
@@ -84,8 +85,10 @@ async def post_orders(tx: Tx, events: list[Envelope[Event]]) -> None:
     await _keep(tx, turns, before)
 
 
-def _order_id(event: Envelope[Event]) -> UUID:
-    return UUID(event.subject)
+def _order_id(event: Envelope[Any]) -> UUID:
+    """The subject of each of Orders' facts, which its data says, too: read already."""
+    order_id: UUID = event.data.order_id
+    return order_id
 
 
 def _in_turn(
