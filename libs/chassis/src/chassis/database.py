@@ -409,6 +409,10 @@ def _wire_type(type_: TypeEngine[Any]) -> TypeEngine[Any]:
     return Text() if isinstance(type_, JSON) else type_
 
 
+def _stored(value: ColumnElement[Any], type_: TypeEngine[Any]) -> ColumnElement[Any]:
+    return cast(value, type_) if isinstance(type_, JSON) else value
+
+
 @cache
 def insert_many(
     table: Table, *names: str, prefix: str = "", **same: str | int
@@ -421,12 +425,7 @@ def insert_many(
     as much as what differs.
     """
     rows = rows_from_arrays(*((prefix + name, table.c[name].type) for name in names))
-    values = [
-        cast(rows.c[prefix + name], table.c[name].type)
-        if isinstance(table.c[name].type, JSON)
-        else rows.c[prefix + name]
-        for name in names
-    ]
+    values = [_stored(rows.c[prefix + name], table.c[name].type) for name in names]
     constants: list[ColumnElement[Any]] = [
         literal_column(f"'{value}'") for value in same.values()
     ]
@@ -464,7 +463,7 @@ def update_many(table: Table, by: Sequence[str], names: Sequence[str]) -> Update
     return (
         update(table)
         .where(*(table.c[name] == new.c[_new(name)] for name in by))
-        .values({name: new.c[_new(name)] for name in names})
+        .values({n: _stored(new.c[_new(n)], table.c[n].type) for n in names})
     )
 
 

@@ -102,15 +102,11 @@ _LINE: Mapping[str, Callable[[Line], Any]] = {
     **{field.name: attrgetter(field.name) for field in fields(Line)},
     "shipped_runs": lambda line: json.encode(line.shipped_runs).decode(),
 }
-_add_lines = insert_many(order_lines, "order_id", *_LINE, prefix="line_")
-_save_lines = _add_lines.on_conflict_do_update(
-    index_elements=["order_id", "line"],
-    set_={
-        name: _add_lines.excluded[name]
-        for name in ("short", "shipped", "cancelled", "returned", "shipped_runs")
-    },
-)
-SAVE = _save_lines.add_cte(
+_MOVING = ("short", "shipped", "cancelled", "returned", "shipped_runs")
+_MOVED = {name: _LINE[name] for name in ("line", *_MOVING)}
+# Lines come with their order and only move later: an upsert would look for each.
+SAVE = insert_many(order_lines, "order_id", *_LINE, prefix="line_").add_cte(
+    update_many(order_lines, ("order_id", "line"), _MOVING).cte("moved_lines"),
     insert_many(orders, *_ORDER, prefix="order_").cte("added_orders"),
     update_many(orders, ("id",), _CHANGING).cte("changed_orders"),
 )
@@ -153,23 +149,24 @@ def columns_of(
     """What `SAVE` takes: of orders what is new or has changed."""
     new: list[Order] = []
     changed: list[Order] = []
-    changed_lines: list[Line] = []
-    orders_of_lines: list[UUID] = []
+    moved: list[tuple[UUID, Line]] = []
     for order in after:
         known = before.get(order.id)
         if known is None:
             new.append(order)
-        elif _changing(known) != _changing(order):
+            continue
+        if _changing(known) != _changing(order):
             changed.append(order)
-        lines_before = set(known.lines) if known else set()
-        lines = [line for line in order.lines if line not in lines_before]
-        changed_lines += lines
-        orders_of_lines += [order.id] * len(lines)
+        pairs = zip(order.lines, known.lines, strict=True)
+        moved += [(order.id, line) for line, was in pairs if line != was]
+    new_lines = [line for order in new for line in order.lines]
     return {
         **columns_from(new, _ORDER, prefix="order_"),
+        "line_order_id": [order.id for order in new for _ in order.lines],
+        **columns_from(new_lines, _LINE, prefix="line_"),
         **columns_from(changed, _CHANGED, prefix=NEW),
-        **columns_from(changed_lines, _LINE, prefix="line_"),
-        "line_order_id": orders_of_lines,
+        NEW + "order_id": [order_id for order_id, _ in moved],
+        **columns_from([line for _, line in moved], _MOVED, prefix=NEW),
     }
 
 
