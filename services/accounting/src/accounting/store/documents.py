@@ -1,13 +1,13 @@
 """Documents and their numbers."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from msgspec import Struct, json
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 from sqlalchemy import (
     Result,
     RowMapping,
@@ -34,8 +34,8 @@ from accounting.domain.shares import Item
 from accounting.schema import documents, orders, sellers
 from accounting.store.orders import position
 from accounting.store.periods import in_open_period, open_period
-from chassis import database, tracing
-from chassis.database import Tx, rows_from_arrays
+from chassis import tracing
+from chassis.database import Tx, columns_from, places_of, rows_from_arrays
 from chassis.ids import uuid7
 from chassis.pages import Window
 
@@ -57,6 +57,12 @@ _DOCUMENT = (
     "traceparent",
 )
 _OF_DOCUMENT = tuple(n for n in _DOCUMENT if n not in {"id", "traceparent"})
+_PLACES: Mapping[str, Callable[[Document], Any]] = {
+    **places_of(_OF_DOCUMENT, {}),
+    "lines": lambda document: json.encode(document.lines).decode(),
+    "taxes": lambda document: json.encode(document.taxes).decode(),
+    "traceparent": lambda document: tracing.traceparent(str(document.order_id)),
+}
 _new = rows_from_arrays(
     *(("document_" + name, documents.c[name].type) for name in _DOCUMENT)
 )
@@ -172,17 +178,10 @@ class Printable(Struct, frozen=True, kw_only=True):
 
 def columns_of(batch: Sequence[Document]) -> dict[str, list[Any]]:
     """What `ADD` takes."""
-    rows = [
-        {
-            **asdict(document),
-            "id": uuid7(),
-            "lines": json.encode(document.lines).decode(),
-            "taxes": json.encode(document.taxes).decode(),
-            "traceparent": tracing.traceparent(str(document.order_id)),
-        }
-        for document in batch
-    ]
-    return database.columns_of(rows, _DOCUMENT, prefix="document_")
+    return {
+        "document_id": [uuid7() for _ in batch],
+        **columns_from(batch, _PLACES, prefix="document_"),
+    }
 
 
 async def number(tx: Tx, most: int, seller: str) -> list[Numbered]:
