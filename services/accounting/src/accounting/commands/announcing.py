@@ -1,5 +1,6 @@
 """How what accounting did is told to others."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 
 from accounting.domain.documents import Series
@@ -8,7 +9,7 @@ from accounting.domain.positions import Position
 from accounting.store.documents import Numbered
 from accounting.store.receivables import Payable
 from accounting.store.refunds import Requested
-from chassis.events import Announcement
+from chassis.events import Announcement, Event
 from contracts.accounting import (
     CreditNoteIssued,
     InvoiceIssued,
@@ -23,38 +24,18 @@ def _position(position: Position) -> PaymentPosition:
     return PaymentPosition(version=position.version, status=position.status)
 
 
+_ISSUED: Mapping[Series, type[Event]] = {
+    Series.INVOICE: InvoiceIssued,
+    Series.CREDIT_NOTE: CreditNoteIssued,
+}
+
+
 def document_issued(document: Numbered) -> Announcement:
-    issued = (
-        _credit_note_issued(document)
-        if document.series is Series.CREDIT_NOTE
-        else _invoice_issued(document)
-    )
-    subject = str(document.order_id)
-    return Announcement(issued, subject, traceparent=document.traceparent)
-
-
-def _invoice_issued(invoice: Numbered) -> InvoiceIssued:
-    return InvoiceIssued(
-        order_id=invoice.order_id,
-        number=invoice.number,
-        customer_id=invoice.customer_id,
-        currency=invoice.currency,
-        total=invoice.total,
-        issued_on=invoice.issued_on,
-        due_on=invoice.due_on,
-        payment=_position(invoice.position),
-    )
-
-
-def _credit_note_issued(note: Numbered) -> CreditNoteIssued:
-    return CreditNoteIssued(
-        order_id=note.order_id,
-        number=note.number,
-        customer_id=note.customer_id,
-        currency=note.currency,
-        total=note.total,
-        issued_on=note.issued_on,
-        payment=_position(note.position),
+    return Announcement(
+        document,
+        str(document.order_id),
+        traceparent=document.traceparent,
+        kind=_ISSUED[document.series],
     )
 
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -35,7 +36,14 @@ from accounting.schema import documents, orders, sellers
 from accounting.store.orders import position
 from accounting.store.periods import in_open_period, open_period
 from chassis import tracing
-from chassis.database import Tx, columns_from, places_of, rows_from_arrays
+from chassis.database import (
+    Row,
+    Tx,
+    columns_from,
+    places_of,
+    rows_from_arrays,
+    run,
+)
 from chassis.ids import uuid7
 from chassis.pages import Window
 
@@ -139,7 +147,9 @@ _COUNT_UNNUMBERED = (
 
 
 class Numbered(Struct, frozen=True, kw_only=True):
-    """A document that has just got its number, and how far its order is paid."""
+    """A document that has just got its number, and how far its order is paid: all that
+    others are told.
+    """
 
     series: Series
     number: str
@@ -149,7 +159,7 @@ class Numbered(Struct, frozen=True, kw_only=True):
     total: int
     issued_on: date
     due_on: date
-    position: Position
+    payment: Position
     traceparent: str | None
 
 
@@ -191,11 +201,11 @@ async def number(tx: Tx, most: int, seller: str) -> list[Numbered]:
     then, so that no number is given twice and none is left out.
     """
     await tx.execute(_ONE_AT_A_TIME)
-    rows = (await tx.execute(_NUMBER, {"most": most, "seller": seller})).mappings()
-    return sorted((_numbered(row) for row in rows), key=lambda given: given.number)
+    rows = await run(tx, _NUMBER, {"most": most, "seller": seller})
+    return sorted(map(_numbered, rows), key=attrgetter("number"))
 
 
-def _numbered(row: RowMapping) -> Numbered:
+def _numbered(row: Row) -> Numbered:
     return Numbered(
         series=Series(row["series"]),
         number=row["number"],
@@ -205,7 +215,7 @@ def _numbered(row: RowMapping) -> Numbered:
         total=row["total"],
         issued_on=row["issued_on"],
         due_on=row["due_on"],
-        position=position(row),
+        payment=position(row),
         traceparent=row["traceparent"],
     )
 
