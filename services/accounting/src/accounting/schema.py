@@ -165,6 +165,8 @@ sellers = Table(
     Column("details", JSONB, nullable=False),
 )
 
+_numbered = text("number IS NOT NULL")
+
 documents = Table(
     "documents",
     metadata,
@@ -188,7 +190,6 @@ documents = Table(
     # Those numbered before sellers were kept have none.
     Column("seller_id", BigInteger, ForeignKey("sellers.id", name="documents_seller")),
     Column("traceparent", Text),  # of what it is for: announced later, it goes on
-    UniqueConstraint("number", name="documents_number"),
     CheckConstraint("net + tax = total", name="documents_add_up"),
     CheckConstraint(
         "least(paid, credited) >= 0 AND paid + credited <= total",
@@ -196,8 +197,16 @@ documents = Table(
     ),
     Index("documents_unnumbered", "id", postgresql_where=text("number IS NULL")),
     Index("documents_of_order", "order_id"),
-    Index("documents_of_customer", "customer_id", "id"),
-    Index("documents_in_order", "issued_on", "id"),
+    # Written again when it gets its number, a document is in these only then.
+    Index("documents_number", "number", unique=True, postgresql_where=_numbered),
+    Index("documents_of_customer", "customer_id", "id", postgresql_where=_numbered),
+    # Of a page rather than of a row: documents are written in the order of their days.
+    Index(
+        "documents_in_order",
+        "issued_on",
+        postgresql_using="brin",
+        postgresql_with={"autosummarize": "on"},
+    ),
     Index("documents_open", "id", postgresql_where=text("total > paid + credited")),
 )
 
