@@ -7,7 +7,6 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
-    ForeignKey,
     Identity,
     Index,
     Integer,
@@ -157,7 +156,7 @@ postings = Table(
     ),
 )
 
-# Whose documents these are, as it was when they got their numbers.
+# Whose documents these are, as it was when they got their numbers. It only grows.
 sellers = Table(
     "sellers",
     metadata,
@@ -187,8 +186,8 @@ documents = Table(
     Column("paid", BigInteger, nullable=False),
     # Of an invoice: by credit notes. Of a credit note: on invoices of its order.
     Column("credited", BigInteger, nullable=False, server_default="0"),
-    # Those numbered before sellers were kept have none.
-    Column("seller_id", BigInteger, ForeignKey("sellers.id", name="documents_seller")),
+    # Of `sellers`, as it only grows; those numbered before they were kept have none.
+    Column("seller_id", BigInteger),
     Column("traceparent", Text),  # of what it is for: announced later, it goes on
     CheckConstraint("net + tax = total", name="documents_add_up"),
     CheckConstraint(
