@@ -75,7 +75,7 @@ async def post_orders(tx: Tx, events: list[Envelope[Event]]) -> None:
     waiting = await parking.find(tx, applied)
     due, early = _in_turn(applied, waiting, of_order)
 
-    before = await orders.get(tx, {id_ for id_ in due if applied[id_]})
+    before = await orders.get(tx, [id_ for id_ in due if applied[id_]])
     arrived = {event.id for event in events}
     turns = _Turns(orders=dict(before), arrived=arrived, early=early)
     for order_id, facts in due.items():

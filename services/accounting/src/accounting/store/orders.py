@@ -115,12 +115,10 @@ _GET_ORDERS = select(*(c for c in orders.c if c.name != "ship_to")).where(
     orders.c.id == _GIVEN
 )
 _READ_RUNS = json.Decoder(tuple[Run, ...])
-_AS_STORED = tuple(name for name in _LINE if name != "shipped_runs")
 _GET_LINES = (
     select(
-        order_lines.c.order_id,
+        *(c for c in order_lines.c if c.name != "shipped_runs"),
         order_lines.c.shipped_runs.cast(Text),
-        *(order_lines.c[name] for name in _AS_STORED),
     )
     .where(order_lines.c.order_id == _GIVEN)
     .order_by(order_lines.c.order_id, order_lines.c.line)
@@ -132,8 +130,8 @@ async def get(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Order]:
         return {}
     wanted = {"ids": list(ids)}
     lines: defaultdict[UUID, list[Line]] = defaultdict(list)
-    for order_id, runs, *values in await run(tx, _GET_LINES, wanted):
-        lines[order_id].append(_line(runs, values))
+    for row in await run(tx, _GET_LINES, wanted):
+        lines[row["order_id"]].append(_line(row))
     rows = await run(tx, _GET_ORDERS, wanted)
     return {row["id"]: _order(row, lines[row["id"]]) for row in rows}
 
@@ -194,7 +192,13 @@ def _order(row: Row, lines: Sequence[Line]) -> Order:
         placed_on=row["placed_on"],
         position=position(row),
         stage=Stage(row["stage"]),
-        tally=Tally(**{name: row[name] for name in _SUMS}),
+        tally=Tally(
+            invoiced=row["invoiced"],
+            credited=row["credited"],
+            paid=row["paid"],
+            to_refund=row["to_refund"],
+            refunded=row["refunded"],
+        ),
     )
 
 
@@ -204,6 +208,18 @@ def position(row: Row | RowMapping) -> Position:
     )
 
 
-def _line(runs: str, values: Sequence[Any]) -> Line:
-    as_stored = dict(zip(_AS_STORED, values, strict=True))
-    return Line(**as_stored, shipped_runs=_READ_RUNS.decode(runs))
+def _line(row: Row) -> Line:
+    return Line(
+        line=row["line"],
+        sku=row["sku"],
+        quantity=row["quantity"],
+        unit_price=row["unit_price"],
+        discount=row["discount"],
+        tax=row["tax"],
+        tax_rate=row["tax_rate"],
+        short=row["short"],
+        shipped=row["shipped"],
+        cancelled=row["cancelled"],
+        returned=row["returned"],
+        shipped_runs=_READ_RUNS.decode(row["shipped_runs"]),
+    )
