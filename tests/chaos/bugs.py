@@ -459,9 +459,11 @@ def money_in_floats() -> None:
         return round(whole / quantity) * units
 
     def whole(line: Any) -> Any:
+        discount = line._share(line.discount, (0, line.quantity))
         return replace(
             as_it_should_be.fget(line),
-            discount=line._share(line.discount, (0, line.quantity)),
+            discount=discount,
+            net=line.quantity * line.unit_price - discount,
             tax=line._share(line.tax, (0, line.quantity)),
         )
 

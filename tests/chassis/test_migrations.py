@@ -148,6 +148,18 @@ async def test_a_schema_that_is_newer_than_the_code_will_do(database):
     await migrations.check(database, "sample")
 
 
+async def test_who_migrates_with_older_code_leaves_a_newer_schema_as_it_is(
+    empty, emptied
+):
+    await upgrade(empty)
+    async with emptied.begin() as tx:
+        await tx.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+
+    await upgrade(empty)
+
+    assert await version(emptied) == "9999"
+
+
 async def test_a_schema_that_is_older_than_the_code_is_not_ready(database):
     async with database.begin() as tx:
         await tx.execute(sa.text("UPDATE alembic_version SET version_num = '0011'"))

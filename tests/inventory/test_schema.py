@@ -4,19 +4,13 @@ from sqlalchemy.exc import IntegrityError
 
 from inventory.schema import metadata, reservation_lines
 from tests.inventory.factories import stocked
-from tests.schemas import migrated_and_known, storage_options
+from tests.schemas import migrated_and_known
 
 
 async def test_the_migrations_make_the_schema_that_the_code_knows(tx):
     migrated, known = await migrated_and_known(tx, metadata)
 
     assert migrated == known
-
-
-async def test_rows_that_are_written_again_have_room_beside_them(tx):
-    options = await storage_options(tx, "reservations")
-
-    assert options == {"reservations": ["fillfactor=60"]}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ what a service imports, waits for who needs it: a service that starts does not.
 
 import asyncio
 import importlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+# Whoever waits for a lock makes others wait.
+_LOCKS_IN_TIME = "SET lock_timeout = '5s'"
 _OUR_TURN = "SELECT pg_try_advisory_lock(hashtext('orderly migrations'))"
 LOOK_AGAIN_S = 0.2
 PARTITIONED = (outbox.PARTITIONS, inbox.PARTITIONS)
@@ -147,7 +150,7 @@ async def _run(url: URL, login: Login, metadata: sa.MetaData) -> None:
     connection = await _patiently(engine.connect)
     try:
         await _wait_for_our_turn(connection)
-        await connection.execute(sa.text("SET lock_timeout = '5s'"))
+        await connection.execute(sa.text(_LOCKS_IN_TIME))
         await connection.commit()
         await connection.run_sync(_migrate, metadata)
         async with connection.begin():
@@ -184,9 +187,24 @@ def _migrate(connection: Connection, metadata: sa.MetaData) -> None:
     context.configure(
         connection=connection, target_metadata=metadata, transaction_per_migration=True
     )
+    there = context.get_context().get_current_revision()
+    connection.commit()
+    if there and there > str(context.get_head_revision()):
+        # As after going back to the version before, which gets on with it.
+        log.info("The schema is newer than the code, and stays as it is", at=there)
+        return
     with context.begin_transaction():
         context.run_migrations()
     connection.commit()
+
+
+@contextmanager
+def beside_writes(op: Any) -> Iterator[None]:  # `alembic.op` is a module
+    """No transaction, for what waits for others without making anybody wait."""
+    with op.get_context().autocommit_block():
+        op.execute("SET lock_timeout = 0")
+        yield
+        op.execute(_LOCKS_IN_TIME)
 
 
 async def make_partitions(tx: Tx) -> None:

@@ -164,8 +164,6 @@ sellers = Table(
     Column("details", JSONB, nullable=False),
 )
 
-_numbered = text("number IS NOT NULL")
-
 documents = Table(
     "documents",
     metadata,
@@ -189,6 +187,7 @@ documents = Table(
     # Of `sellers`, as it only grows; those numbered before they were kept have none.
     Column("seller_id", BigInteger),
     Column("traceparent", Text),  # of what it is for: announced later, it goes on
+    UniqueConstraint("number", name="documents_number"),
     CheckConstraint("net + tax = total", name="documents_add_up"),
     CheckConstraint(
         "least(paid, credited) >= 0 AND paid + credited <= total",
@@ -196,16 +195,14 @@ documents = Table(
     ),
     Index("documents_unnumbered", "id", postgresql_where=text("number IS NULL")),
     Index("documents_of_order", "order_id"),
-    # Written again when it gets its number, a document is in these only then.
-    Index("documents_number", "number", unique=True, postgresql_where=_numbered),
-    Index("documents_of_customer", "customer_id", "id", postgresql_where=_numbered),
-    # Of a page rather than of a row: documents are written in the order of their days.
+    # Lists have it when it has its number: written again then, it is in this one once.
     Index(
-        "documents_in_order",
-        "issued_on",
-        postgresql_using="brin",
-        postgresql_with={"autosummarize": "on"},
+        "documents_by_customer",
+        "customer_id",
+        "id",
+        postgresql_where=text("number IS NOT NULL"),
     ),
+    Index("documents_in_order", "issued_on", "id"),
     Index("documents_open", "id", postgresql_where=text("total > paid + credited")),
 )
 

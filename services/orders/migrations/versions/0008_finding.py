@@ -9,6 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from chassis.migrations import beside_writes
+
 revision = "0008"
 down_revision = "0007"
 
@@ -23,7 +25,7 @@ def upgrade() -> None:
 
 
 def index_beside_writes(name: str, columns: list[str], **options: Any) -> None:
-    with op.get_context().autocommit_block():
+    with beside_writes(op):
         op.drop_index(name, if_exists=True, postgresql_concurrently=True)
         op.create_index(
             name, "orders", columns, postgresql_concurrently=True, **options

@@ -31,8 +31,8 @@ class Books(Struct):
         """
         order, shares = become(order, fact.what)
         for rule in ORDER_RULES[type(fact.what)]:
-            share = shares.get(rule.units)
-            if share and share.items:
+            share = shares[rule.units]
+            if share.items:
                 order = self._follow(rule, order, fact, share)
         return order
 

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
 from msgspec import Struct, field
@@ -16,7 +15,7 @@ from accounting.domain.money import spread
 from accounting.domain.orders import Order, in_turn
 from accounting.handlers.facts import read_fact
 from accounting.store import books, orders, parking, receivables
-from accounting.store.parking import Refusal
+from accounting.store.parking import Refusal, order_id_of
 from chassis import aside, outbox
 from chassis.database import Tx, announce
 from chassis.events import Envelope, Event, Router
@@ -70,7 +69,7 @@ class _Turns(Struct):
 async def post_orders(tx: Tx, events: list[Envelope[Event]]) -> None:
     of_order: defaultdict[UUID, list[Envelope[Event]]] = defaultdict(list)
     for event in events:
-        of_order[_order_id(event)].append(event)
+        of_order[order_id_of(event)].append(event)
     applied = await orders.hold(tx, of_order)
     waiting = await parking.find(tx, applied)
     due, early = _in_turn(applied, waiting, of_order)
@@ -83,12 +82,6 @@ async def post_orders(tx: Tx, events: list[Envelope[Event]]) -> None:
 
     await _note_turns(tx, turns, waiting)
     await _keep(tx, turns, before)
-
-
-def _order_id(event: Envelope[Any]) -> UUID:
-    """The subject of each of Orders' facts, which its data says, too: read already."""
-    order_id: UUID = event.data.order_id
-    return order_id
 
 
 def _in_turn(
@@ -125,7 +118,7 @@ async def _note_turns(
 
 
 def _is_reached(fact: Envelope[Event], reached: Mapping[UUID, int]) -> bool:
-    return (fact.sequence or 0) <= reached[_order_id(fact)]
+    return (fact.sequence or 0) <= reached[order_id_of(fact)]
 
 
 async def _take_back(tx: Tx, entered: Iterable[Envelope[Event]]) -> None:

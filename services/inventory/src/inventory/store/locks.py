@@ -86,8 +86,8 @@ async def hold(
     order_ids: Collection[UUID],
     placed: Collection[Reservation] = (),
 ) -> tuple[dict[str, KnownProduct], dict[UUID, Head]]:
-    """Keep orders from others, also those that have just been `placed`, but first the
-    products that they and their holds are about, as far as they are known.
+    """Keep orders from others, also those that have just been `placed`, each once, but
+    first the products that they and their holds are about, as far as they are known.
     """
     ids = set(order_ids)
     new = [order for order in placed if order.order_id not in ids]
