@@ -181,7 +181,7 @@ def _placed(earlier: Order | None, placed: Placed) -> tuple[Order, Shares]:
     return paid, {Units.ORDERED: ordered}
 
 
-NONE = share_of(())
+_NOTHING = share_of(())
 
 
 def _confirmed(order: Order, confirmed: Confirmed) -> tuple[Order, Shares]:
@@ -192,7 +192,7 @@ def _confirmed(order: Order, confirmed: Confirmed) -> tuple[Order, Shares]:
         raise Inconsistent(f"order {order.id} is confirmed without any unit")
     order = _decided(order, Stage.CONFIRMED, short)
     if not short:
-        return order, {Units.CONFIRMED: order.ordered, Units.SHORT: NONE}
+        return order, {Units.CONFIRMED: order.ordered, Units.SHORT: _NOTHING}
     return order, {Units.CONFIRMED: order.confirmed, Units.SHORT: order.short}
 
 

@@ -146,7 +146,6 @@ _GET = with_lines(select(orders)).where(orders.c.id == _IDS)
 _GET_FOR_UPDATE = (
     select(orders).where(orders.c.id == _IDS).order_by(orders.c.id).with_for_update()
 )
-# Without its lines, which are read once it is held.
 _STANDING = tuple(
     "attention" if part.name == "overdue" else part.name
     for part in fields(Standing)
