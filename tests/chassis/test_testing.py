@@ -1,6 +1,6 @@
+import asyncpg
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from chassis.database import Database
 from chassis.testing import Databases
@@ -69,7 +69,7 @@ async def test_connections_are_used_again(own):
 
 async def test_what_was_left_undone_is_ended(own):
     url = await own.make("sample")
-    with pytest.raises(DBAPIError, match="closed"):
+    with pytest.raises(asyncpg.InterfaceError, match="closed"):
         await leave_undone(own, url)
 
     async with own.open(await own.make("sample")).begin() as tx:

@@ -15,7 +15,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import cache
 from itertools import count
 from operator import attrgetter, itemgetter
@@ -43,16 +43,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.dialects.postgresql import asyncpg as dialects
 from sqlalchemy.engine import ExceptionContext, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 from sqlalchemy.types import TypeEngine
-from typing_extensions import override
 
 from chassis.errors import Unavailable
 from chassis.failpoints import reach
 from chassis.logins import Login
+from chassis.pool import Opener, Pool, adapted_of
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +84,6 @@ ARRAYS = [
 
 # SQLAlchemy's dialects have no types.
 _DIALECT = dialects.dialect()  # type: ignore[no-untyped-call]
-_TRANSLATED = dialects.AsyncAdapt_asyncpg_dbapi.Error
 
 NEW = "new_"  # the columns that `update_many` takes begin with it
 ATTEMPTS = 5
@@ -133,16 +130,6 @@ class StartOver(Exception):
     sqlstate = "40001"
 
 
-class _Pool(AsyncAdaptedQueuePool):
-    """Waits for a silent server to say goodbye for two seconds, and not for ever."""
-
-    @override
-    def _close_connection(
-        self, connection: DBAPIConnection, *, terminate: bool = False
-    ) -> None:
-        super()._close_connection(connection, terminate=True)
-
-
 class Database:
     def __init__(
         self,
@@ -154,13 +141,9 @@ class Database:
         connect_timeout_s: float = 45,
     ) -> None:
         where = make_url(url).set(drivername="postgresql+asyncpg")
-        self._engine = create_async_engine(
+        engine = create_async_engine(
             where,
-            poolclass=_Pool,
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_timeout=connect_timeout_s,
-            pool_use_lifo=True,  # what is not needed is left to go idle
+            poolclass=Opener,
             hide_parameters=True,  # errors are logged; customers' data is not
             connect_args={
                 **(login or Login()).arguments(where),
@@ -175,9 +158,9 @@ class Database:
                 },
             },
         )
-        event.listen(self._engine.sync_engine, "handle_error", _drop_rows)
-        event.listen(self._engine.sync_engine, "connect", _tell_of_arrays)
-        event.listen(self._engine.sync_engine, "checkout", _refuse_dead)
+        event.listen(engine.sync_engine, "handle_error", _drop_rows)
+        event.listen(engine.sync_engine, "connect", _tell_of_arrays)
+        self._pool = Pool(engine, size=pool_size, timeout_s=connect_timeout_s)
         self._listeners: list[Callable[[Sequence[str]], None]] = []
         self._last_used = time.monotonic()
         self._most_in_use = 0
@@ -197,15 +180,17 @@ class Database:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Tx]:
         """One transaction: committed when the block ends, undone when it raises."""
-        async with AsyncExitStack() as stack:
-            tx = await self._connected(stack)
-            tx.info.pop(_SUBJECTS, None)
-            tx.info.pop(_NOTES, None)
-            stack.push_async_callback(_leave_no_dead, tx)
-            async with tx.begin():
+        tx = await self._connected()
+        try:
+            info = tx.info
+            info.pop(_SUBJECTS, None)
+            info.pop(_NOTES, None)
+            async with _transaction(tx):
                 yield tx
-            subjects = tx.info.pop(_SUBJECTS, None)
-            notes = tx.info.pop(_NOTES, ())
+            subjects = info.pop(_SUBJECTS, None)
+            notes = info.pop(_NOTES, ())
+        finally:
+            await self._pool.give_back(tx)
         for note in notes:
             note()
         if subjects:
@@ -213,10 +198,10 @@ class Database:
             for listener in self._listeners:
                 listener(subjects)
 
-    async def _connected(self, stack: AsyncExitStack) -> Tx:
+    async def _connected(self) -> Tx:
         # Whatever the reason, it is not in what was asked: a refused password too.
         try:
-            tx = await stack.enter_async_context(self._engine.connect())
+            tx = await self._pool.take()
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             raise DatabaseUnavailable(_NO_ANSWER) from error
         self._most_in_use = max(self._most_in_use, self.in_use())
@@ -244,6 +229,8 @@ class Database:
                     raise
                 if sqlstate(error) == _CANCELLED:
                     raise DatabaseTooSlow(_NO_ANSWER) from error
+                if is_away(error):
+                    self._pool.give_up_idle()
                 took_s = time.monotonic() - began
                 if attempt == ATTEMPTS or took_s > ATTEMPTS_WITHIN_S:
                     if isinstance(error, DatabaseUnavailable):
@@ -258,8 +245,7 @@ class Database:
 
     def in_use(self) -> int:
         """Connections that are out of the pool right now."""
-        pool = self._engine.pool
-        return pool.checkedout() if isinstance(pool, QueuePool) else 0
+        return self._pool.in_use
 
     def most_in_use(self) -> int:
         """Connections that were out of the pool at once, since this was last asked."""
@@ -269,28 +255,14 @@ class Database:
     async def let_go(self) -> None:
         """Close idle connections: a database that nobody uses may pause."""
         if not self.in_use():
-            await self._engine.dispose()
+            await self.close()
 
     async def close(self) -> None:
-        await self._engine.dispose()
+        await self._pool.close_idle()
 
 
 def _tell_of_arrays(connection: Any, *_: object) -> None:
     connection.driver_connection.get_settings().register_data_types(ARRAYS)
-
-
-def _refuse_dead(connection: Any, *_: object) -> None:
-    """Who died waiting for work did not die alone: all in the pool are made anew."""
-    if connection.driver_connection.is_closed():
-        raise InvalidatePoolError
-
-
-async def _leave_no_dead(tx: Tx) -> None:
-    """Have a connection that died closed: SQLAlchemy may not have been told."""
-    if not tx.invalidated and tx.sync_connection is not None:
-        adapted = tx.sync_connection.connection.dbapi_connection
-        if adapted is not None and adapted.driver_connection.is_closed():
-            await tx.invalidate()
 
 
 def _drop_rows(context: ExceptionContext) -> None:
@@ -366,11 +338,46 @@ async def run(tx: Tx, statement: Executable, given: Mapping[str, Any]) -> list[R
     """
     sql, names, own = _compiled(statement)
     values = {**own, **given}
+    asked = [values[name] for name in names]
+    rows: list[Row] = await _driven(tx, _fetch(tx, sql, asked))
+    return rows
+
+
+async def _fetch(tx: Tx, sql: str, asked: Sequence[Any]) -> Any:
+    """In the transaction, which is begun late: when there is something to be done."""
+    adapted = adapted_of(tx.sync_connection)
+    driver: asyncpg.Connection = adapted.driver_connection
+    if adapted._transaction is None:  # noqa: SLF001 - there is no other way to ask
+        begun = driver.transaction()
+        await begun.start()
+        adapted._transaction = begun  # noqa: SLF001 - nor to tell
+    return await driver.fetch(sql, *asked, record_class=Row)
+
+
+@asynccontextmanager
+async def _transaction(tx: Tx) -> AsyncIterator[None]:
+    """SQLAlchemy's, committed by the driver: it needs no greenlet to send nothing."""
+    assert tx.sync_connection is not None  # noqa: S101 - so it is while it is open
+    with tx.sync_connection.begin():
+        try:
+            yield
+            await _driven(tx, _commit(tx))
+        except BaseException:
+            await tx.rollback()
+            raise
+
+
+async def _commit(tx: Tx) -> None:
+    adapted = adapted_of(tx.sync_connection)
+    begun, adapted._transaction = adapted._transaction, None  # noqa: SLF001 - as above
+    if begun is not None:
+        await begun.commit()
+
+
+async def _driven(tx: Tx, asked: Awaitable[R]) -> R:
+    """What was asked of the driver, whose errors SQLAlchemy does not see."""
     try:
-        driver = await _driver(tx)
-        rows: list[Row] = await driver.fetch(
-            sql, *[values[name] for name in names], record_class=Row
-        )
+        return await asked
     except asyncpg.PostgresError as error:
         error.detail = None  # which quotes rows
         raise
@@ -380,19 +387,6 @@ async def run(tx: Tx, statement: Executable, given: Mapping[str, Any]) -> list[R
         # Broken off in the middle, nobody can go on with it; SQLAlchemy was not told.
         await tx.invalidate()
         raise
-    return rows
-
-
-async def _driver(tx: Tx) -> asyncpg.Connection:
-    """The connection under SQLAlchemy's, in the transaction that it begins late."""
-    assert tx.sync_connection is not None  # noqa: S101 - so it is while it is open
-    adapted: Any = tx.sync_connection.connection.dbapi_connection
-    if adapted._transaction is None:  # noqa: SLF001 - there is no other way to ask
-        try:
-            await adapted._start_transaction()  # noqa: SLF001
-        except _TRANSLATED as error:
-            raise error.__cause__ or error from None  # as the driver has it
-    return adapted.driver_connection
 
 
 @cache

@@ -25,12 +25,12 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, Key, KeySet
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chassis import migrations, queues
 from chassis.auth import authenticate
 from chassis.database import Database, Tx
 from chassis.lifecycle import Runtime, Service
+from chassis.pool import Pool
 from chassis.queues import Aws
 from chassis.settings import Issuer
 
@@ -132,7 +132,7 @@ class Databases:
         self._shapes: dict[str, str] = {}
         self._free: defaultdict[str, list[str]] = defaultdict(list)
         self._cleaners: dict[str, asyncpg.Connection[asyncpg.Record]] = {}
-        self._engines: dict[str, AsyncEngine] = {}
+        self._pools: dict[str, Pool] = {}
 
     async def make(self, service: str) -> str:
         """An empty database that belongs to the service's own role."""
@@ -145,8 +145,8 @@ class Databases:
     def open(self, url: str) -> Database:
         """A new one, on the connections that others had before; not to be closed."""
         database = Database(url, application_name="a test", connect_timeout_s=10)
-        engine = self._engines.setdefault(url, database._engine)  # noqa: SLF001
-        database._engine = engine  # noqa: SLF001
+        pool = self._pools.setdefault(url, database._pool)  # noqa: SLF001
+        database._pool = pool  # noqa: SLF001
         return database
 
     async def give_back(self, service: str, url: str) -> None:
@@ -160,8 +160,8 @@ class Databases:
     async def close(self) -> None:
         for cleaner in self._cleaners.values():
             await cleaner.close()
-        for engine in self._engines.values():
-            await engine.dispose()
+        for pool in self._pools.values():
+            await pool.close_idle()
 
     async def _cleaner(self, url: str) -> "asyncpg.Connection[asyncpg.Record]":
         cleaner = self._cleaners.get(url)
@@ -172,8 +172,8 @@ class Databases:
     async def drop(self, url: str) -> None:
         if cleaner := self._cleaners.pop(url, None):
             await cleaner.close()
-        if engine := self._engines.pop(url, None):
-            await engine.dispose()
+        if pool := self._pools.pop(url, None):
+            await pool.close_idle()
         await self._run(f'DROP DATABASE "{make_url(url).database}" WITH (FORCE)')
 
     async def _template(self, service: str) -> str:
