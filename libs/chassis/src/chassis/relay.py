@@ -276,7 +276,7 @@ class Relay:
         return await run(tx, _NEXT, {"published": held.published})
 
     async def _release(self, tx: Tx) -> None:
-        await tx.execute(_RELEASE, {"me": self._me})
+        await run(tx, _RELEASE, {"me": self._me})
 
     async def _publish(self, rows: Sequence[Row]) -> None:
         ready = bundles(self._source, rows)
