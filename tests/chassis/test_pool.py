@@ -79,3 +79,18 @@ async def test_a_commit_that_is_refused_undoes_all_and_tells_no_rows(database):
     assert refused.value.detail is None
     assert await database.transact(run, sa.text("SELECT FROM seats"), {}) == []
     assert await database.transact(pid) == used
+
+
+async def test_whoever_was_cut_off_leaves_none_of_the_connections_there_were(database):
+    async with database.begin() as first, database.begin() as second:
+        there_were = {await pid(first), await pid(second)}
+    cuts = iter([True, False])
+
+    async def work(tx: Tx) -> int:
+        if next(cuts):
+            raise ConnectionResetError
+        return await pid(tx)
+
+    assert await database.transact(work) not in there_were
+    async with database.begin() as first, database.begin() as second:
+        assert there_were.isdisjoint({await pid(first), await pid(second)})
