@@ -11,7 +11,7 @@ from accounting.commands.documents import number_documents
 from accounting.handlers.orders import post_orders
 from accounting.main import numberer
 from accounting.schema import documents
-from accounting.settings import EXAMPLE_SELLER
+from accounting.settings import EXAMPLE_SELLER, Seller
 from accounting.store.documents import count_unnumbered
 from chassis.database import Database, Tx
 from chassis.outbox import outbox
@@ -42,6 +42,87 @@ async def test_documents_are_numbered_as_they_were_stored(tx):
     await number_documents(tx, EXAMPLE_SELLER)
 
     assert await numbers(tx) == [f"INV-2026-00000{n}" for n in (1, 2, 3)]
+
+
+async def test_documents_of_a_known_seller_are_numbered_as_they_are_stored(
+    tx, published
+):
+    await post_orders(tx, confirmed_orders(1), EXAMPLE_SELLER)
+    assert await number_documents(tx, EXAMPLE_SELLER) == 1  # who sells is known now
+
+    await post_orders(tx, confirmed_orders(3), EXAMPLE_SELLER)
+    in_a_year = confirmed_orders(2, at=AT + timedelta(days=365))
+    await post_orders(tx, [*confirmed_orders(1), *in_a_year], EXAMPLE_SELLER)
+
+    given = [f"INV-2026-00000{n}" for n in range(1, 6)]
+    given += [f"INV-2027-00000{n}" for n in (1, 2)]
+    assert await numbers(tx) == given
+    assert [
+        one.data.number for one in await published() if type(one.data) is InvoiceIssued
+    ] == given
+    assert await number_documents(tx, EXAMPLE_SELLER) == 0
+    sold_by = await tx.execute(select(documents.c.seller_id).distinct())
+    assert len(sold_by.scalars().all()) == 1
+
+
+async def test_an_invoice_announced_at_once_says_what_one_announced_later_does(
+    tx, published
+):
+    said = []
+    for at_once in (False, True):
+        placed = an_order(UNEVEN)
+        happened = story(placed, confirmed(placed, short={1: 1}))
+        await post_orders(tx, happened, EXAMPLE_SELLER if at_once else None)
+        await number_documents(tx, EXAMPLE_SELLER)
+        *_, issued = await published()
+        assert issued.subject == str(placed.order_id)
+        said.append(issued.data.model_dump(exclude={"order_id", "number"}))
+
+    later, at_once = said
+    assert later == at_once
+
+
+async def test_who_posts_does_not_wait_for_who_numbers(database: Database):
+    await known_seller(database)
+    async with database.begin() as numbering:
+        assert await number_documents(numbering, EXAMPLE_SELLER) == 0
+
+        async with asyncio.timeout(10):
+            await database.transact(post_orders, confirmed_orders(2), EXAMPLE_SELLER)
+
+        assert await database.transact(count_unnumbered) == 2
+    assert await database.transact(number_documents, EXAMPLE_SELLER) == 2
+
+
+async def test_a_document_does_not_overtake_one_that_waits_for_its_number(
+    database: Database,
+):
+    await known_seller(database)
+    await database.transact(post_orders, confirmed_orders(1))
+
+    await database.transact(post_orders, confirmed_orders(1), EXAMPLE_SELLER)
+
+    assert await database.transact(number_documents, EXAMPLE_SELLER) == 2
+    async with database.begin() as tx:
+        assert await numbers(tx) == [f"INV-2026-00000{n}" for n in (1, 2, 3)]
+
+
+async def test_what_is_undone_has_taken_no_number(database: Database):
+    await known_seller(database)
+    async with database.begin() as tx:
+        await post_orders(tx, confirmed_orders(3), EXAMPLE_SELLER)
+        assert await count_unnumbered(tx) == 0
+        await tx.rollback()
+
+    await database.transact(post_orders, confirmed_orders(1), EXAMPLE_SELLER)
+
+    async with database.begin() as tx:
+        assert await numbers(tx) == ["INV-2026-000001", "INV-2026-000002"]
+
+
+async def known_seller(database: Database) -> None:
+    await database.transact(post_orders, confirmed_orders(1))
+    await database.transact(number_documents, EXAMPLE_SELLER)
 
 
 async def test_every_year_counts_from_one(tx):
@@ -88,12 +169,13 @@ async def test_an_invoice_is_announced_when_it_has_its_number(tx, published):
     )
 
 
+@pytest.mark.parametrize("seller", [None, EXAMPLE_SELLER])
 async def test_numbers_are_gapless_when_several_processes_post_and_number_at_once(
-    database: Database,
+    database: Database, seller: Seller | None
 ):
     async def work() -> None:
         for _ in range(8):
-            await database.transact(post_orders, confirmed_orders(5))
+            await database.transact(post_orders, confirmed_orders(5), seller)
             await database.transact(number_documents, EXAMPLE_SELLER)
 
     await asyncio.gather(*(work() for _ in range(5)))

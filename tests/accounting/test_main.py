@@ -6,6 +6,8 @@ from accounting.handlers.orders import post_orders
 from accounting.main import SERVICE, watch, watch_refunds
 from accounting.schema import refunds
 from accounting.settings import EXAMPLE_SELLER
+from accounting.store.documents import count_unnumbered
+from chassis.lifecycle import Runtime
 from contracts import topology
 from tests.accounting.factories import a_line, an_order, confirmed, rejected, story
 from tests.accounting.waiting import is_in_an_hour
@@ -13,6 +15,23 @@ from tests.accounting.waiting import is_in_an_hour
 
 def test_accounting_hears_every_queue_that_is_its_own():
     assert set(SERVICE.hears) == set(topology.TOPOLOGY.queues_of("accounting"))
+
+
+async def test_documents_are_numbered_as_they_are_stored(database, aws):
+    settings = SERVICE.settings(database_url="postgresql://not-used")
+    runtime = Runtime(settings=settings, database=database, aws=aws)
+    hears = SERVICE.assemble(runtime).hears
+    router = hears[topology.ACCOUNTING_FROM_ORDERS]
+    first, second = an_order(), an_order()
+
+    await database.transact(router.dispatch, story(first, confirmed(first)))
+    await database.transact(number_documents, settings.seller)  # known from now on
+    await database.transact(router.dispatch, story(second, confirmed(second)))
+
+    assert not await database.transact(count_unnumbered)
+    assert {queue: router.types for queue, router in hears.items()} == {
+        queue: router.types for queue, router in SERVICE.hears.items()
+    }
 
 
 async def test_it_is_watched_for_as_long_as_something_is_left_over(database):

@@ -94,6 +94,8 @@ class Parts:
     group_commits: Sequence[GroupCommit[Any, Any]] = ()
     waiters: Sequence[Closes] = ()
     timers: Sequence[Timer] = ()
+    # Instead of the service's own, where events are handled by what settings say.
+    hears: Mapping[Queue, Router] = field(default_factory=dict)
     digest: Digest = field(default_factory=Digest)
 
 
@@ -177,7 +179,7 @@ class Service(Generic[S]):
         timers = [*parts.timers, replayer.timer]
         if runtime.settings.measures:
             timers.append(gauges.timer(runtime.database, runtime.aws, self.hears))
-        return replace(parts, timers=timers)
+        return replace(parts, timers=timers, hears={**self.hears, **parts.hears})
 
 
 @contextlib.contextmanager
@@ -264,8 +266,8 @@ class _Process(Generic[S]):
             source=service.source,
             tell=service.tell,
         )
-        self.consumers = self._consumers()
         self.parts = service.assemble(runtime)
+        self.consumers = self._consumers()
         self.health = Health(self._checks())
         self.parts.app.include_router(self.health.router)
         self.server = _Server(self._http())
@@ -334,7 +336,7 @@ class _Process(Generic[S]):
                 router,
                 tell=self.service.tell,
             )
-            for queue, router in self.service.hears.items()
+            for queue, router in self.parts.hears.items()
         ]
 
     def _timers(self) -> list[Timer]:

@@ -83,11 +83,12 @@ def build(runtime: Runtime[Settings]) -> Parts:
         asker(database, aws, queue, patience),
         clerk(database, aws, queue),
     )
-    return Parts(app=app, timers=timers, digest=DIGEST)
+    hears = {queue: orders.posting(settings.seller)}
+    return Parts(app=app, timers=timers, digest=DIGEST, hears=hears)
 
 
 def numberer(database: Database, seller: Seller) -> Timer:
-    """Numbers documents as soon as they are committed, and what a crash left."""
+    """Numbers documents that were stored without, as soon as they are committed."""
 
     async def work() -> bool:
         while await database.transact(number_documents, seller) == AT_ONCE:

@@ -27,7 +27,7 @@ class TaxOfRate(Struct, frozen=True, kw_only=True):
 
 
 class Document(Struct, frozen=True, kw_only=True):
-    """What a customer is given. It gets its number after it is stored.
+    """What a customer is given. It gets its number when it is stored, or soon after.
 
     `paid` of a credit note is what was given back: a prepaid one's money goes back.
     """

@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from uuid import UUID
 
 from msgspec import Struct, field
 
-from accounting.commands.announcing import refund_requested
+from accounting.commands.announcing import document_issued, refund_requested
 from accounting.commands.gaps import tell
 from accounting.domain.bookkeeping import Books
 from accounting.domain.documents import Document, Series
@@ -14,6 +15,7 @@ from accounting.domain.lines import Inconsistent
 from accounting.domain.money import spread
 from accounting.domain.orders import Order, in_turn
 from accounting.handlers.facts import read_fact
+from accounting.settings import Seller
 from accounting.store import books, orders, parking, receivables
 from accounting.store.parking import Refusal, order_id_of
 from chassis import aside, outbox
@@ -66,7 +68,9 @@ class _Turns(Struct):
 # All of Orders' facts in one function, also those no rule is about: they are applied in
 # their sequence, and each takes its place in it.
 @router.on(*EVENTS)
-async def post_orders(tx: Tx, events: list[Envelope[Event]]) -> None:
+async def post_orders(
+    tx: Tx, events: list[Envelope[Event]], seller: Seller | None = None
+) -> None:
     of_order: defaultdict[UUID, list[Envelope[Event]]] = defaultdict(list)
     for event in events:
         of_order[order_id_of(event)].append(event)
@@ -81,7 +85,17 @@ async def post_orders(tx: Tx, events: list[Envelope[Event]]) -> None:
         turns.take(order_id, facts)
 
     await _note_turns(tx, turns, waiting)
-    await _keep(tx, turns, before)
+    await _keep(tx, turns, before, seller)
+
+
+def posting(seller: Seller) -> Router:
+    """Has documents get their numbers as they are stored, where that needs no waiting.
+
+    They are `seller`'s, who is not known where events alone are.
+    """
+    router = Router()
+    router.on(*EVENTS)(partial(post_orders, seller=seller))
+    return router
 
 
 def _in_turn(
@@ -127,16 +141,23 @@ async def _take_back(tx: Tx, entered: Iterable[Envelope[Event]]) -> None:
     await aside.take_back(tx, ACCOUNTING_FROM_ORDERS.name, done, tell)
 
 
-async def _keep(tx: Tx, turns: _Turns, before: Mapping[UUID, Order]) -> None:
-    """Write down what the facts brought forth, and announce the refunds."""
+async def _keep(
+    tx: Tx, turns: _Turns, before: Mapping[UUID, Order], seller: Seller | None
+) -> None:
+    """Write down what the facts brought forth, and announce it."""
     new, after = turns.books, turns.orders
-    requested = await books.write(
-        tx, new, reached=turns.reached, before=before, after=after
+    requested, numbered = await books.write(
+        tx,
+        new,
+        reached=turns.reached,
+        before=before,
+        after=after,
+        seller=seller.model_dump_json() if seller else None,
     )
     await _credit(tx, new.documents, after)
     asked = [refund_requested(one, after[one.refund.order_id]) for one in requested]
-    await outbox.publish(tx, asked)
-    if new.documents:
+    await outbox.publish(tx, [*asked, *map(document_issued, numbered)])
+    if len(numbered) < len(new.documents):
         announce(tx, [UNNUMBERED])
 
 

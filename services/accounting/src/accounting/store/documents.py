@@ -1,7 +1,7 @@
 """Documents and their numbers."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from operator import attrgetter
 from typing import Any
@@ -10,19 +10,24 @@ from uuid import UUID
 from msgspec import Struct, json
 from msgspec.structs import replace
 from sqlalchemy import (
+    ColumnElement,
     Result,
     RowMapping,
+    SmallInteger,
+    Text,
     Uuid,
+    and_,
     any_,
     bindparam,
     cast,
     func,
-    insert,
+    literal_column,
+    over,
     select,
     text,
     true,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
 from accounting.domain.documents import (
     Document,
@@ -30,9 +35,10 @@ from accounting.domain.documents import (
     TaxOfRate,
     corrected,
 )
+from accounting.domain.orders import Order
 from accounting.domain.positions import Position
 from accounting.domain.shares import Item
-from accounting.schema import documents, orders, sellers
+from accounting.schema import document_series, documents, orders, sellers
 from accounting.store.orders import position
 from accounting.store.periods import in_open_period, open_period
 from chassis import tracing
@@ -74,23 +80,100 @@ _PLACES: Mapping[str, Callable[[Document], Any]] = {
 _new = rows_from_arrays(
     *(("document_" + name, documents.c[name].type) for name in _DOCUMENT)
 )
-_given = {
-    name: cast(_new.c["document_" + name], documents.c[name].type) for name in _DOCUMENT
-}
 _issued_on = in_open_period(_new.c.document_issued_on)
 # Each as of a day of an open period, as its entry is.
-ADD = insert(documents).from_select(
-    _DOCUMENT,
+_dated = (
     select(
         *(
-            _given
-            | {
+            cast(value, documents.c[name].type).label(name)
+            for name, value in {
+                **{name: _new.c["document_" + name] for name in _DOCUMENT},
                 "issued_on": _issued_on,
                 "due_on": _new.c.document_due_on
                 + (_issued_on - _new.c.document_issued_on),
-            }
-        ).values()
-    ).select_from(_new.join(open_period, true())),
+            }.items()
+        ),
+        func.extract("year", _issued_on).cast(SmallInteger).label("year"),
+    )
+    .select_from(_new.join(open_period, true()))
+    .cte("dated")
+)
+# Who has this lock numbers, until the commit: the next one starts from what is there
+# then, so that no number is given twice and none is left out.
+_LOCK: ColumnElement[int] = literal_column("hashtext('document numbers')")
+# They are numbered as they are stored, if nobody else is numbering, none waits for its
+# number, and their seller is known: who posts never waits, and overtakes nobody.
+_turn = (
+    select(sellers.c.id.label("seller_id"))
+    .where(
+        sellers.c.details == cast(bindparam("seller", type_=Text), JSONB),
+        select(_dated.c.id).exists(),
+        ~select(documents.c.id).where(documents.c.number.is_(None)).exists(),
+        func.pg_try_advisory_xact_lock(_LOCK),
+    )
+    .limit(1)
+    .cte("turn")
+)
+_more = insert(document_series).from_select(
+    ["series", "year", "last"],
+    select(_dated.c.series, _dated.c.year, func.count())
+    .join_from(_dated, _turn, true())
+    .group_by(_dated.c.series, _dated.c.year),
+)
+_reached = (
+    _more.on_conflict_do_update(
+        index_elements=["series", "year"],
+        set_={"last": document_series.c.last + _more.excluded.last},
+    )
+    .returning(*document_series.c)
+    .cte("reached")
+)
+_in_series = over(
+    func.row_number(),
+    partition_by=(_dated.c.series, _dated.c.year),
+    order_by=_dated.c.id.desc(),  # the last of them has the last number
+)
+_queued = (
+    select(
+        *(_dated.c[name] for name in _DOCUMENT),
+        _turn.c.seller_id,
+        _dated.c.year,
+        cast(_reached.c.last + 1 - _in_series, Text).label("serial"),
+    )
+    .join_from(
+        _dated,
+        _reached,
+        and_(_reached.c.series == _dated.c.series, _reached.c.year == _dated.c.year),
+        isouter=True,
+    )
+    .join(_turn, true(), isouter=True)
+    .subquery("queued")
+)
+_TOLD = (
+    "series",
+    "number",
+    "order_id",
+    "customer_id",
+    "currency",
+    "total",
+    "issued_on",
+    "due_on",
+    "traceparent",
+)
+# Of what has its `series`, `year` and `serial`.
+_NUMBER_OF = (
+    "series || '-' || year || '-' || lpad(serial, greatest(6, length(serial)), '0')"
+)
+ADD = (
+    insert(documents)
+    .from_select(
+        [*_DOCUMENT, "seller_id", "number"],
+        select(
+            *(_queued.c[name] for name in (*_DOCUMENT, "seller_id")),
+            literal_column(_NUMBER_OF),
+        ),
+    )
+    .returning(*(documents.c[name] for name in _TOLD))
 )
 _ISSUED = select(documents).where(documents.c.number.is_not(None))
 _PRINTABLE = (
@@ -103,9 +186,8 @@ _OF_ORDERS = _ISSUED.where(
     documents.c.order_id == any_(bindparam("ids", type_=ARRAY(Uuid)))
 ).order_by(documents.c.id)
 
-_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('document numbers'))")
-_NUMBER = text(
-    """
+_ONE_AT_A_TIME = select(func.pg_advisory_xact_lock(_LOCK))
+_GIVE_NUMBERS = """
     WITH known_seller AS (
         SELECT id FROM sellers WHERE details = CAST(:seller AS jsonb) LIMIT 1
     ), new_seller AS (
@@ -118,28 +200,27 @@ _NUMBER = text(
     ), unnumbered AS (
         SELECT id, series, extract(year FROM issued_on)::smallint AS year
         FROM documents WHERE number IS NULL ORDER BY id LIMIT :most
-    ), queued AS (
-        SELECT *, row_number() OVER (PARTITION BY series, year ORDER BY id) AS place,
-            count(*) OVER (PARTITION BY series, year) AS length
-        FROM unnumbered
     ), reached AS (
         INSERT INTO document_series AS known (series, year, last)
         SELECT series, year, count(*) FROM unnumbered GROUP BY series, year
         ON CONFLICT (series, year) DO UPDATE SET last = known.last + excluded.last
         RETURNING series, year, last
+    ), queued AS (
+        SELECT id, series, year, (last + 1 - row_number() OVER
+            (PARTITION BY series, year ORDER BY id DESC))::text AS serial
+        FROM unnumbered JOIN reached USING (series, year)
     ), given AS (
-        SELECT id, series, year, (last - length + place)::text AS serial
-        FROM queued JOIN reached USING (series, year)
+        SELECT id, {number} AS number FROM queued
     )
-    UPDATE documents SET number = given.series || '-' || given.year || '-'
-        || lpad(serial, greatest(6, length(serial)), '0'), seller_id = seller.id
+    UPDATE documents SET number = given.number, seller_id = seller.id
     FROM given, orders, seller
     WHERE documents.id = given.id AND orders.id = documents.order_id
-    RETURNING documents.series, documents.number, documents.order_id,
-        documents.customer_id, documents.currency, documents.total,
-        documents.issued_on, documents.due_on, documents.traceparent,
-        orders.payment_version, orders.payment_status
+    RETURNING {told}, orders.payment_version, orders.payment_status
     """
+_NUMBER = text(
+    _GIVE_NUMBERS.format(
+        number=_NUMBER_OF, told=", ".join(f"documents.{name}" for name in _TOLD)
+    )
 )
 _COUNT_UNNUMBERED = (
     select(func.count()).select_from(documents).where(documents.c.number.is_(None))
@@ -186,11 +267,12 @@ class Printable(Struct, frozen=True, kw_only=True):
     seller: Mapping[str, Any] | None
 
 
-def columns_of(batch: Sequence[Document]) -> dict[str, list[Any]]:
+def columns_of(batch: Sequence[Document], seller: str | None) -> dict[str, Any]:
     """What `ADD` takes."""
     return {
         "document_id": [uuid7() for _ in batch],
         **columns_from(batch, _PLACES, prefix="document_"),
+        "seller": seller,
     }
 
 
@@ -202,10 +284,19 @@ async def number(tx: Tx, most: int, seller: str) -> list[Numbered]:
     """
     await tx.execute(_ONE_AT_A_TIME)
     rows = await run(tx, _NUMBER, {"most": most, "seller": seller})
-    return sorted(map(_numbered, rows), key=attrgetter("number"))
+    found = [_numbered(row, position(row)) for row in rows]
+    return sorted(found, key=attrgetter("number"))
 
 
-def _numbered(row: Row) -> Numbered:
+def numbered(rows: Iterable[Row], after: Mapping[UUID, Order]) -> list[Numbered]:
+    """Those of what `ADD` answers that have their numbers."""
+    found = [
+        _numbered(row, after[row["order_id"]].position) for row in rows if row["number"]
+    ]
+    return sorted(found, key=attrgetter("number"))
+
+
+def _numbered(row: Row, payment: Position) -> Numbered:
     return Numbered(
         series=Series(row["series"]),
         number=row["number"],
@@ -215,7 +306,7 @@ def _numbered(row: Row) -> Numbered:
         total=row["total"],
         issued_on=row["issued_on"],
         due_on=row["due_on"],
-        payment=position(row),
+        payment=payment,
         traceparent=row["traceparent"],
     )
 
