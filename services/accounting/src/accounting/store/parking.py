@@ -34,6 +34,7 @@ from chassis.database import (
     run,
 )
 from chassis.events import Envelope, Event, to_wire
+from chassis.ids import same
 from contracts.orders import EVENTS
 
 SOURCE = "orderly/orders"
@@ -64,8 +65,7 @@ _REFUSE = (
 
 def order_id_of(fact: Envelope[Any]) -> UUID:
     """The subject of each of Orders' facts, which its data says, too: read already."""
-    order_id: UUID = fact.data.order_id
-    return order_id
+    return same(fact.data.order_id)
 
 
 async def park(tx: Tx, facts: Collection[Envelope[Event]]) -> None:
