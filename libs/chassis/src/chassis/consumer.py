@@ -30,8 +30,8 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 MAX_EVENTS = 1000  # in one transaction
-CALLS_IN_FLIGHT = 4  # once a long poll has come back well filled
-WELL_FILLED = BATCH_ENTRIES // 2
+WELL_FILLED = BATCH_ENTRIES // 2  # there may be more: SQS does not look everywhere
+CALLS_MORE = 4  # at most, before what is there is handled
 RECEIVES_ON_FOR_S = 1.0  # after it was told to stop
 HANDS_BACK_WITHIN_S = 1.0
 LOOKS_FOR_DATABASE_AFTER_S = 2.0  # at most: it is to be heard soon after it is back
@@ -140,16 +140,24 @@ class Consumer:
                 )
                 await self._or_stop(asyncio.create_task(backoff.wait()))
             else:
-                return messages + await self._more(after=messages)
+                return await self._and_more(messages)
         return []
 
-    async def _more(self, *, after: Sequence[Message]) -> list[Message]:
-        if len(after) < WELL_FILLED or self._stopping.is_set():
-            return []
-        calls = (self._call(wait_s=0) for _ in range(CALLS_IN_FLIGHT))
-        answers = await asyncio.gather(*calls, return_exceptions=True)
-        # A call that failed brought nothing; what the others brought is in hand.
-        return [m for more in answers if isinstance(more, list) for m in more]
+    async def _and_more(self, messages: list[Message]) -> list[Message]:
+        latest = messages
+        for _ in range(CALLS_MORE):
+            if len(latest) < WELL_FILLED or self._stopping.is_set():
+                break
+            try:
+                latest = await self._call(wait_s=0)
+            except Exception as error:
+                # What the calls before it brought is in hand.
+                log.warning(
+                    "Queue does not answer", queue=self._queue.name, error=repr(error)
+                )
+                break
+            messages = messages + latest
+        return messages
 
     async def _call(self, **wait: int) -> list[Message]:
         messages = await self._aws.receive(self._queue.name, **wait)
