@@ -1,11 +1,12 @@
 import json
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
 
-from chassis.queues import MESSAGE_BYTES, Message, transportable
+from chassis.queues import MESSAGE_BYTES, Message, _read_messages, transportable
 from chassis.topology import Queue, Topology, provision
 from sample.main import QUEUE
 from tests.chassis.faults import with_faults
@@ -133,6 +134,33 @@ async def test_a_name_with_characters_that_sqs_refuses_gets_through(aws, inbox):
 
     (message,) = await receive_all(aws, inbox.name, 1)
     assert json.loads(message.body) == {"name": name}
+
+
+def read(body: bytes, status: int = 200) -> tuple[bytes, dict[str, Any]]:
+    """What is left to botocore, and what was read before."""
+    answer: dict[str, Any] = {"status_code": status, "body": body}
+    messages: dict[str, Any] = {}
+    _read_messages(response_dict=answer, customized_response_dict=messages)
+    return answer["body"], messages
+
+
+@pytest.mark.parametrize("found", [{}, {"Messages": [{"MessageId": "1", "Body": "é"}]}])
+def test_messages_are_read_and_nothing_is_left(found):
+    assert read(json.dumps(found).encode()) == (b"{}", found)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>", b"[]", b'{"Messages": null}', b'{"Messages": [{"Body": null}]}'],
+)
+def test_an_answer_without_messages_is_left_to_botocore(body):
+    assert read(body) == (body, {})
+
+
+def test_an_error_is_left_to_botocore():
+    error = b'{"__type": "com.amazonaws.sqs#QueueDoesNotExist"}'
+
+    assert read(error, status=400) == (error, {})
 
 
 @pytest.mark.parametrize("text", ["plain", "ü", "\ufffe", "\uffff\ufffe"])

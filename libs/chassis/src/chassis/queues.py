@@ -4,12 +4,13 @@ Clients read the endpoint, region and credentials from the usual AWS_* environme
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
@@ -22,6 +23,8 @@ LONG_POLL_S = 20
 MESSAGE_BYTES = 256 * 1024  # what SNS takes, at most
 # What a call raises when AWS does not answer, or will not do it.
 NO_ANSWER = (BotoCoreError, ClientError, OSError, TimeoutError)
+
+_MESSAGES = msgspec.json.Decoder(dict[str, list[dict[str, str | dict[str, Any]]]])
 
 _WAITING = "ApproximateNumberOfMessages"
 _IN_FLIGHT = "ApproximateNumberOfMessagesNotVisible"
@@ -293,7 +296,9 @@ async def connect(*, region: str, account_id: str) -> AsyncIterator[Aws]:
             )
             for service in ("sqs", "sns")
         ]
-        clients[1].meta.events.register("before-call.sns.PublishBatch", _write_form)
+        sqs, sns = (client.meta.events for client in clients)
+        sqs.register("before-parse.sqs.ReceiveMessage", _read_messages)
+        sns.register("before-call.sns.PublishBatch", _write_form)
         yield Aws(clients[0], clients[1], region=region, account_id=account_id)
 
 
@@ -303,3 +308,18 @@ def _write_form(params: dict[str, Any], **_: Any) -> None:
     SNS reads nothing but forms.
     """
     params["body"] = URL.build(query=params["body"]).raw_query_string.encode()
+
+
+def _read_messages(
+    response_dict: dict[str, Any],
+    customized_response_dict: dict[str, Any],
+    **_: Any,
+) -> None:
+    """Read them here: botocore would look at each field, after the slower JSON.
+
+    Whatever is no list of messages is left to it.
+    """
+    if response_dict["status_code"] == HTTPStatus.OK:
+        with suppress(msgspec.DecodeError):
+            customized_response_dict |= _MESSAGES.decode(response_dict["body"])
+            response_dict["body"] = b"{}"
