@@ -202,10 +202,10 @@ async def test_a_batch_with_everything_in_it_takes_few_statements(
         async with statements_of(tx) as statements:
             await settle_orders(tx, arrived(*snapshots))
 
-    assert len(statements) == 11
+    assert len(statements) == 10
 
 
-async def test_a_batch_that_only_decides_takes_five_statements(database: Database):
+async def test_a_batch_that_only_decides_takes_four_statements(database: Database):
     async with database.begin() as tx:
         orders = await store.add(tx, [an_order() for _ in range(40)])
         async with statements_of(tx) as statements:
@@ -216,7 +216,7 @@ async def test_a_batch_that_only_decides_takes_five_statements(database: Databas
                 ),
             )
 
-    assert len(statements) == 5
+    assert len(statements) == 4
 
 
 @pytest.mark.parametrize("event_type", [InvoicePaid, CreditNoteIssued, RefundSettled])

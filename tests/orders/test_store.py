@@ -78,8 +78,7 @@ async def test_who_waited_for_an_order_has_its_lines_as_they_are_then(database):
         )
         await until_somebody_waits(database)
         settled = settle(order, a_snapshot(units(2, reserved=2)), LATER).order
-        await store.save(tx, [settled])
-        await store.save_lines(tx, [settled])
+        await store.save_settled(tx, [settled])
 
     assert await waiting == {order.id: settled}
 
@@ -116,8 +115,7 @@ async def test_what_changes_of_an_order_is_saved(tx):
     placed, bystander = await store.add(tx, [an_order(), an_order()])
     settled = settle(placed, a_snapshot(units(2, reserved=1)), LATER).order
 
-    await store.save(tx, [settled])
-    await store.save_lines(tx, [settled])
+    await store.save_settled(tx, [settled])
 
     found = await store.get_many(tx, [placed.id, bystander.id])
     assert found == {placed.id: settled, bystander.id: bystander}

@@ -199,6 +199,11 @@ class Standing(Struct, frozen=True, omit_defaults=True):
         """A dead letter before what takes too long: it may well be why."""
         return Attention.EVENT_STUCK if self.events_stuck else self.overdue
 
+    @property
+    def is_reserved(self) -> bool:
+        """All of it, and nothing has left yet."""
+        return all(line.reserved == line.quantity for line in self.lines)
+
     def changed(self, at: datetime, **changes: Any) -> Self:
         return replace(self, version=self.version + 1, updated_at=at, **changes)
 

@@ -54,8 +54,7 @@ async def settle_orders(tx: Tx, events: list[Envelope[ReservationChanged]]) -> N
     snapshots = {id_: _snapshot(newest[id_]) for id_ in before}
     settled = await _settle(tx, before, snapshots)
     changed = [s.order for s in settled if s.order is not before[s.order.id]]
-    await store.save(tx, changed)
-    await store.save_lines(tx, changed)
+    await store.save_settled(tx, changed)
     await cancellations.save(tx, [c for s in settled for c in s.cancellations])
     await returns.save(tx, [r for s in settled for r in s.returns])
     await announcing.announce(tx, [f for s in settled for f in s.facts.items()])

@@ -21,6 +21,7 @@ from sqlalchemy import (
     literal_column,
     select,
     tuple_,
+    update,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
@@ -184,7 +185,19 @@ _SAVE_ACCOUNTED = update_many(orders, ("id",), _ACCOUNTING)
 
 _UNITS = ("pending", *_NO_UNITS)
 _MOVED_LINES = {name: _LINE[name] for name in ("line", *_UNITS)}
-_SAVE_LINES = update_many(order_lines, ("order_id", "line"), _UNITS)
+_moved_lines = update_many(order_lines, ("order_id", "line"), _UNITS)
+# Of most orders all is reserved, once they are decided: their ids tell it.
+_reserved_lines = (
+    update(order_lines)
+    .where(order_lines.c.order_id == any_(bindparam("reserved", type_=ARRAY(Uuid))))
+    .values(
+        dict.fromkeys(_UNITS, literal_column("0"))
+        | {"reserved": order_lines.c.quantity}
+    )
+)
+_SAVE_SETTLED = _SAVE.add_cte(
+    _moved_lines.cte("moved_lines"), _reserved_lines.cte("reserved_lines")
+)
 
 
 async def add(tx: Tx, placed: Iterable[Order]) -> list[Order]:
@@ -295,10 +308,18 @@ async def save_accounted(tx: Tx, changed: Sequence[Accounted]) -> None:
         await run(tx, _SAVE_ACCOUNTED, columns)
 
 
-async def save_lines(tx: Tx, changed: Sequence[Standing]) -> None:
-    """Save where the units of the orders' lines are."""
+async def save_settled(tx: Tx, changed: Sequence[Standing]) -> None:
+    """Save where the orders stand, and where the units of their lines are."""
     if changed:
-        await run(tx, _SAVE_LINES, _line_columns(changed, _MOVED_LINES, prefix=NEW))
+        reserved = {order.id for order in changed if order.is_reserved}
+        moved = [order for order in changed if order.id not in reserved]
+        await run(
+            tx,
+            _SAVE_SETTLED,
+            columns_from(changed, _CHANGED, prefix=NEW)
+            | _line_columns(moved, _MOVED_LINES, prefix=NEW)
+            | {"reserved": list(reserved)},
+        )
 
 
 def _whole(row: Any) -> Order:
