@@ -121,6 +121,27 @@ async def test_what_changes_of_an_order_is_saved(tx):
     assert found == {placed.id: settled, bystander.id: bystander}
 
 
+async def test_orders_that_are_saved_together_need_not_stand_alike(tx):
+    asked = [an_order(a_line(1), a_line(2)) for _ in range(4)]
+    placed = await store.add(tx, asked)
+    answers = [
+        a_snapshot(units(2, reserved=2), units(2, reserved=2)),
+        a_snapshot(units(2, reserved=2), units(2, backordered=2)),
+        a_snapshot(units(2), units(2)),
+        a_snapshot(units(2, reserved=2), units(2, reserved=2)),
+    ]
+    settled = [
+        settle(order, answer, LATER).order
+        for order, answer in zip(placed, answers, strict=True)
+    ]
+
+    await store.save_settled(tx, settled)
+
+    assert len({order.status for order in settled}) == 2
+    found = await store.get_many(tx, [order.id for order in placed])
+    assert found == {order.id: order for order in settled}
+
+
 async def test_what_changes_of_a_payment_is_saved(tx):
     placed, bystander = await store.add(tx, [an_order(), an_order()])
     held = await store.get_accounted_for_update(tx, [placed.id])

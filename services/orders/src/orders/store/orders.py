@@ -11,6 +11,7 @@ from msgspec.structs import fields, replace
 from sqlalchemy import (
     ARRAY,
     JSON,
+    Integer,
     Select,
     Text,
     Uuid,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.sql.elements import Grouping
 
 from chassis.database import (
     NEW,
@@ -176,8 +178,22 @@ _FIND_DECIDED = select(orders.c.id).where(
 )
 
 _CHANGING = tuple(name for name in _STANDING if name not in {"id", "placed_at"})
-_CHANGED = places_of(("id", *_CHANGING), _ELSEWHERE)
-_SAVE = update_many(orders, ("id",), _CHANGING)
+# Most orders that are saved together stand alike: how they do is sent once, and each
+# tells by a number which of it is its own.
+_STANDS = attrgetter(*(_ELSEWHERE.get(name, name) for name in _CHANGING))
+_stand = rows_from_arrays((f"{NEW}id", Uuid()), (f"{NEW}stand", Integer()))
+_SAVE = (
+    update(orders)
+    .where(orders.c.id == _stand.c[f"{NEW}id"])
+    .values(
+        {
+            name: Grouping(bindparam(NEW + name, type_=ARRAY(orders.c[name].type)))[
+                _stand.c[f"{NEW}stand"]
+            ]
+            for name in _CHANGING
+        }
+    )
+)
 
 _ACCOUNTING = ("version", "updated_at", "payment_status", "payment_version")
 _NEWLY_ACCOUNTED = places_of(("id", *_ACCOUNTING), {})
@@ -299,7 +315,7 @@ async def find_decided(tx: Tx, ids: Iterable[str]) -> set[str]:
 async def save(tx: Tx, changed: Sequence[Standing]) -> None:
     """Save where the orders themselves stand."""
     if changed:
-        await run(tx, _SAVE, columns_from(changed, _CHANGED, prefix=NEW))
+        await run(tx, _SAVE, _standing_columns(changed))
 
 
 async def save_accounted(tx: Tx, changed: Sequence[Accounted]) -> None:
@@ -316,7 +332,7 @@ async def save_settled(tx: Tx, changed: Sequence[Standing]) -> None:
         await run(
             tx,
             _SAVE_SETTLED,
-            columns_from(changed, _CHANGED, prefix=NEW)
+            _standing_columns(changed)
             | _line_columns(moved, _MOVED_LINES, prefix=NEW)
             | {"reserved": list(reserved)},
         )
@@ -381,6 +397,16 @@ def _payment(row: Any) -> Payment:
         status=PaymentStatus(row.payment_status),
         version=row.payment_version,
     )
+
+
+def _standing_columns(changed: Sequence[Standing]) -> dict[str, Sequence[Any]]:
+    stands: dict[tuple[Any, ...], int] = {}  # each with its number
+    numbers = [stands.setdefault(one, len(stands) + 1) for one in map(_STANDS, changed)]
+    columns: dict[str, Sequence[Any]] = dict(
+        zip(_CHANGING, zip(*stands, strict=True), strict=True)
+    )
+    columns |= {"id": [order.id for order in changed], "stand": numbers}
+    return {NEW + name: values for name, values in columns.items()}
 
 
 def _line_columns(
