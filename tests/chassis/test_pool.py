@@ -5,6 +5,7 @@ import asyncio
 import asyncpg
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import ResourceClosedError
 from sqlalchemy.ext.asyncio.exc import AsyncContextNotStarted
 
 from chassis.database import Database, Tx, run
@@ -43,6 +44,16 @@ async def test_what_is_left_in_a_transaction_is_not_taken_again(database):
         await driver.execute("BEGIN")  # which nobody here knows of
 
     assert await database.transact(pid) != left
+
+
+async def test_nothing_can_be_done_with_a_transaction_that_was_undone(database):
+    async with database.begin() as tx:
+        await tx.rollback()
+        with pytest.raises(ResourceClosedError):
+            await run(tx, sa.text("CREATE TABLE afterwards ()"), {})
+
+    query = sa.text("SELECT to_regclass('afterwards') AS made")
+    assert [row.made for row in await database.transact(run, query, {})] == [None]
 
 
 async def test_whoever_cannot_connect_leaves_its_place(postgres_url):

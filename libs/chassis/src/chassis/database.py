@@ -43,7 +43,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.dialects.postgresql import asyncpg as dialects
 from sqlalchemy.engine import ExceptionContext, make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, ResourceClosedError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.types import TypeEngine
 
@@ -93,6 +93,7 @@ _STATEMENT = re.compile(
     r"\n\[SQL: .*?(?:\n\(Background on this error at: \S+\)|\Z)", re.DOTALL
 )
 _NO_ANSWER = "The database does not answer."
+_OVER = "This transaction was undone: begin another one."
 # In a transaction's connection's info: what it announces, and what follows its commit.
 _SUBJECTS = "orderly.subjects"
 _NOTES = "orderly.notes"
@@ -342,6 +343,8 @@ async def run(tx: Tx, statement: Executable, given: Mapping[str, Any]) -> list[R
     sql, names, own = _compiled(statement)
     values = {**own, **given}
     asked = [values[name] for name in names]
+    if not tx.in_transaction():
+        raise ResourceClosedError(_OVER)
     rows: list[Row] = await _driven(tx, _fetch(tx, sql, asked))
     return rows
 
