@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from accounting import main
 from accounting.commands.documents import number_documents
@@ -92,6 +92,24 @@ async def test_who_posts_does_not_wait_for_who_numbers(database: Database):
 
         assert await database.transact(count_unnumbered) == 2
     assert await database.transact(number_documents, EXAMPLE_SELLER) == 2
+
+
+async def test_who_numbers_nothing_keeps_nobody_from_numbering(database: Database):
+    async with database.begin() as tx:
+        await post_orders(tx, confirmed_orders(1), EXAMPLE_SELLER)  # not known yet
+        assert (await tx.execute(OUR_TURNS)).scalar_one() == 0
+
+    await known_seller(database)
+    async with database.begin() as tx:
+        await post_orders(tx, confirmed_orders(1), EXAMPLE_SELLER)
+        assert (await tx.execute(OUR_TURNS)).scalar_one() == 1
+
+
+OUR_TURNS = text(
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+    " AND pid = pg_backend_pid()"
+    " AND objid::bigint = hashtext('document numbers')::bigint & 4294967295"
+)
 
 
 async def test_a_document_does_not_overtake_one_that_waits_for_its_number(

@@ -101,17 +101,22 @@ _dated = (
 # Who has this lock numbers, until the commit: the next one starts from what is there
 # then, so that no number is given twice and none is left out.
 _LOCK: ColumnElement[int] = literal_column("hashtext('document numbers')")
-# They are numbered as they are stored, if nobody else is numbering, none waits for its
-# number, and their seller is known: who posts never waits, and overtakes nobody.
+# They are numbered as they are stored, if nobody else is numbering, none is known to
+# wait for its number, and their seller is known: who posts never waits. The seller is
+# looked for first, so that the lock is not taken to number nothing.
+_known = (
+    select(sellers.c.id)
+    .where(sellers.c.details == cast(bindparam("seller", type_=Text), JSONB))
+    .limit(1)
+    .subquery("known")
+)
 _turn = (
-    select(sellers.c.id.label("seller_id"))
+    select(_known.c.id.label("seller_id"))
     .where(
-        sellers.c.details == cast(bindparam("seller", type_=Text), JSONB),
         select(_dated.c.id).exists(),
         ~select(documents.c.id).where(documents.c.number.is_(None)).exists(),
         func.pg_try_advisory_xact_lock(_LOCK),
     )
-    .limit(1)
     .cte("turn")
 )
 _more = insert(document_series).from_select(

@@ -34,7 +34,7 @@ from chassis.database import (
     run,
 )
 from chassis.events import Envelope, Event, to_wire
-from chassis.ids import same
+from chassis.ids import as_ours
 from contracts.orders import EVENTS
 
 SOURCE = "orderly/orders"
@@ -65,7 +65,7 @@ _REFUSE = (
 
 def order_id_of(fact: Envelope[Any]) -> UUID:
     """The subject of each of Orders' facts, which its data says, too: read already."""
-    return same(fact.data.order_id)
+    return as_ours(fact.data.order_id)
 
 
 async def park(tx: Tx, facts: Collection[Envelope[Event]]) -> None:
