@@ -57,9 +57,11 @@ async def _measure(site: Site, extent: Extent, only: tuple[str, ...]) -> JSON:
         found["accept"] |= curves
     await site.forget_orders()
     if "settle" in only:
-        say("settling")
-        await scenarios.settle(site, 300, SKUS)  # what is cold would be charged
-        found["settle"] = await scenarios.settle(site, extent.orders, SKUS)
+        say("settling, and beside it the conventional shop")
+        rounds = await scenarios.settling(site, extent, tell)
+        found["settle"] = scenarios.of_rounds(rounds["settle"])
+        before = found.get("baseline", {"rounds": []})["rounds"]
+        found["baseline"] = scenarios.of_rounds(before + rounds["baseline"])
         say("settling what each client waits for")
         waited_for = await scenarios.settle(site, extent.orders // 5, SKUS, "wait")
         found["settle_waited_for"] = waited_for

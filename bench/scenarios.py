@@ -106,7 +106,7 @@ async def side_by_side(site: Site, extent: Extent, tell: Tell) -> JSON:
             rounds["http_only"].append(one)
             await _accept(site, 1, CONNECTIONS)
             rounds["accept"].append(await _accept(site, extent.seconds, CONNECTIONS))
-    return {name: _typical(found) | {"rounds": found} for name, found in rounds.items()}
+    return {name: of_rounds(found) for name, found in rounds.items()}
 
 
 async def _peer(
@@ -150,15 +150,17 @@ async def _accept(
     )
 
 
+def of_rounds(rounds: list[JSON]) -> JSON:
+    return _typical(rounds) | {"rounds": rounds}
+
+
 def _typical(rounds: Sequence[JSON]) -> JSON:
     """The median of each figure: one round in a bad moment spoils nothing."""
-    numbers = [name for name, value in rounds[0].items() if not isinstance(value, dict)]
-    parts = rounds[0]["cpu_ms_per_order_by_process"]
-    return {name: median(found[name] for found in rounds) for name in numbers} | {
-        "cpu_ms_per_order_by_process": {
-            part: median(found["cpu_ms_per_order_by_process"][part] for found in rounds)
-            for part in parts
-        }
+    return {
+        name: _typical([found[name] for found in rounds])
+        if isinstance(value, dict)
+        else median(found[name] for found in rounds)
+        for name, value in rounds[0].items()
     }
 
 
@@ -221,6 +223,19 @@ async def settle(site: Site, orders: int, skus: int, what: str = "place") -> JSO
         "per_second": round(outcome.answered / took_s, 1),
         "orders_per_commit": commits,
     } | _costs(measured, outcome.answered)
+
+
+async def settling(site: Site, extent: Extent, tell: Tell) -> dict[str, list[JSON]]:
+    """Rounds of it, and of the conventional shop by turns, as beside accepting."""
+    rounds: dict[str, list[JSON]] = {"baseline": [], "settle": []}
+    await settle(site, 300, SKUS)  # what is cold would be charged
+    async with peers.baseline(site, SKUS) as slow:
+        for number in range(extent.rounds):
+            tell(f"round {number + 1} of {extent.rounds}")
+            one = await _peer(site, slow, "baseline", PEER_CONNECTIONS, extent)
+            rounds["baseline"].append(one)
+            rounds["settle"].append(await settle(site, extent.orders, SKUS))
+    return rounds
 
 
 async def hot_sku(site: Site, extent: Extent, tell: Tell) -> JSON:
