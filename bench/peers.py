@@ -41,6 +41,7 @@ def _fill_baseline(url: str, skus: int) -> None:
 
     engine = create_engine(url)
     with engine.begin() as connection:
+        Base.metadata.drop_all(connection)  # of the last time
         Base.metadata.create_all(connection)
         connection.execute(
             insert(Customer),

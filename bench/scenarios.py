@@ -161,6 +161,7 @@ def _typical(rounds: Sequence[JSON]) -> JSON:
         if isinstance(value, dict)
         else median(found[name] for found in rounds)
         for name, value in rounds[0].items()
+        if all(name in found for found in rounds)
     }
 
 
