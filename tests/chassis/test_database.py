@@ -375,7 +375,8 @@ async def test_who_loses_a_deadlock_starts_over(database):
         database.transact(lock, ids), database.transact(lock, ids[::-1])
     )
 
-    assert attempts == 3
+    # Who starts over may be there before the other one has woken up, and lose again.
+    assert attempts >= 3
 
 
 async def test_a_commit_tells_what_it_announced(database):
