@@ -8,8 +8,10 @@ from chassis.events import Announcement
 from sample.main import NoteTaken
 
 
-def an_announcement(text: str = "hello", **changes) -> Announcement:
-    return Announcement(NoteTaken(note_id=uuid4(), text=text), "subject", **changes)
+def an_announcement(
+    text: str = "hello", subject: str = "subject", **changes
+) -> Announcement:
+    return Announcement(NoteTaken(note_id=uuid4(), text=text), subject, **changes)
 
 
 async def stored(tx, *columns: str) -> list:
@@ -49,6 +51,70 @@ async def test_announcing_nothing_writes_nothing(tx):
     assert await stored(tx, "id") == []
 
 
+async def positions(tx) -> list[int | None]:
+    return [row.position for row in await stored(tx, "position")]
+
+
+async def test_events_have_their_positions_as_they_are_stored(tx):
+    await outbox.publish(tx, [an_announcement(), an_announcement()])
+    await outbox.publish(tx, [an_announcement()])
+
+    assert await positions(tx) == [1, 2, 3]
+
+
+async def test_what_is_undone_leaves_no_gap(database):
+    async with database.begin() as tx:
+        await outbox.publish(tx, [an_announcement()])
+        await tx.rollback()
+
+    await database.transact(outbox.publish, [an_announcement()])
+
+    async with database.begin() as tx:
+        assert await positions(tx) == [1]
+
+
+async def test_who_announces_waits_for_nobody_who_gives_positions(database):
+    async with database.begin() as tx:
+        await outbox.publish(tx, [an_announcement(subject="theirs")])
+        await database.transact(outbox.publish, [an_announcement(subject="ours")])
+        assert await positions(tx) == [1, None]
+
+
+async def test_an_event_never_overtakes_another_of_its_subject(database):
+    async with database.begin() as tx:
+        await outbox.publish(tx, [an_announcement(subject="other")])
+        await database.transact(outbox.publish, [an_announcement()])
+
+    await database.transact(outbox.publish, [an_announcement()])
+    together = [an_announcement(subject="another"), an_announcement()]
+    await database.transact(outbox.publish, together)
+    await database.transact(outbox.publish, [an_announcement(subject="other")])
+
+    async with database.begin() as tx:
+        assert await positions(tx) == [1, None, None, None, None, 2]
+
+
+async def test_no_event_overtakes_more_than_is_looked_through(tx):
+    await leave(tx, outbox.LOOKED_THROUGH - 1)
+    await outbox.publish(tx, [an_announcement(subject="in time")])
+    await leave(tx, 1)
+    await outbox.publish(tx, [an_announcement(subject="too late")])
+
+    left = [None] * (outbox.LOOKED_THROUGH - 1)
+    assert await positions(tx) == [*left, 1, None, None]
+
+
+async def leave(tx, count: int) -> None:
+    """So many events are stored, and wait for their positions."""
+    await tx.execute(
+        sa.text(
+            "INSERT INTO outbox (id, type, subject, data)"
+            " SELECT gen_random_uuid(), 't', 's', '{}' FROM generate_series(1, :count)"
+        ),
+        {"count": count},
+    )
+
+
 async def test_subjects_are_told_once_they_are_committed(database):
     told: list[str] = []
     database.on_announced(told.extend)
@@ -75,7 +141,8 @@ async def test_what_waits_is_counted_without_reading_what_is_out(tx):
             " FROM generate_series(1, 5000) AS n"
         )
     )
-    await tx.execute(sa.update(outbox.relay_cursor).values(published=4990))
+    cursor = {"numbered": 5000, "published": 4990}
+    await tx.execute(sa.update(outbox.relay_cursor).values(cursor))
     await outbox.publish(tx, [an_announcement()])
     await tx.execute(sa.text("ANALYZE outbox"))
     before = await read_one_by_one(tx)

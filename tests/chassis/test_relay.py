@@ -1,6 +1,7 @@
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -9,12 +10,13 @@ import sqlalchemy as sa
 
 from chassis.aside import Aside
 from chassis.database import Database, Tx
-from chassis.outbox import outbox, refusals, relay_cursor
+from chassis.events import Announcement
+from chassis.outbox import outbox, publish, refusals, relay_cursor
 from chassis.queues import MESSAGE_BYTES, Aws
 from chassis.relay import CALL_BYTES, STEP_EVENTS, NotPublished, Relay
 from chassis.testing import eventually
 from chassis.topology import Queue, Topic
-from sample.main import take
+from sample.main import NoteTaken, take
 from tests.chassis.faults import first_time, refuse, with_faults
 
 
@@ -51,6 +53,14 @@ async def positions(database: Database) -> list[int]:
             sa.select(outbox.c.position).order_by(outbox.c.position)
         )
         return list(found.scalars())
+
+
+@asynccontextmanager
+async def nobody_numbers(database: Database) -> AsyncIterator[None]:
+    """What is announced meanwhile waits for the relay to have positions."""
+    async with database.begin() as tx:
+        await tx.execute(sa.select(relay_cursor).with_for_update())
+        yield
 
 
 async def test_what_is_committed_is_published(database, aws, topic, queue):
@@ -101,7 +111,8 @@ async def test_positions_are_contiguous_with_several_relays_at_once(
 
 
 async def test_a_relay_that_died_is_followed_by_another(database, aws, topic, queue):
-    await database.transact(take, ["left behind"])
+    async with nobody_numbers(database):
+        await database.transact(take, ["left behind"])
     dead = relay_for(database, aws, topic)
     async with database.begin() as tx:
         await dead._next(tx)  # noqa: SLF001 - it took the lease, and was never seen again
@@ -259,7 +270,8 @@ async def test_flushing_gives_up_quietly(database, aws, topic):
 async def test_events_of_one_subject_are_numbered_in_their_order(database, aws, topic):
     relay = relay_for(database, aws, topic)
     for number in range(3):
-        await database.transact(take, [f"{number}-{n}" for n in range(3)])
+        async with nobody_numbers(database):
+            await database.transact(take, [f"{number}-{n}" for n in range(3)])
 
     await relay.drain()
 
@@ -272,10 +284,38 @@ async def test_events_of_one_subject_are_numbered_in_their_order(database, aws, 
 @pytest.mark.usefixtures("queue")
 async def test_more_than_one_step_is_published_to_the_end(database, aws, topic):
     await database.transact(take, ["x"] * (STEP_EVENTS + 10))
+    async with nobody_numbers(database):
+        await database.transact(take, ["x"] * (STEP_EVENTS + 10))
 
     await relay_for(database, aws, topic).drain()
 
-    assert await published(database) == STEP_EVENTS + 10
+    assert await published(database) == 2 * (STEP_EVENTS + 10)
+
+
+@pytest.mark.usefixtures("queue")
+async def test_positions_have_no_gap_and_keep_each_subject_in_its_order(
+    database, aws, topic
+):
+    subjects = [f"subject {number}" for number in range(6)]
+
+    async def tell(subject: str) -> None:
+        for sequence in range(1, 16):
+            note = NoteTaken(note_id=uuid4(), text=subject)
+            announcement = Announcement(note, subject, sequence=sequence)
+            await database.transact(publish, [announcement])
+
+    relaying = asyncio.create_task(relay_for(database, aws, topic).run())
+    await asyncio.gather(*map(tell, subjects))
+    relaying.cancel()
+    await relay_for(database, aws, topic).drain()
+
+    columns = outbox.c.position, outbox.c.subject, outbox.c.sequence
+    async with database.begin() as tx:
+        log = list(await tx.execute(sa.select(*columns).order_by(columns[0])))
+    assert [row.position for row in log] == list(range(1, 91))
+    for subject in subjects:
+        told = [row.sequence for row in log if row.subject == subject]
+        assert told == list(range(1, 16))
 
 
 @pytest.mark.usefixtures("queue")

@@ -154,7 +154,8 @@ class Database:
                     "application_name": application_name,
                     "statement_timeout": "30s",
                     "lock_timeout": "10s",
-                    "idle_in_transaction_session_timeout": "60s",
+                    # Who froze holds rows that others wait for.
+                    "idle_in_transaction_session_timeout": "20s",
                     "jit": "off",
                     # Nothing here has arms to move: looking up by a key is cheap, also
                     # as long as tables are small, or look so to the planner.

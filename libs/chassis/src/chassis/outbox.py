@@ -1,7 +1,8 @@
 """The service's event log: what it announced, in the transaction that made it true.
 
-The relay numbers what is committed (`position`) and takes it to SNS; timelines, streams
-and replays read the same table. Old partitions are dropped; rows are never deleted.
+Its events have contiguous positions: as they are stored, or else by the relay, which
+takes them to SNS. Timelines, streams and replays read the same table. Old partitions
+are dropped; rows are never deleted.
 """
 
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ from sqlalchemy import (
 )
 
 from chassis import tracing
-from chassis.database import Tx, announce, columns_of, insert_many, run
+from chassis.database import Tx, announce, columns_of, run
 from chassis.events import Announcement
 from chassis.ids import uuid7
 from chassis.partitions import Partitioned
@@ -38,6 +39,7 @@ from chassis.written import written
 
 PARTITIONS = Partitioned(table="outbox", by="month", keep=timedelta(days=400))
 RELAY = "sns"  # its name in relay_cursor; other readers of the log have their own
+LOOKED_THROUGH = 500  # of what waits for a position, before another one is given
 
 metadata = MetaData()
 
@@ -111,8 +113,37 @@ refusals = Table(
     ),
 )
 
-_INSERT = insert_many(
-    outbox, "id", "type", "subject", "sequence", "traceparent", "data"
+_TOLD = ("id", "type", "subject", "sequence", "traceparent", "data")
+# Who holds the cursor's row gives positions, until the commit. Whoever announces does
+# it, if nobody else holds it, and no earlier event of the same subjects waits for its
+# position: nobody waits to announce. Those that are left wait for the relay.
+_ANNOUNCE = text(
+    f"""
+    WITH turn AS (
+        SELECT name FROM relay_cursor
+        WHERE name = '{RELAY}' AND NOT EXISTS (
+            SELECT FROM (
+                SELECT subject, row_number() OVER (ORDER BY added) AS nth FROM outbox
+                WHERE position IS NULL ORDER BY added LIMIT {LOOKED_THROUGH}
+            ) AS waiting
+            WHERE nth = {LOOKED_THROUGH}
+            OR subject IN (SELECT unnest(CAST(:subject AS text[])))
+        )
+        FOR NO KEY UPDATE SKIP LOCKED
+    ), reached AS (
+        UPDATE relay_cursor SET numbered = numbered + cardinality(CAST(:id AS uuid[]))
+        FROM turn WHERE relay_cursor.name = turn.name
+        RETURNING numbered - cardinality(CAST(:id AS uuid[])) AS before
+    )
+    INSERT INTO outbox (id, type, subject, sequence, traceparent, data, position)
+    SELECT id, type, subject, sequence, traceparent, data::json, before + nth
+    FROM unnest(
+        CAST(:id AS uuid[]), CAST(:type AS text[]), CAST(:subject AS text[]),
+        CAST(:sequence AS bigint[]), CAST(:traceparent AS text[]),
+        CAST(:data AS text[])
+    ) WITH ORDINALITY AS told (id, type, subject, sequence, traceparent, data, nth)
+    LEFT JOIN reached ON true
+    """  # noqa: S608 - a name and a number of ours
 )
 
 
@@ -132,7 +163,7 @@ async def publish(tx: Tx, announcements: Sequence[Announcement]) -> None:
         }
         for announcement in announcements
     ]
-    await run(tx, _INSERT, columns_of(rows, tuple(rows[0])))
+    await run(tx, _ANNOUNCE, columns_of(rows, _TOLD))
     announce(tx, [announcement.subject for announcement in announcements])
 
 

@@ -1,4 +1,4 @@
-"""Takes committed events to SNS: numbers, publishes, and remembers how far it got.
+"""Takes committed events to SNS: numbers what is left, publishes, remembers how far.
 
 One process at a time does it, by a lease in `relay_cursor` that is taken and renewed in
 short transactions; none is open while SNS is called. A lost lease costs duplicates and
