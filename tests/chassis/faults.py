@@ -1,9 +1,17 @@
-"""SQS and SNS on a bad day, as no emulator has them: the real ones, with a fault."""
+"""SQS and SNS on a bad day, as no emulator has them: the real ones, with a fault.
 
-from collections.abc import Awaitable, Callable, Mapping
+And a log that somebody else is giving positions in.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+import sqlalchemy as sa
+
+from chassis.database import Database
+from chassis.outbox import relay_cursor
 from chassis.queues import Aws
 
 Call = Callable[..., Awaitable[Any]]
@@ -47,3 +55,11 @@ def first_time(fault: Fault) -> Fault:
 
 async def refuse(_: Call, **__: Any) -> Any:
     raise ConnectionRefusedError
+
+
+@asynccontextmanager
+async def nobody_numbers(database: Database) -> AsyncIterator[None]:
+    """What is announced meanwhile waits for the relay to have positions."""
+    async with database.begin() as tx:
+        await tx.execute(sa.select(relay_cursor).with_for_update())
+        yield

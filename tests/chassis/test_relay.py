@@ -1,7 +1,6 @@
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +16,7 @@ from chassis.relay import CALL_BYTES, STEP_EVENTS, NotPublished, Relay
 from chassis.testing import eventually
 from chassis.topology import Queue, Topic
 from sample.main import NoteTaken, take
-from tests.chassis.faults import first_time, refuse, with_faults
+from tests.chassis.faults import first_time, nobody_numbers, refuse, with_faults
 
 
 def relay_for(database: Database, aws: Aws, topic: Topic) -> Relay:
@@ -53,14 +52,6 @@ async def positions(database: Database) -> list[int]:
             sa.select(outbox.c.position).order_by(outbox.c.position)
         )
         return list(found.scalars())
-
-
-@asynccontextmanager
-async def nobody_numbers(database: Database) -> AsyncIterator[None]:
-    """What is announced meanwhile waits for the relay to have positions."""
-    async with database.begin() as tx:
-        await tx.execute(sa.select(relay_cursor).with_for_update())
-        yield
 
 
 async def test_what_is_committed_is_published(database, aws, topic, queue):

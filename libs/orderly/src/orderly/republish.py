@@ -100,6 +100,7 @@ async def _pages(log: Database, events: int) -> AsyncIterator[Sequence[Row[Any]]
 async def _span(tx: Tx) -> tuple[int, int]:
     # Up to what is numbered, not what the relay knows to be published: its cursor may
     # come a moment after, and SNS confirms also what no queue has subscribed to yet.
+    # What it has yet to publish may be doubled, which inboxes absorb.
     recent = outbox.c.time >= func.now() - LOOK_BACK
     first = select(func.coalesce(func.min(outbox.c.position), 1)).where(recent)
     last = select(relay_cursor.c.numbered).where(relay_cursor.c.name == RELAY)
