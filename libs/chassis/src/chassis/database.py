@@ -28,12 +28,12 @@ from sqlalchemy import (
     JSON,
     ColumnElement,
     Executable,
+    Subquery,
     Table,
     Text,
     Update,
     bindparam,
     cast,
-    column,
     event,
     func,
     literal_column,
@@ -313,16 +313,21 @@ def is_away(error: BaseException) -> bool:
     return sqlstate(error).startswith(_AWAY)
 
 
-def rows_from_arrays(*columns: tuple[str, TypeEngine[Any]]) -> Any:
-    """`unnest` as a table: one parameter per column, however many rows."""
-    arrays = [
-        bindparam(name, type_=ARRAY(_wire_type(type_))) for name, type_ in columns
-    ]
-    return (
-        func.unnest(*arrays)
-        .table_valued(*(column(name, _wire_type(type_)) for name, type_ in columns))
-        .render_derived()
-    )
+def rows_from_arrays(*columns: tuple[str, TypeEngine[Any]]) -> Subquery:
+    """Arrays as a table: one parameter per column, however many rows.
+
+    In a SELECT list PostgreSQL takes a row's values as it comes to it; `FROM unnest`
+    would store each column of all rows first.
+    """
+    return select(
+        *(
+            func.unnest(
+                bindparam(name, type_=ARRAY(_wire_type(type_))),
+                type_=_wire_type(type_),
+            ).label(name)
+            for name, type_ in columns
+        )
+    ).subquery()
 
 
 class Row(asyncpg.Record):  # type: ignore[misc]
@@ -418,7 +423,7 @@ def _stored(value: ColumnElement[Any], type_: TypeEngine[Any]) -> ColumnElement[
 def insert_many(
     table: Table, *names: str, prefix: str = "", **same: str | int
 ) -> Insert:
-    """INSERT … SELECT FROM unnest: a round trip and a plan for any number of rows.
+    """INSERT … SELECT unnest: a round trip and a plan for any number of rows.
 
     Several are one statement as CTEs, where a `prefix` tells their parameters apart.
 
