@@ -295,10 +295,10 @@ def _line_faults(lines: Sequence[Line]) -> Iterator[Fault]:
 
 
 def _total_faults(order: Order) -> Iterator[Fault]:
-    gross = sum(line.gross for line in order.lines)
-    taxes = sum(line.tax for line in order.lines) + order.shipping.tax
-    discounts = sum(line.discount for line in order.lines)
-    sum_of_parts = gross - discounts + taxes + order.shipping.price
+    sum_of_parts, discounts = order.shipping.price + order.shipping.tax, 0
+    for line in order.lines:
+        sum_of_parts += line.gross - line.discount + line.tax
+        discounts += line.discount
     # Discounts do not help: Accounting books the gross and the discount by themselves.
     if sum_of_parts + discounts > MAX_AMOUNT:
         yield Fault("/lines", f"The amounts add up to more than {MAX_AMOUNT}.")
