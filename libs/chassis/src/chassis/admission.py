@@ -126,7 +126,7 @@ class Gate:
         self.told = Pace(TOLD_PER_S, most_waiting=MOST_UNTOLD)
         self.told_if_parsed = Pace(TOLD_PER_S_IF_PARSED, most_waiting=MOST_UNTOLD)
         self._answered = 0
-        self._per_s = 0.0
+        self._few, self._many = FEWEST, FEWEST_IN_A_RUSH
         self._measured_at = time.monotonic()
         self._crowded_since: float | None = None
         self._strict_until = 0.0
@@ -141,7 +141,7 @@ class Gate:
         self._answered += 1
         now = time.monotonic()
         if now - self._measured_at > MEASURED_S:
-            self._per_s = self._answered / (now - self._measured_at)
+            self._expect(self._answered / (now - self._measured_at))
             self._measured_at, self._answered = now, 0
         if self.inside <= self._few:
             self._crowded_since = None
@@ -185,13 +185,10 @@ class Gate:
         metrics.SHED.add(1)
         return door.refusal(next(_REASONS), origins.welcome_in(data), closes=False)
 
-    @property
-    def _few(self) -> int:
-        return min(max(FEWEST, int(self._per_s * WAITS_S)), MOST)
-
-    @property
-    def _many(self) -> int:
-        return min(max(FEWEST_IN_A_RUSH, int(self._per_s * RUSH_WAITS_S)), MOST)
+    def _expect(self, per_s: float) -> None:
+        """How many may be inside, where so many a second are answered."""
+        self._few = min(max(FEWEST, int(per_s * WAITS_S)), MOST)
+        self._many = min(max(FEWEST_IN_A_RUSH, int(per_s * RUSH_WAITS_S)), MOST)
 
 
 def _declared(scope: Scope) -> int:
