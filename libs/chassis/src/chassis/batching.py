@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
 
 import structlog
+from msgspec import Struct
 
 from chassis import metrics, tracing
 from chassis.database import DatabaseTooSlow, DatabaseUnavailable, is_away
@@ -64,8 +64,7 @@ class Leaving(Unavailable):
     code = "leaving"
 
 
-@dataclass(frozen=True, eq=False)
-class _Waiting(Generic[T, R]):
+class _Waiting(Struct, Generic[T, R], frozen=True, eq=False):
     item: T
     answer: "asyncio.Future[R]"
     cause: tracing.Cause
