@@ -137,11 +137,16 @@ _ANNOUNCE = text(
     )
     INSERT INTO outbox (id, type, subject, sequence, traceparent, data, position)
     SELECT id, type, subject, sequence, traceparent, data::json, before + nth
-    FROM unnest(
-        CAST(:id AS uuid[]), CAST(:type AS text[]), CAST(:subject AS text[]),
-        CAST(:sequence AS bigint[]), CAST(:traceparent AS text[]),
-        CAST(:data AS text[])
-    ) WITH ORDINALITY AS told (id, type, subject, sequence, traceparent, data, nth)
+    FROM (
+        SELECT
+            unnest(CAST(:id AS uuid[])) AS id,
+            unnest(CAST(:type AS text[])) AS type,
+            unnest(CAST(:subject AS text[])) AS subject,
+            unnest(CAST(:sequence AS bigint[])) AS sequence,
+            unnest(CAST(:traceparent AS text[])) AS traceparent,
+            unnest(CAST(:data AS text[])) AS data,
+            generate_series(1, cardinality(CAST(:id AS uuid[]))) AS nth
+    ) AS told
     LEFT JOIN reached ON true
     """  # noqa: S608 - a name and a number of ours
 )
