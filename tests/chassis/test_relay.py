@@ -298,6 +298,7 @@ async def test_positions_have_no_gap_and_keep_each_subject_in_its_order(
     relaying = asyncio.create_task(relay_for(database, aws, topic).run())
     await asyncio.gather(*map(tell, subjects))
     relaying.cancel()
+    await asyncio.wait([relaying])
     await relay_for(database, aws, topic).drain()
 
     columns = outbox.c.position, outbox.c.subject, outbox.c.sequence

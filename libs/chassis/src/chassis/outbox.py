@@ -59,7 +59,8 @@ outbox = Table(
     Column("traceparent", Text),
     # json, not jsonb: the relay sends the text as it is, without reading it.
     Column("data", JSON, nullable=False),
-    # In a subject's own order, since whoever writes about a subject holds its row.
+    # In a subject's own order, since whoever writes about a subject holds its row, or
+    # does without any order but the sequence's.
     Column(
         "added", BigInteger, _added, server_default=_added.next_value(), nullable=False
     ),

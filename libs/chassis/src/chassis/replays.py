@@ -108,7 +108,10 @@ class _Step:
 
 
 async def request(tx: Tx, sought: Sought, *, requested_by: str) -> RowMapping:
-    """Ask for a replay, up to what is in the log now: the rest is announced anyway."""
+    """Ask for a replay, up to what is numbered now: the rest is announced anyway.
+
+    What the relay has yet to publish may be doubled, which inboxes absorb.
+    """
     asked = insert(replays).values(
         id=uuid7(),
         **vars(sought),
