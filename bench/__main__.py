@@ -55,6 +55,9 @@ async def _measure(site: Site, extent: Extent, only: tuple[str, ...]) -> JSON:
         capacity = found["accept"]["per_second"]
         curves = await scenarios.accepting(site, extent, capacity, tell)
         found["accept"] |= curves
+        say("accepting at its usual load, and beside it bare HTTP")
+        typical = await scenarios.at_typical_load(site, extent, tell)
+        found["at_70_percent"] = typical
     await site.forget_orders()
     if "settle" in only:
         say("settling, and beside it the conventional shop")

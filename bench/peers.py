@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 import asyncpg
 from sqlalchemy import create_engine, insert
@@ -21,9 +22,14 @@ STARTS_WITHIN_S = 60.0
 LIMIT_BATCH = 100
 
 
+class Peer(NamedTuple):
+    name: str
+    port: int
+
+
 @asynccontextmanager
-async def baseline(site: Site, skus: int) -> AsyncIterator[int]:
-    """The conventional shop; yields its port."""
+async def baseline(site: Site, skus: int) -> AsyncIterator[Peer]:
+    """The conventional shop."""
     url = await site.stack.postgres.give_database("baseline")
     url = url.replace("postgresql://", "postgresql+psycopg://")
     os.environ |= {  # the module reads it, here for its tables
@@ -32,8 +38,8 @@ async def baseline(site: Site, skus: int) -> AsyncIterator[int]:
         "ISSUER": site.stack.signer.issuer,
     }
     _fill_baseline(url, skus)
-    async with _served(site, "baseline", "bench.baseline.app:app") as port:
-        yield port
+    async with _served(site, "baseline", "bench.baseline.app:app") as peer:
+        yield peer
 
 
 def _fill_baseline(url: str, skus: int) -> None:
@@ -55,13 +61,13 @@ def _fill_baseline(url: str, skus: int) -> None:
 
 
 @asynccontextmanager
-async def http_only(site: Site) -> AsyncIterator[int]:
-    async with _served(site, "http_only", "bench.http_only:app") as port:
-        yield port
+async def http_only(site: Site) -> AsyncIterator[Peer]:
+    async with _served(site, "http_only", "bench.http_only:app") as peer:
+        yield peer
 
 
 @asynccontextmanager
-async def _served(site: Site, name: str, app: str) -> AsyncIterator[int]:
+async def _served(site: Site, name: str, app: str) -> AsyncIterator[Peer]:
     port = free_port()
     process = Process(
         name=name,
@@ -79,7 +85,7 @@ async def _served(site: Site, name: str, app: str) -> AsyncIterator[int]:
     try:
         await process.ready(lambda: answers(port, "/healthz"), within_s=STARTS_WITHIN_S)
         with site.counting(name, process):
-            yield port
+            yield Peer(name, port)
     finally:
         await process.stop()
 

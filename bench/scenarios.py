@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import mean, median
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ import httpx
 from bench import peers
 from bench.goods import Orders
 from bench.load import TURNED_AWAY, Load, Outcome, apply
+from bench.peers import Peer
 from bench.site import COUNTED, QUIET_S, Measured, Site
 from chassis.testing import eventually
 
@@ -21,7 +23,9 @@ Tell = Callable[[str], None]
 
 SKUS = 200
 MANY_SKUS = 1000
+COUNTED_WITHIN_S = 12  # PostgreSQL counts what a session did when it rests for ten
 CONNECTIONS = 64
+OPEN_CONNECTIONS = 256  # of whom most wait for nothing
 PEER_CONNECTIONS = 16  # where the conventional shop is at its best
 CURVE_CONNECTIONS = (1, 4, 16, 64, 128)
 SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -100,9 +104,9 @@ async def side_by_side(site: Site, extent: Extent, tell: Tell) -> JSON:
     async with peers.baseline(site, SKUS) as slow, peers.http_only(site) as bare:
         for number in range(extent.rounds):
             tell(f"round {number + 1} of {extent.rounds}")
-            one = await _peer(site, slow, "baseline", PEER_CONNECTIONS, extent)
+            one = await _peer(site, slow, extent.seconds, PEER_CONNECTIONS)
             rounds["baseline"].append(one)
-            one = await _peer(site, bare, "http_only", CONNECTIONS, extent)
+            one = await _peer(site, bare, extent.seconds, CONNECTIONS)
             rounds["http_only"].append(one)
             await _accept(site, 1, CONNECTIONS)
             rounds["accept"].append(await _accept(site, extent.seconds, CONNECTIONS))
@@ -110,19 +114,20 @@ async def side_by_side(site: Site, extent: Extent, tell: Tell) -> JSON:
 
 
 async def _peer(
-    site: Site, port: int, name: str, connections: int, extent: Extent
+    site: Site, peer: Peer, seconds: float, connections: int, rate: float | None = None
 ) -> JSON:
-    warm = Load(port=port, token=site.token, what="place", seconds=1, skus=SKUS)
+    warm = Load(port=peer.port, token=site.token, what="place", seconds=1, skus=SKUS)
     await apply(warm)
     outcome, measured = await _load(
         site,
-        port,
+        peer.port,
         what="place",
         skus=SKUS,
-        seconds=extent.seconds,
+        seconds=seconds,
         connections=connections,
+        rate=rate,
     )
-    counted = (name, "postgres")
+    counted = (peer.name, "postgres")
     return figures_of(outcome) | _costs(measured, outcome.answered, counted)
 
 
@@ -165,23 +170,38 @@ def _typical(rounds: Sequence[JSON]) -> JSON:
     }
 
 
+async def at_typical_load(site: Site, extent: Extent, tell: Tell) -> dict[str, JSON]:
+    """At the same share of what each of the two can in this moment, by turns: who is
+    late without a database, too, has the machine to thank."""
+    rounds: dict[str, list[JSON]] = {"accept": [], "http_only": []}
+    async with peers.http_only(site) as bare:
+        ask = {
+            "accept": partial(_accept, site),
+            "http_only": partial(_peer, site, bare),
+        }
+        for number in range(extent.rounds):
+            tell(f"round {number + 1} of {extent.rounds}")
+            for name, place in ask.items():
+                most = await place(extent.step_seconds, CONNECTIONS)
+                rate = TYPICAL_SHARE * most["per_second"]
+                one = await place(extent.seconds, OPEN_CONNECTIONS, rate)
+                rounds[name].append(one | {"offered": round(rate)})
+    return {name: of_rounds(taken) for name, taken in rounds.items()}
+
+
 async def accepting(site: Site, extent: Extent, capacity: float, tell: Tell) -> JSON:
     """Latency over offered load, and cost over how many wait at once."""
     by_load, by_batch = [], []
     for share in SHARES:
         tell(f"{share:.0%} of {capacity:.0f} orders/s")
-        found = await _accept(site, extent.step_seconds, 256, rate=share * capacity)
+        rate = share * capacity
+        found = await _accept(site, extent.step_seconds, OPEN_CONNECTIONS, rate)
         by_load.append({"share": share, "offered": round(share * capacity), **found})
     for connections in CURVE_CONNECTIONS:
         tell(f"{connections} at once")
         found = await _accept(site, extent.step_seconds, connections)
         by_batch.append({"connections": connections, **found})
-    typical = next(found for found in by_load if found["share"] == TYPICAL_SHARE)
-    return {
-        "p99_ms_at_70_percent": typical["p99_ms"],
-        "by_load": by_load,
-        "by_batch": by_batch,
-    }
+    return {"by_load": by_load, "by_batch": by_batch}
 
 
 async def limit(site: Site, extent: Extent) -> JSON:
@@ -233,7 +253,7 @@ async def settling(site: Site, extent: Extent, tell: Tell) -> dict[str, list[JSO
     async with peers.baseline(site, SKUS) as slow:
         for number in range(extent.rounds):
             tell(f"round {number + 1} of {extent.rounds}")
-            one = await _peer(site, slow, "baseline", PEER_CONNECTIONS, extent)
+            one = await _peer(site, slow, extent.seconds, PEER_CONNECTIONS)
             rounds["baseline"].append(one)
             rounds["settle"].append(await settle(site, extent.orders, SKUS))
     return rounds
@@ -324,7 +344,7 @@ async def look(site: Site, what: str, *, seconds: float) -> tuple[Outcome, Measu
 
 async def idle(site: Site, extent: Extent) -> JSON:
     """What a stack costs that nobody uses; timers still run after the last order."""
-    await asyncio.sleep(3)
+    await asyncio.sleep(COUNTED_WITHIN_S)
     async with site.measuring() as measured:
         await asyncio.sleep(extent.idle_s)
     seconds = measured.seconds
