@@ -32,7 +32,7 @@ def test_only_the_one_place_with_the_failpoints_begins_and_commits():
         "chassis.pool: self._engine.connect",
         "chassis.database: tx.sync_connection.begin",
         "chassis.database: driver.transaction",
-        "chassis.database: begun.commit",
+        "chassis.database: COMMIT;",
         "chassis.database: tx.rollback",
         "chassis.database: self.begin",  # by `transact`, which has the places
     }

@@ -216,6 +216,34 @@ async def test_what_the_driver_does_first_is_undone_with_the_rest(database):
     assert await database.transact(count_notes) == 0
 
 
+@pytest.mark.parametrize("ask", [run, Tx.execute])
+async def test_what_goes_on_after_an_error_is_not_taken_for_done(database, ask):
+    async def go_on(tx: Tx) -> None:
+        await add_note(tx)
+        with pytest.raises((asyncpg.DataError, sa.exc.DBAPIError)):
+            await ask(tx, sa.text("SELECT 1 / 0"), {})
+
+    with pytest.raises(sa.exc.ResourceClosedError):
+        await database.transact(go_on)
+
+    assert await database.transact(count_notes) == 0
+
+
+@pytest.mark.parametrize("ask", [run, Tx.execute])
+async def test_what_a_migration_has_changed_is_asked_for_anew(stoppable, other, ask):
+    everything = sa.text("SELECT * FROM changing")
+    async with other.begin() as tx:
+        await tx.execute(sa.text("CREATE TABLE IF NOT EXISTS changing (text text)"))
+    await stoppable.transact(ask, everything, {})
+
+    async with other.begin() as tx:
+        await tx.execute(sa.text("ALTER TABLE changing ADD added int DEFAULT 1"))
+
+    await stoppable.transact(ask, everything, {})
+    async with other.begin() as tx:
+        await tx.execute(sa.text("DROP TABLE changing"))
+
+
 @pytest.mark.parametrize("value", ["a\x00b", "a\ud800b", 7])
 async def test_the_content_is_to_blame_by_the_driver_too(database, value):
     refused = columns_of([{"id": uuid4(), "text": value}], ("id", "text"))

@@ -1,6 +1,7 @@
 """Connections stay open from one transaction to the next, if they are fit for it."""
 
 import asyncio
+from functools import partial
 
 import asyncpg
 import pytest
@@ -8,16 +9,30 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ResourceClosedError
 from sqlalchemy.ext.asyncio.exc import AsyncContextNotStarted
 
-from chassis.database import Database, Tx, run
+from chassis.database import Database, DatabaseTooSlow, Tx, run
 from chassis.errors import Unavailable
+from chassis.testing import eventually
+from tests.chaos.postgres_proxy import PostgresProxy
 
 PID = sa.text("SELECT pg_backend_pid() AS pid")
 DEFERRED = "CREATE TABLE seats (seat text UNIQUE DEFERRABLE INITIALLY DEFERRED)"
+ASLEEP = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE application_name = $1 AND wait_event = 'PgSleep'
+"""
 TAKE = sa.text("INSERT INTO seats VALUES ('Ada Byron'), ('Ada Byron')")
 
 
 async def pid(tx: Tx) -> int:
     return int((await run(tx, PID, {}))[0].pid)
+
+
+async def is_asleep(url: str, name: str) -> bool:
+    connection = await asyncpg.connect(url)
+    try:
+        return bool(await connection.fetchval(ASLEEP, name))
+    finally:
+        await connection.close()
 
 
 async def test_the_last_that_was_given_back_is_the_first_to_be_taken(database):
@@ -44,6 +59,41 @@ async def test_what_is_left_in_a_transaction_is_not_taken_again(database):
         await driver.execute("BEGIN")  # which nobody here knows of
 
     assert await database.transact(pid) != left
+
+
+async def test_a_begin_that_is_refused_leaves_nothing_behind(database, monkeypatch):
+    refused = await database.transact(pid)
+    execute, begins = asyncpg.Connection.execute, iter([True])
+
+    async def refuse(self, query, *args, **more):
+        if query == "BEGIN;" and next(begins, False):
+            raise asyncpg.QueryCanceledError("canceling statement due to user request")
+        return await execute(self, query, *args, **more)
+
+    monkeypatch.setattr(asyncpg.Connection, "execute", refuse)
+    with pytest.raises(DatabaseTooSlow):
+        await database.transact(pid)
+
+    assert await database.transact(pid) != refused
+
+
+@pytest.mark.parametrize("turns", range(10))
+async def test_who_is_cancelled_while_a_dead_connection_is_closed(postgres_url, turns):
+    async with PostgresProxy.before(postgres_url) as (line, url):
+        database = Database(url, application_name="cut")
+        asking = asyncio.create_task(
+            database.transact(run, sa.text("SELECT pg_sleep(30)"), {})
+        )
+        await eventually(partial(is_asleep, postgres_url, "cut"))
+        line.cut_all()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asking.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert database.in_use() == 0
+        await database.close()
 
 
 async def test_nothing_can_be_done_with_a_transaction_that_was_undone(database):

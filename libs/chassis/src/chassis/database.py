@@ -230,7 +230,7 @@ class Database:
                     result = await work(tx, *args, **kwargs)
                     reach("worked", work, args)
             except Exception as error:
-                if not (is_away(error) or sqlstate(error) in _LOST_A_RACE):
+                if not (is_away(error) or _may_start_over(error)):
                     raise
                 if sqlstate(error) == _CANCELLED:
                     raise DatabaseTooSlow(_NO_ANSWER) from error
@@ -302,6 +302,14 @@ def sqlstate(error: BaseException) -> str:
     """PostgreSQL's code for what went wrong, or the empty string."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return getattr(cause, "sqlstate", None) or ""
+
+
+def _may_start_over(error: BaseException) -> bool:
+    """Whether another one was first, or a migration changed what was asked for."""
+    by_driver = isinstance(error, DBAPIError) and error.orig
+    cause = by_driver.__cause__ if by_driver else error
+    changed = isinstance(cause, asyncpg.InvalidCachedStatementError)
+    return changed or sqlstate(error) in _LOST_A_RACE
 
 
 def is_away(error: BaseException) -> bool:
@@ -380,10 +388,15 @@ async def _transaction(tx: Tx) -> AsyncIterator[None]:
 
 
 async def _commit(tx: Tx) -> None:
+    """Not by the driver's transaction, which does not look at what is answered."""
     adapted = adapted_of(tx.sync_connection)
     begun, adapted._transaction = adapted._transaction, None  # noqa: SLF001 - as above
     if begun is not None:
-        await begun.commit()
+        driver: asyncpg.Connection = adapted.driver_connection
+        driver._top_xact = None  # noqa: SLF001 - nor to tell the driver
+        # After a statement that failed, PostgreSQL undoes all, and calls it no error.
+        if await driver.execute("COMMIT;") == "ROLLBACK":
+            raise ResourceClosedError(_OVER)
 
 
 async def _driven(tx: Tx, asked: Awaitable[R]) -> R:

@@ -95,8 +95,13 @@ def adapted_of(connection: Connection | None) -> Any:
 def _is_fit(taken: AsyncConnection) -> bool:
     if taken.invalidated:
         return False
-    driver = adapted_of(taken.sync_connection).driver_connection
-    return not (driver.is_closed() or driver.is_in_transaction())
+    adapted = adapted_of(taken.sync_connection)
+    if adapted is None:  # who was closing it was told to leave
+        return False
+    driver = adapted.driver_connection
+    # Of a BEGIN that was refused, the driver thinks that it goes on.
+    begun = driver._top_xact is not None  # noqa: SLF001 - there is no other way to ask
+    return not (driver.is_closed() or driver.is_in_transaction() or begun)
 
 
 async def _discard(taken: AsyncConnection) -> None:
