@@ -149,7 +149,7 @@ class Database:
             connect_args={
                 **(login or Login()).arguments(where),
                 "timeout": connect_timeout_s,
-                "command_timeout": 60,
+                "command_timeout": 35,  # by then a server that lives has given up
                 "server_settings": {
                     "application_name": application_name,
                     "statement_timeout": "30s",
