@@ -89,7 +89,7 @@ def test_fuller_messages_cost_less(idle):
 
 def test_tasks_follow_the_orders_from_the_minimum_up(idle):
     assert with_orders(idle, 1000).tasks == 3
-    assert with_orders(idle, 100_000_000).tasks > 30
+    assert with_orders(idle, 500_000_000).tasks > 30
 
 
 def test_no_line_gets_cheaper_with_more_orders(idle):
