@@ -18,15 +18,12 @@ import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from statistics import median
 
 import asyncpg
 
-from bench import scenarios
+from bench import report, scenarios
 from bench.__main__ import say
-from bench.machine import describe
-from bench.report import RESULTS
 from bench.scenarios import JSON, SKUS
 from bench.site import Site, a_site
 from orderly.stack.postgres import NOTHING_TO_LOSE
@@ -153,15 +150,7 @@ async def main(sizes: list[int], services: list[str]) -> None:
             say("  settling")
             found.append({"orders": size, **await _measure(site)})
             print(json.dumps(found[-1]), flush=True)
-    now = datetime.now(UTC)
-    told = {
-        "machine": describe(),
-        "of": services,
-        "at": now.isoformat(),
-        "sizes": found,
-    }
-    file = RESULTS / f"growth-{now:%Y%m%dT%H%M%S}.json"
-    file.write_text(json.dumps(told, indent=2) + "\n")
+    report.keep("growth", {"of": services, "sizes": found})
 
 
 async def patterns(site: Site, services: Sequence[str]) -> list[Pattern]:
@@ -249,19 +238,13 @@ async def _measure(site: Site) -> JSON:
         "postgres_settle_ms": median(parts["postgres"] for parts in by_process),
         "full_pages_logged": round(full_pages / (ROUNDS * ORDERS), 1),
         "gb": round(sum([await _bytes(site, name) for name in NAMES]) / 1e9, 1),
-        "memory_mb": await _memory(site),
+        "memory_mb": await site.memory_mb(*NAMES),
     }
 
 
 async def _full_pages(site: Site) -> int:
     """Pages that were logged whole: each that is first written after a checkpoint."""
     return await site.ask("orders", "SELECT wal_fpi FROM pg_stat_wal")
-
-
-async def _memory(site: Site) -> dict[str, float]:
-    async with site.measuring() as measured:
-        pass
-    return {name: round(measured.usage[name].rss_mb, 1) for name in NAMES}
 
 
 if __name__ == "__main__":

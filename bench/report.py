@@ -1,6 +1,7 @@
 """The figures as a document, a table, and plots."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
+
+from bench.machine import describe
 
 JSON = dict[str, Any]
 
@@ -75,6 +78,15 @@ def write(result: JSON, name: str) -> None:
     print(f"{RESULTS / name}.json")
 
 
+def keep(what: str, found: JSON) -> None:
+    """The figures of a script of its own, beside those of the full runs."""
+    now = datetime.now(UTC)
+    told = {"machine": describe(), "at": now.isoformat(timespec="seconds"), **found}
+    file = RESULTS / f"{what}-{now:%Y%m%dT%H%M%S}.json"
+    file.write_text(json.dumps(told, indent=2) + "\n")
+    print(file)
+
+
 def table(result: JSON) -> str:
     rows = [
         ("CPU per order", "ms"),
@@ -98,19 +110,22 @@ def _goal(goal: JSON) -> tuple[str, str]:
 
 
 def _rates(measured: JSON) -> list[tuple[str, str]]:
-    rows = [("Each second, and milliseconds", "p50, p99, p99.9")]
+    rows = [("Each second", "p50, p99, p99.9 ms; % of a core that others took")]
     reading = measured.get("reading", {})
     typical = {
         f"{name} at 70 %": found
         for name, found in measured.get("at_70_percent", {}).items()
     }
     for name, found in [*measured.items(), *typical.items(), *reading.items()]:
+        if "per_second" not in found:
+            continue
+        told = [f"{found['per_second']:.0f}"]
         if "p50_ms" in found:
             latencies = [found[key] for key in ("p50_ms", "p99_ms", "p99_9_ms")]
-            shown = ", ".join(f"{ms:.1f}" for ms in latencies)
-            rows.append((f"  {name}", f"{found['per_second']:.0f}; {shown}"))
-        elif "per_second" in found:
-            rows.append((f"  {name}", f"{found['per_second']:.0f}"))
+            told.append(", ".join(f"{ms:.1f}" for ms in latencies))
+        if "stolen_percent" in found:
+            told.append(f"{found['stolen_percent']:.1f}")
+        rows.append((f"  {name}", "; ".join(told)))
     return rows
 
 

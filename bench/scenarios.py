@@ -31,6 +31,7 @@ CURVE_CONNECTIONS = (1, 4, 16, 64, 128)
 SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
 TYPICAL_SHARE = 0.7
 ACCEPTS = ("orders", "postgres")
+GENERATOR = "load generator"
 # By how many at once; lists are shed when more than sixteen are asked for.
 LOOKS = {"get": 32, "list": 8}
 
@@ -85,6 +86,7 @@ async def _load(site: Site, port: int, **given: Any) -> tuple[Outcome, Measured]
     async with site.measuring() as measured:
         outcome = await apply(Load(port=port, token=site.token, **given))
     outcome.check()
+    measured.add(GENERATOR, outcome.cpu_s)
     return outcome, measured
 
 
@@ -93,6 +95,7 @@ def _costs(measured: Measured, orders: int, counted: Sequence[str] = COUNTED) ->
     return {
         "cpu_ms_per_order": round(measured.cpu_ms(*counted, each=orders), 4),
         "cpu_ms_per_order_by_process": per_part,
+        "stolen_percent": round(100 * measured.stolen_s / measured.seconds, 1),
     }
 
 
@@ -234,6 +237,7 @@ async def settle(site: Site, orders: int, skus: int, what: str = "place") -> JSO
         await site.settled(before + outcome.answered)
         took_s = asyncio.get_running_loop().time() - began
         await asyncio.sleep(QUIET_S)
+    measured.add(GENERATOR, outcome.cpu_s)
     commits = {
         name: round(outcome.answered / max(1, measured.transactions[name]), 1)
         for name in ("orders", "inventory", "accounting")

@@ -13,7 +13,7 @@ import httpx
 
 from bench.goods import sku
 from bench.load import Load, apply
-from bench.usage import Usage, between, usage_by_part
+from bench.usage import Usage, between, stolen_s, usage_by_part
 from chassis.testing import eventually
 from orderly.stack import postgres
 from orderly.stack.folder import Folder
@@ -33,11 +33,16 @@ class Measured:
     """What was used between the begin and the end of a block."""
 
     seconds: float = 0
+    stolen_s: float = 0
     usage: dict[str, Usage] = field(default_factory=dict)
     transactions: dict[str, int] = field(default_factory=dict)
 
     def cpu_ms(self, *parts: str, each: int) -> float:
         return sum(self.usage[part].cpu_s for part in parts) * 1000 / each
+
+    def add(self, part: str, cpu_s: float) -> None:
+        """What told by itself how much it used, and has ended."""
+        self.usage[part] = Usage(cpu_s=cpu_s, wakeups=0, rss_mb=0)
 
     @property
     def parts_ms(self) -> dict[str, float]:
@@ -55,9 +60,10 @@ class Site:
     async def measuring(self) -> AsyncIterator[Measured]:
         measured = Measured()
         before, commits = usage_by_part(self._pids()), await self._transactions()
-        began = perf_counter()
+        began, stolen = perf_counter(), stolen_s()
         yield measured
         measured.seconds = perf_counter() - began
+        measured.stolen_s = stolen_s() - stolen
         measured.usage = between(before, usage_by_part(self._pids()))
         now = await self._transactions()
         measured.transactions = {name: n - commits[name] for name, n in now.items()}
@@ -76,6 +82,11 @@ class Site:
             " WHERE datname NOT LIKE 'template%' AND datname IS NOT NULL"
         )
         return {row["datname"]: row["xact_commit"] for row in found}
+
+    async def memory_mb(self, *parts: str) -> dict[str, float]:
+        async with self.measuring() as measured:
+            pass
+        return {part: round(measured.usage[part].rss_mb, 1) for part in parts}
 
     async def ask(self, database: str, query: str) -> int:
         return int(await self.admin[database].fetchval(query) or 0)

@@ -49,6 +49,12 @@ def _figures(pid: int) -> tuple[float, int, float] | None:
     return ticks / _TICKS, _number(status, "voluntary_ctxt_switches"), _pss(memory)
 
 
+def stolen_s() -> float:
+    """What the host gave to others while somebody here had work, of all cores."""
+    cpu = Path("/proc/stat").read_text().split("\n", 1)[0].split()
+    return int(cpu[8]) / _TICKS
+
+
 def _number(text: str, name: str) -> int:
     return int(text.partition(f"\n{name}:")[2].split(maxsplit=1)[0])
 
