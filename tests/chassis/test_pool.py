@@ -80,11 +80,12 @@ async def test_a_begin_that_is_refused_leaves_nothing_behind(database, monkeypat
 @pytest.mark.parametrize("turns", range(10))
 async def test_who_is_cancelled_while_a_dead_connection_is_closed(postgres_url, turns):
     async with PostgresProxy.before(postgres_url) as (line, url):
-        database = Database(url, application_name="cut")
+        name = f"cut {turns}"  # those before it sleep on, and hear of nothing
+        database = Database(url, application_name=name)
         asking = asyncio.create_task(
             database.transact(run, sa.text("SELECT pg_sleep(30)"), {})
         )
-        await eventually(partial(is_asleep, postgres_url, "cut"))
+        await eventually(partial(is_asleep, postgres_url, name))
         line.cut_all()
         for _ in range(turns):
             await asyncio.sleep(0)
@@ -93,6 +94,33 @@ async def test_who_is_cancelled_while_a_dead_connection_is_closed(postgres_url, 
         with pytest.raises(asyncio.CancelledError):
             await asking
         assert database.in_use() == 0
+        await database.close()
+
+
+@pytest.mark.parametrize(
+    "lose", [PostgresProxy.cut_all, PostgresProxy.silence_all], ids=["cut", "silent"]
+)
+async def test_who_is_cancelled_between_statements_leaves(postgres_url, lose):
+    async with PostgresProxy.before(postgres_url) as (line, url):
+        database = Database(url, application_name="between")
+        reached, turns = asyncio.Event(), 0
+
+        async def work(tx):
+            nonlocal turns
+            turns += 1
+            await run(tx, sa.text("SELECT 1"), {})
+            reached.set()
+            await asyncio.sleep(60)
+
+        asking = asyncio.create_task(database.transact(work))
+        await reached.wait()
+        lose(line)
+        asking.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            async with asyncio.timeout(10):
+                await asking
+        assert (turns, database.in_use()) == (1, 0)
         await database.close()
 
 

@@ -382,6 +382,9 @@ async def _transaction(tx: Tx) -> AsyncIterator[None]:
         try:
             yield
             await _driven(tx, _commit(tx))
+        except asyncio.CancelledError:
+            await tx.invalidate()  # who is told to leave asks for nothing more
+            raise
         except BaseException:
             await tx.rollback()
             raise
