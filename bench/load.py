@@ -2,8 +2,9 @@
 
 `python -m bench.load` reads a `Load` as JSON from its input and prints an `Outcome`.
 With a rate the load is open: requests are due at random moments whatever is answered,
-and who answers late is charged for all the time since. Without one it is closed: each
-connection asks again as soon as it is answered, which finds the most there is.
+and who answers late, or turns away at first, is charged for all the time since. Without
+one it is closed: each connection asks again as soon as it is answered, which finds the
+most there is.
 """
 
 import asyncio
@@ -124,6 +125,7 @@ class Sender:
         self._connections: list[Connection] = []
         self._free: deque[Connection] = deque()
         self._late: deque[float] = deque()  # due, and no connection was free
+        self._turned_away = 0  # of an open load, who will come again
         self._sent = 0
         self._most = load.most
         self._over = asyncio.Event()
@@ -132,7 +134,7 @@ class Sender:
     async def run(self) -> Outcome:
         self._render()
         await self._connect()
-        began = perf_counter()
+        began, used = perf_counter(), _cpu_s()
         if self._load.rate is None:
             await self._closed()
         else:
@@ -144,8 +146,7 @@ class Sender:
         self._outcome.statuses = dict(self._statuses)
         for connection in self._connections:
             connection.close()
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        self._outcome.cpu_s = used.ru_utime + used.ru_stime
+        self._outcome.cpu_s = _cpu_s() - used
         return self._outcome
 
     async def _connect(self) -> None:
@@ -184,7 +185,8 @@ class Sender:
             self._send(self._free.popleft(), self._late.popleft())
 
     async def _until_answered(self) -> None:
-        while self._late or len(self._free) < len(self._connections):
+        everybody = len(self._connections)
+        while self._late or self._turned_away or len(self._free) < everybody:
             self._quiet.clear()
             await self._quiet.wait()
 
@@ -197,11 +199,13 @@ class Sender:
     def _on_answer(self, connection: Connection, status: int) -> None:
         now = perf_counter()
         self._statuses[status] += 1
-        if status == TURNED_AWAY:
-            self._most += 1  # who comes again is not one more
+        due, connection.due = connection.due, 0
+        if status != TURNED_AWAY:
+            self._outcome.latencies_ms.append((now - due) * 1000)
         else:
-            self._outcome.latencies_ms.append((now - connection.due) * 1000)
-        connection.due = 0
+            self._most += 1  # who comes again is not one more
+            if self._load.rate is not None:
+                self._have_come_again(due)
         if self._sent >= self._most:
             self._over.set()
         if self._late:
@@ -211,6 +215,16 @@ class Sender:
         else:
             self._free.append(connection)
             self._quiet.set()
+
+    def _have_come_again(self, due: float) -> None:
+        """Who was turned away waits longer than anybody, and is charged for it."""
+        self._turned_away += 1
+        asyncio.get_running_loop().call_later(COMES_AGAIN_S, self._is_back, due)
+
+    def _is_back(self, due: float) -> None:
+        self._turned_away -= 1
+        self._late.append(due)
+        self._serve_late()
 
     def _ask_again(self, connection: Connection, status: int) -> None:
         if status == TURNED_AWAY:
@@ -225,6 +239,11 @@ class Sender:
             self._quiet.set()
         else:
             self._send(connection, perf_counter())
+
+
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 async def apply(load: Load) -> Outcome:
