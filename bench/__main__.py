@@ -61,10 +61,11 @@ async def _measure(site: Site, extent: Extent, only: tuple[str, ...]) -> JSON:
     await site.forget_orders()
     if "settle" in only:
         say("settling, and beside it the conventional shop")
-        rounds = await scenarios.settling(site, extent, tell)
-        found["settle"] = scenarios.of_rounds(rounds["settle"])
+        settled = await scenarios.settling(site, extent, tell)
+        found["settle"] = settled["settle"]
         before = found.get("baseline", {"rounds": []})["rounds"]
-        found["baseline"] = scenarios.of_rounds(before + rounds["baseline"])
+        shop = before + settled["baseline"]["rounds"]
+        found["baseline"] = scenarios.of_rounds(shop, 2 * extent.rounds)
         say("settling what each client waits for")
         waited_for = await scenarios.settle(site, extent.orders // 5, SKUS, "wait")
         found["settle_waited_for"] = waited_for
