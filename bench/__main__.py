@@ -49,7 +49,7 @@ async def _measure(site: Site, extent: Extent, only: tuple[str, ...]) -> JSON:
         found |= await scenarios.side_by_side(site, extent, tell)
     if "limit" in only:
         say("the limit: PostgreSQL alone")
-        found["limit"] = await scenarios.limit(site, extent)
+        found["limit"] = await scenarios.limit(site, extent, tell)
     if "accept" in only:
         say("accepting, over offered load and over batches")
         capacity = found["accept"]["per_second"]

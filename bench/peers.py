@@ -145,7 +145,7 @@ _OWN = {
         "subject": f"{_ID}::text",
         "time": "now()",
         "added": "nextval('outbox_added')",
-        "position": "NULL",
+        "position": "n",
     },
 }
 _statements: dict[str, str] = {}

@@ -5,6 +5,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import count, islice
 from statistics import median
 from typing import Any
 from uuid import uuid4
@@ -98,18 +99,20 @@ def _costs(measured: Measured, orders: int, counted: Sequence[str] = COUNTED) ->
     return {
         "cpu_ms_per_order": round(measured.cpu_ms(*counted, each=orders), 4),
         "cpu_ms_per_order_by_process": per_part,
-        "stolen_percent": round(100 * measured.stolen_s / measured.seconds, 1),
+        "stolen_percent": measured.stolen_percent,
     }
 
 
-async def by_turns(extent: Extent, tell: Tell, asked: Mapping[str, Ask]) -> JSON:
+async def by_turns(
+    extent: Extent, tell: Tell, asked: Mapping[str, Ask]
+) -> dict[str, JSON]:
     """Rounds of each, by turns, so that all of them meet the same neighbours on this
     machine; some more, while the host gives much of it to others."""
     rounds: dict[str, list[JSON]] = {name: [] for name in asked}
     for number in range(extent.rounds * MORE_ROUNDS):
         if all(_undisturbed(taken) >= extent.rounds for taken in rounds.values()):
             break
-        tell(f"round {number + 1} of {extent.rounds} or more")
+        tell(f"round {number + 1}, of at least {extent.rounds}")
         for name, ask in asked.items():
             rounds[name].append(await ask())
     return {name: of_rounds(taken, extent.rounds) for name, taken in rounds.items()}
@@ -229,21 +232,26 @@ async def accepting(site: Site, extent: Extent, capacity: float, tell: Tell) -> 
     return {"by_load": by_load, "by_batch": by_batch}
 
 
-async def limit(site: Site, extent: Extent) -> JSON:
+async def limit(site: Site, extent: Extent, tell: Tell) -> JSON:
     """The same rows, written by PostgreSQL alone."""
-    async with peers.limit(site) as connection:
-        await peers.write_batch(connection, 1)
-        async with site.measuring() as measured:
-            for number in range(1, extent.limit_batches + 1):
-                await peers.write_batch(connection, 1 + number * peers.LIMIT_BATCH)
+    batches = count(1, peers.LIMIT_BATCH)
     orders = extent.limit_batches * peers.LIMIT_BATCH
-    return {
-        "orders": orders,
-        "per_second": round(orders / measured.seconds, 1),
-        "postgres_us_per_order": round(
-            measured.cpu_ms("postgres", each=orders) * 1000, 1
-        ),
-    }
+    async with peers.limit(site) as connection:
+        await peers.write_batch(connection, next(batches))
+
+        async def write() -> JSON:
+            async with site.measuring() as measured:
+                for first in islice(batches, extent.limit_batches):
+                    await peers.write_batch(connection, first)
+            us = measured.cpu_ms("postgres", each=orders) * 1000
+            return {
+                "orders": orders,
+                "per_second": round(orders / measured.seconds, 1),
+                "postgres_us_per_order": round(us, 1),
+                "stolen_percent": measured.stolen_percent,
+            }
+
+        return (await by_turns(extent, tell, {"limit": write}))["limit"]
 
 
 async def settle(site: Site, orders: int, skus: int, what: str = "place") -> JSON:

@@ -40,6 +40,11 @@ class Measured:
     def cpu_ms(self, *parts: str, each: int) -> float:
         return sum(self.usage[part].cpu_s for part in parts) * 1000 / each
 
+    @property
+    def stolen_percent(self) -> float:
+        """Of a core, that the host gave to others while somebody here had work."""
+        return round(100 * self.stolen_s / self.seconds, 1)
+
     def add(self, part: str, cpu_s: float) -> None:
         """What told by itself how much it used, and has ended."""
         self.usage[part] = Usage(cpu_s=cpu_s, wakeups=0, rss_mb=0)

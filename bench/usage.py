@@ -50,7 +50,7 @@ def _figures(pid: int) -> tuple[float, int, float] | None:
 
 
 def stolen_s() -> float:
-    """What the host gave to others while somebody here had work, of all cores."""
+    """What the host gave to others since it started, of all cores."""
     cpu = Path("/proc/stat").read_text().split("\n", 1)[0].split()
     return int(cpu[8]) / _TICKS
 
