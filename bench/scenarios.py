@@ -292,16 +292,15 @@ async def settling(site: Site, extent: Extent, tell: Tell) -> JSON:
 
 
 async def hot_sku(site: Site, extent: Extent, tell: Tell) -> JSON:
-    found: dict[str, list[JSON]] = {"hot": [], "spread": []}
-    for number in range(extent.rounds):
-        for name, skus in (("hot", 1), ("spread", MANY_SKUS)):
-            tell(f"{name}, round {number + 1} of {extent.rounds}")
-            found[name].append(await settle(site, extent.hot_orders, skus))
-    cpu = {n: median(one["cpu_ms_per_order"] for one in f) for n, f in found.items()}
-    rate = {n: median(one["per_second"] for one in f) for n, f in found.items()}
+    asked = {
+        "hot": partial(settle, site, extent.hot_orders, 1),
+        "spread": partial(settle, site, extent.hot_orders, MANY_SKUS),
+    }
+    found = await by_turns(extent, tell, asked)
+    hot, spread = found["hot"], found["spread"]
     return {
-        "over_spread": round(cpu["hot"] / cpu["spread"], 3),
-        "over_spread_per_second": round(rate["hot"] / rate["spread"], 3),
+        "over_spread": round(hot["cpu_ms_per_order"] / spread["cpu_ms_per_order"], 3),
+        "over_spread_per_second": round(hot["per_second"] / spread["per_second"], 3),
         **found,
     }
 
