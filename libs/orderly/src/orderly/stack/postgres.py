@@ -74,6 +74,8 @@ class Postgres(Part):
             "unix_socket_directories": "",
             "max_connections": str(MAX_CONNECTIONS),
             "log_checkpoints": "off",
+            # Who commits while a file of the log is filled with zeros waits for that.
+            "wal_init_zero": "off",
             **(NOTHING_TO_LOSE if throwaway else {}),
         }
         self.process = Process(
