@@ -110,6 +110,27 @@ class Site:
             " UPDATE relay_cursor SET holder = NULL, leased_until = '-infinity'"
         )
 
+    @asynccontextmanager
+    async def no_housekeeping(self) -> AsyncIterator[None]:
+        """Have autovacuum wait: what falls into one round or the next is chance."""
+        await self._vacuum_by_itself("off")
+        await eventually(self._is_nothing_vacuumed, within_s=60, every_s=0.25)
+        try:
+            yield
+        finally:
+            await self._vacuum_by_itself("on")
+
+    async def _vacuum_by_itself(self, on_or_off: str) -> None:
+        await self.admin["orders"].execute(f"ALTER SYSTEM SET autovacuum = {on_or_off}")
+        await self.admin["orders"].execute("SELECT pg_reload_conf()")
+
+    async def _is_nothing_vacuumed(self) -> bool:
+        at_work = (
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE backend_type = 'autovacuum worker'"
+        )
+        return not await self.ask("orders", at_work)
+
     async def settled(self, orders: int) -> None:
         """Wait until so many orders more are confirmed and invoiced, and all is quiet.
 
