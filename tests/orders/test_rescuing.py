@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from chassis.database import Tx
 from chassis.lifecycle import Runtime
@@ -47,6 +47,17 @@ async def placed(tx, **changes):
     return order
 
 
+async def looked_at(tx: Tx) -> int:
+    """How many rows and index entries this transaction has read of the orders."""
+    found = await tx.execute(
+        text(
+            "SELECT sum(pg_stat_get_xact_tuples_returned(oid)) FROM pg_class"
+            " WHERE relname IN ('orders', 'orders_undecided')"
+        )
+    )
+    return int(found.scalar_one())
+
+
 async def behind() -> bool:
     return True
 
@@ -79,6 +90,29 @@ async def test_what_is_announced_again_is_the_first_fact_under_a_new_id(tx, publ
     shown = await stored(tx, order.id)
     assert shown.attention is Attention.UNDECIDED
     assert (shown.sequence, shown.version) == (1, 2)
+
+
+async def test_when_the_next_is_due_takes_no_longer_when_many_wait(tx):
+    await store.add(tx, [an_order(placed_at=PLACED) for _ in range(500)])
+    before = await looked_at(tx)
+
+    assert await rescues.next_due(tx, PATIENCE) == PLACED + MINUTE
+
+    assert 0 < await looked_at(tx) - before < 10
+
+
+async def test_who_is_due_longest_is_announced_first(tx, monkeypatch):
+    monkeypatch.setattr(rescuing, "AT_MOST", 1)
+    again = await placed(tx)
+    await rescue(tx, PATIENCE, PLACED + MINUTE)  # and due again 5 minutes after placing
+    (later,) = await store.add(tx, [an_order(placed_at=PLACED + 4.5 * MINUTE)])
+
+    await rescue(tx, PATIENCE, PLACED + 10 * MINUTE)
+    assert (await stored(tx, again.id)).rescue_at == PLACED + 25 * MINUTE
+    assert (await stored(tx, later.id)).rescue_at is None
+
+    await rescue(tx, PATIENCE, PLACED + 10 * MINUTE)
+    assert (await stored(tx, later.id)).rescue_at == PLACED + 29.5 * MINUTE
 
 
 async def test_two_who_sweep_at_once_announce_an_order_once(database):
