@@ -209,6 +209,8 @@ async def at_typical_load(site: Site, extent: Extent, tell: Tell) -> JSON:
         found = await place(extent.seconds, OPEN_CONNECTIONS, rate)
         return found | {"offered": round(rate)}
 
+    await site.forget_orders()  # nowhere do hundreds of thousands wait for a decision
+    await site.hold_relay()
     async with peers.http_only(site) as bare:
         asked = {
             "accept": partial(typical, partial(_accept, site)),
