@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import uuid4
 
+import msgspec
 import structlog
 from sqlalchemy import text
 from tests import backends
@@ -147,7 +148,10 @@ def deciding(count: int) -> Sequence[Step]:
     ]
     reserved = [sold.units(2, reserved=2) for _ in lines]
     return [
-        Step(ORDERS_INTAKE, [OrderSpilled.of(order) for order in orders]),
+        Step(
+            ORDERS_INTAKE,
+            [OrderSpilled.of(order, order_id=order.id) for order in orders],
+        ),
         Step(
             ORDERS_FROM_INVENTORY,
             [sold.reservation_changed(order.id, *reserved) for order in orders],
@@ -197,7 +201,7 @@ def _sent(event: OfAnOrder, sequence: int | None) -> str:
         time=datetime.now(UTC),
         sequence=sequence,
         traceparent=None,
-        data=event.model_dump_json(),
+        data=msgspec.json.encode(event).decode(),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import structlog
 from hypothesis import settings
+from msgspec import convert
 from sqlalchemy import select
 
 import contracts
@@ -156,5 +157,5 @@ def published(tx: Tx) -> Callable[[], Awaitable[list[Announcement]]]:
 
 
 def _announcement(row: Any) -> Announcement:
-    data = EVENT_TYPES[row["type"]].model_validate(row["data"])
+    data = convert(row["data"], EVENT_TYPES[row["type"]])
     return Announcement(data, row["subject"], row["sequence"])

@@ -48,18 +48,16 @@ UNEVEN = PlacedLine(
 
 def a_line(line: int = 1, **changes: Any) -> PlacedLine:
     """Two at 12.50 with 19 % of tax."""
-    return PlacedLine(
-        **{
-            "line": line,
-            "sku": f"SKU-{line}",
-            "quantity": 2,
-            "unit_price": 1250,
-            "discount": 0,
-            "tax": 475,
-            "tax_rate": "19.00",
-        }
-        | changes
-    )
+    told: dict[str, Any] = {
+        "line": line,
+        "sku": f"SKU-{line}",
+        "quantity": 2,
+        "unit_price": 1250,
+        "discount": 0,
+        "tax": 475,
+        "tax_rate": "19.00",
+    }
+    return PlacedLine(**told | changes)
 
 
 def an_order(*lines: PlacedLine, **changes: Any) -> OrderPlaced:
@@ -175,16 +173,14 @@ def returned(
 
 def goods(**changes: Any) -> ReceivedGoods:
     """Ten, valued at 6.40 each, for which 6.50 was paid."""
-    return ReceivedGoods(
-        **{
-            "sku": "SOAP",
-            "quantity": 10,
-            "unit_cost": 650,
-            "standard_cost": 640,
-            "currency": "EUR",
-        }
-        | changes
-    )
+    told: dict[str, Any] = {
+        "sku": "SOAP",
+        "quantity": 10,
+        "unit_cost": 650,
+        "standard_cost": 640,
+        "currency": "EUR",
+    }
+    return ReceivedGoods(**told | changes)
 
 
 def a_receipt(*lines: ReceivedGoods) -> StockReceived:
@@ -199,19 +195,17 @@ def a_receipt(*lines: ReceivedGoods) -> StockReceived:
 
 def a_product(**changes: Any) -> ProductChanged:
     """Ten on hand, worth 6.40 each instead of 6.00 now."""
-    return ProductChanged(
-        **{
-            "sku": "SOAP",
-            "version": 2,
-            "name": "Soap, 5 l",
-            "unit_cost": 640,
-            "currency": "EUR",
-            "previous_unit_cost": 600,
-            "on_hand": 10,
-            "changed_at": AT,
-        }
-        | changes
-    )
+    told: dict[str, Any] = {
+        "sku": "SOAP",
+        "version": 2,
+        "name": "Soap, 5 l",
+        "unit_cost": 640,
+        "currency": "EUR",
+        "previous_unit_cost": 600,
+        "on_hand": 10,
+        "changed_at": AT,
+    }
+    return ProductChanged(**told | changes)
 
 
 def an_adjustment(delta: int) -> StockAdjusted:

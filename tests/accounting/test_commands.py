@@ -2,8 +2,10 @@
 
 import asyncio
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select, text
 
 from accounting import main
@@ -23,7 +25,7 @@ from tests.accounting.factories import AT, UNEVEN, an_order, confirmed, stories,
 def confirmed_orders(count: int, *, at=AT):
     def one():
         placed = an_order()
-        decided = confirmed(placed).model_copy(update={"decided_at": at})
+        decided = replace(confirmed(placed), decided_at=at)
         return story(placed, decided)
 
     return stories(*(one() for _ in range(count)))
@@ -76,7 +78,7 @@ async def test_an_invoice_announced_at_once_says_what_one_announced_later_does(
         await number_documents(tx, EXAMPLE_SELLER)
         *_, issued = await published()
         assert issued.subject == str(placed.order_id)
-        said.append(issued.data.model_dump(exclude={"order_id", "number"}))
+        said.append(replace(issued.data, order_id=UUID(int=0), number=""))
 
     later, at_once = said
     assert later == at_once

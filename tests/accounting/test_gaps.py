@@ -7,7 +7,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from msgspec import structs
+from msgspec import json, structs
 from sqlalchemy import func, select, update
 
 from accounting.commands.documents import number_documents
@@ -257,7 +257,7 @@ def on_the_wire(event) -> str:
         time=event.time,
         sequence=event.sequence,
         traceparent=None,
-        data=event.data.model_dump_json(),
+        data=json.encode(event.data).decode(),
     )
     return f"[{wire}]"
 

@@ -30,7 +30,7 @@ from tests.accounting.factories import (
 )
 
 
-class OrderAdmired(Event):
+class OrderAdmired(Event, frozen=True, kw_only=True):
     """A fact that no rule is about."""
 
     type: ClassVar[str] = "orders.order_admired.v1"

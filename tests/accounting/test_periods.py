@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 
@@ -50,7 +51,7 @@ async def post(database, *facts):
 
 def an_invoice(at=AT):
     placed = an_order(placed_at=at)
-    return story(placed, confirmed(placed).model_copy(update={"decided_at": at}))
+    return story(placed, replace(confirmed(placed), decided_at=at))
 
 
 async def closed_by_hand(tx, month=MARCH):

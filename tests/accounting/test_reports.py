@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select, text
 
 from accounting.api import journal as api
@@ -51,7 +52,7 @@ async def on_terms(tx, customer="c-42", *, at=AT, price=1000, **changes):
         shipping=FREE,
         **changes,
     )
-    sent = shipped(placed, {1: 2}).model_copy(update={"shipped_at": at})
+    sent = replace(shipped(placed, {1: 2}), shipped_at=at)
     await post_orders(tx, story(placed, confirmed(placed), sent))
     await number_documents(tx, EXAMPLE_SELLER)
     query = select(documents.c.number).where(documents.c.order_id == placed.order_id)
@@ -113,7 +114,7 @@ async def test_what_was_owed_on_an_earlier_day_is_still_told(tx):
     placed, number = await on_terms(tx)
     await pay(tx, 500, number, on=today + timedelta(days=10))
     back = returned(placed, (1, 1, Condition.RESELLABLE))
-    back = back.model_copy(update={"received_at": AT + timedelta(days=20)})
+    back = replace(back, received_at=AT + timedelta(days=20))
     events = story(placed, confirmed(placed), shipped(placed, {1: 2}), back)
     await post_orders(tx, events[3:])
 
@@ -148,11 +149,11 @@ async def test_receivables_agree_with_their_account_as_of_any_day(tx):
     facts = story(
         placed,
         confirmed(placed),
-        shipped(placed, {1: 3}).model_copy(update={"shipped_at": on[0]}),
-        one_back.model_copy(update={"received_at": on[2]}),
-        shipped(placed, {1: 2}).model_copy(update={"shipped_at": on[3]}),
-        one_back.model_copy(update={"received_at": on[4]}),
-        shipped(placed, {1: 4}).model_copy(update={"shipped_at": on[5]}),
+        replace(shipped(placed, {1: 3}), shipped_at=on[0]),
+        replace(one_back, received_at=on[2]),
+        replace(shipped(placed, {1: 2}), shipped_at=on[3]),
+        replace(one_back, received_at=on[4]),
+        replace(shipped(placed, {1: 4}), shipped_at=on[5]),
     )
     await post_orders(tx, facts[:3])
     await number_documents(tx, EXAMPLE_SELLER)
@@ -211,7 +212,7 @@ async def test_ageing_shows_customers_and_totals(client, database):
 async def a_mixed_month(tx):
     for number, channel in enumerate([Channel.WEB, Channel.MOBILE, Channel.WEB]):
         placed = an_order(
-            UNEVEN.model_copy(update={"tax_rate": "7.00"}),
+            replace(UNEVEN, tax_rate="7.00"),
             a_line(2, discount=50 * number),
             channel=channel,
         )

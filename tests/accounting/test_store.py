@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 
@@ -122,7 +123,7 @@ async def balance(tx: Tx, as_of: date) -> dict[str, int]:
 
 async def test_balances_are_as_of_the_end_of_a_day(tx):
     placed = an_order()
-    decided = rejected(placed).model_copy(update={"decided_at": AT + timedelta(days=1)})
+    decided = replace(rejected(placed), decided_at=AT + timedelta(days=1))
 
     await post_orders(tx, story(placed, decided))
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 import structlog
@@ -37,7 +38,7 @@ def an_event(text: str = "hello", **changes: Any) -> str:
         "time": datetime.now(UTC),
         "sequence": None,
         "traceparent": None,
-        "data": note.model_dump_json(),
+        "data": msgspec.json.encode(note).decode(),
     }
     return to_wire(**attributes | changes)
 

@@ -1,8 +1,9 @@
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from chassis.events import (
@@ -20,8 +21,8 @@ NO_TX: Any = None  # handlers that ask nothing get on without
 AT = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
 
 
-class Forgotten(Event):
-    type = "sample.note_forgotten.v2"
+class Forgotten(Event, frozen=True):
+    type: ClassVar[str] = "sample.note_forgotten.v2"
 
 
 async def ignore(tx: Any, events: list[Any]) -> None:
@@ -43,7 +44,7 @@ def an_event(**changes: Any) -> dict[str, Any]:
         "type": note.type,
         "subject": str(note.note_id),
         "time": AT.isoformat(),
-        "data": note.model_dump(mode="json"),
+        "data": msgspec.to_builtins(note),
     } | changes
     return {name: value for name, value in event.items() if value is not None}
 
@@ -64,7 +65,7 @@ def test_an_event_goes_to_the_wire_and_back():
         time=AT,
         sequence=7,
         traceparent=traceparent,
-        data=note.model_dump_json(),
+        data=msgspec.json.encode(note).decode(),
     )
 
     (event,) = router_for(NoteTaken).read(f"[{wire}]")
@@ -200,7 +201,7 @@ def test_an_event_that_nobody_sent_is_not_told_as_it_was_sent():
         data=note,
     )
 
-    assert made_here.data_as_sent == note.model_dump_json()
+    assert made_here.data_as_sent == msgspec.json.encode(note).decode()
     with pytest.raises(ValueError, match="nobody sent it"):
         _ = made_here.alone
 

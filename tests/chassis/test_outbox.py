@@ -2,6 +2,7 @@ import asyncio
 from uuid import uuid4
 
 import sqlalchemy as sa
+from msgspec import to_builtins
 
 from chassis import outbox
 from chassis.events import Announcement
@@ -33,7 +34,7 @@ async def test_events_are_stored_as_they_were_announced(tx):
 
 
 def json_of(announcement: Announcement) -> dict:
-    return announcement.data.model_dump(mode="json")
+    return to_builtins(announcement.data)
 
 
 async def test_events_keep_the_order_they_were_announced_in(tx):

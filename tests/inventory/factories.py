@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from chassis.database import Tx
@@ -175,8 +175,8 @@ def _heard(event: E, order_id: UUID) -> Envelope[E]:
 
 def a_reserved_line(**told: int) -> ReservedLine:
     """The first line of a snapshot, of which nothing has moved."""
-    figures = dict.fromkeys(ReservedLine.model_fields, 0) | {"line": 1} | told
-    return ReservedLine.model_validate(figures | {"cost_currency": None})
+    nothing: dict[str, Any] = dict.fromkeys(ReservedLine.__struct_fields__, 0)
+    return ReservedLine(**nothing | {"line": 1, "cost_currency": None} | told)
 
 
 def a_parcel(

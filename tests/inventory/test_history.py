@@ -7,7 +7,6 @@ import pytest
 from msgspec.structs import replace
 
 from chassis.events import to_wire
-from chassis.written import written
 from contracts.inventory import Condition
 from contracts.orders import Policy
 from inventory.commands.reservations import snapshot
@@ -130,7 +129,7 @@ def test_the_largest_snapshot_fits_in_a_message():
         time=NOW,
         sequence=None,
         traceparent="00-" + "f" * 51,
-        data=written(announced.event, announced.data).decode(),
+        data=announced.data_on_the_wire,
     )
 
     assert len(body.encode()) < 240 * 1024

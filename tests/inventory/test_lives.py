@@ -19,13 +19,13 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from msgspec import convert, json
 from sqlalchemy import select
 from typing_extensions import override
 
 from chassis.database import Database, Tx
 from chassis.errors import Refused
 from chassis.outbox import outbox
-from chassis.written import written
 from contracts.inventory import Condition, ReservationChanged
 from contracts.orders import Policy
 from inventory.commands.holds import expire_holds, hold_units, release_hold
@@ -77,7 +77,7 @@ async def snapshots(tx: Tx) -> Told:
     )
     told: defaultdict[UUID, list[ReservationChanged]] = defaultdict(list)
     for data in rows.scalars():
-        event = ReservationChanged.model_validate(data)
+        event = convert(data, ReservationChanged)
         told[event.order_id].append(event)
     return told
 
@@ -248,9 +248,7 @@ class Lives(RuleBasedStateMachine):
             for before, after in pairwise(versions):
                 assert_follows(before, after)
         for order in self.run(reservations.get(self.tx, told.keys())):
-            now = ReservationChanged.model_validate_json(
-                written(ReservationChanged, snapshot(order).data)
-            )
+            now = json.decode(snapshot(order).data_on_the_wire, type=ReservationChanged)
             assert told[order.order_id][-1] == now
 
     def assert_each_cancellation_is_answered_once(self, told: Told) -> None:

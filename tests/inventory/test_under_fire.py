@@ -8,6 +8,7 @@ from random import Random
 from uuid import uuid4
 
 import pytest
+from msgspec import json
 from sqlalchemy import func, select
 
 from chassis.consumer import Consumer
@@ -109,7 +110,7 @@ def messages_of(orders: Sequence[Reservation], *, bundle: int) -> list[str]:
             time=event.time,
             sequence=event.sequence,
             traceparent=None,
-            data=event.data.model_dump_json(),
+            data=json.encode(event.data).decode(),
         )
         for event in events
     ]

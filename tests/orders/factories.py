@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from msgspec import to_builtins
+from msgspec import convert, json, to_builtins
 
 from chassis.events import Envelope, Event, to_wire
 from contracts.accounting import (
@@ -220,7 +220,7 @@ def on_the_wire(*events: Event) -> str:
             time=datetime.now(UTC),
             sequence=None,
             traceparent=None,
-            data=event.model_dump_json(),
+            data=json.encode(event).decode(),
         )
         for event in events
     ]
@@ -235,7 +235,7 @@ def reservation_changed(
 
 def announced(order_id: UUID, snapshot: Snapshot) -> ReservationChanged:
     """The snapshot as Inventory announces it."""
-    return ReservationChanged.model_validate(
+    return convert(
         {
             "order_id": order_id,
             "version": snapshot.version,
@@ -244,7 +244,8 @@ def announced(order_id: UUID, snapshot: Snapshot) -> ReservationChanged:
             "cancellations": tuple(map(to_builtins, snapshot.answers)),
             "shipments": tuple(map(to_builtins, snapshot.shipments)),
             "returns": tuple(map(to_builtins, snapshot.receipts)),
-        }
+        },
+        ReservationChanged,
     )
 
 

@@ -3,6 +3,7 @@ from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec import structs
 
 from chassis.consumer import Consumer
 from chassis.database import Tx
@@ -42,6 +43,7 @@ async def test_reserved_stock_confirms_the_order(tx, published):
 
     confirmed = await stored(tx, order.id)
     assert confirmed.status is Status.CONFIRMED
+    assert confirmed.decided_at
     assert confirmed.lines[0].reserved == 2
     (announced,) = await published()
     assert (announced.subject, announced.sequence) == (str(order.id), 2)
@@ -59,6 +61,7 @@ async def test_no_stock_rejects_the_order(tx, published):
 
     rejected = await stored(tx, order.id)
     assert rejected.status is Status.REJECTED
+    assert rejected.decided_at
     (announced,) = await published()
     assert announced.data == OrderRejected(
         order_id=order.id, decided_at=rejected.decided_at
@@ -83,8 +86,8 @@ async def test_a_batch_is_settled_order_by_order(tx, published):
 async def test_what_moved_is_worth_so_much_in_the_currency_of_its_line(tx, published):
     (order,) = await store.add(tx, [an_order()])
     snapshot = reservation_changed(order.id, units(2, shipped=2, returned=1))
-    dollars = snapshot.lines[0].model_copy(update={"cost_currency": "USD"})
-    snapshot = snapshot.model_copy(update={"lines": (dollars,)})
+    dollars = structs.replace(snapshot.lines[0], cost_currency="USD")
+    snapshot = structs.replace(snapshot, lines=(dollars,))
 
     await settle_orders(tx, arrived(snapshot))
 

@@ -19,10 +19,11 @@ from chassis.testing import TokenIssuer, eventually, serving
 from contracts.topology import ORDERS_INTAKE
 from orders.commands import intake as commands
 from orders.commands.placing import place_orders
+from orders.domain.orders import Order
 from orders.handlers import intake
 from orders.main import SERVICE
 from orders.schema import orders, refusals
-from orders.store.asked import AskedOrder
+from orders.store.asked import AskedOrder, read, written
 from tests.chassis.faults import refuse, with_faults
 from tests.orders.conftest import EVERYTHING
 from tests.orders.factories import a_body, an_order, on_the_wire, prepaid
@@ -214,9 +215,12 @@ async def test_what_is_no_order_is_refused_without_the_database(queue, issuer):
     assert problem(answer) == (422, "invalid_order")
 
 
-def spilled(*asked: Any) -> Any:
-    events = [commands.OrderSpilled.of(order) for order in asked]
-    return intake.router.read(on_the_wire(*events))
+def told(order: Order) -> commands.OrderSpilled:
+    return commands.OrderSpilled.of(order, order_id=order.id)
+
+
+def spilled(*asked: Order) -> Any:
+    return intake.router.read(on_the_wire(*map(told, asked)))
 
 
 async def test_a_payment_used_meanwhile_is_told_to_its_client_alone(
@@ -287,9 +291,7 @@ async def test_hearing_a_spilled_order_again_changes_nothing(database):
 async def test_poison_in_the_intake_queue_is_put_aside(shop, database, queue):
     good = an_order()
     await queue.send(ORDERS_INTAKE.name, "not json", {})
-    await queue.send(
-        ORDERS_INTAKE.name, on_the_wire(commands.OrderSpilled.of(good)), {}
-    )
+    await queue.send(ORDERS_INTAKE.name, on_the_wire(told(good)), {})
 
     async with consuming(database, queue):
         await is_there(shop, f"/v1/orders/{good.id}")
@@ -326,9 +328,7 @@ async def test_the_largest_order_fits_into_the_queue(shop, database, queue):
 def test_an_order_comes_back_from_its_json_as_it_was():
     order = an_order(hold_id=uuid4())
 
-    json = AskedOrder.of(order).model_dump_json()
-
-    assert AskedOrder.model_validate_json(json).restored() == order
+    assert read(written(AskedOrder.of(order))).restored() == order
 
 
 async def test_256_clients_with_50_keys_get_one_order_for_each(client, database):
@@ -353,7 +353,7 @@ async def test_256_clients_with_50_keys_get_one_order_for_each(client, database)
 
 
 def test_what_is_wrong_with_a_spilled_order_is_told_without_its_content():
-    wire = on_the_wire(commands.OrderSpilled.of(an_order()))
+    wire = on_the_wire(told(an_order()))
 
     (found,) = intake.router.read(wire.replace('"web"', '"Ada Byron"'))
 

@@ -28,7 +28,7 @@ def a_letter(order: Order, *, waits: bool = True, minute: int = 0, **changes: ob
         waits=waits,
         changed_at=NOW + timedelta(minutes=minute),
     )
-    return letter.model_copy(update=changes)
+    return structs.replace(letter, **changes)
 
 
 async def attention(tx, order: Order) -> Attention | None:
@@ -70,13 +70,13 @@ async def test_it_lasts_until_the_last_letter_is_handled(tx, order):
 
     for letter in (one, other):
         handled = {"waits": False, "changed_at": NOW + timedelta(minutes=1)}
-        await mark_orders(tx, arrived(letter.model_copy(update=handled)))
+        await mark_orders(tx, arrived(structs.replace(letter, **handled)))
 
     assert await attention(tx, order) is Attention.EVENT_STUCK
 
 
 def replace_queue(letter):
-    return letter.model_copy(update={"queue": "orderly-accounting-from-orders"})
+    return structs.replace(letter, queue="orderly-accounting-from-orders")
 
 
 async def test_what_is_overdue_shows_again_afterwards(tx, order):
@@ -87,7 +87,7 @@ async def test_what_is_overdue_shows_again_afterwards(tx, order):
     assert await attention(tx, order) is Attention.EVENT_STUCK
 
     handled = {"waits": False, "changed_at": NOW + timedelta(minutes=1)}
-    await mark_orders(tx, arrived(letter.model_copy(update=handled)))
+    await mark_orders(tx, arrived(structs.replace(letter, **handled)))
 
     assert await attention(tx, order) is Attention.UNDECIDED
 

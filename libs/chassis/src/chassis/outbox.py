@@ -35,7 +35,6 @@ from chassis.database import Tx, announce, columns_of, run
 from chassis.events import Announcement
 from chassis.ids import uuid7
 from chassis.partitions import Partitioned
-from chassis.written import written
 
 PARTITIONS = Partitioned(table="outbox", by="month", keep=timedelta(days=400))
 RELAY = "sns"  # its name in relay_cursor; other readers of the log have their own
@@ -165,7 +164,7 @@ async def publish(tx: Tx, announcements: Sequence[Announcement]) -> None:
             "sequence": announcement.sequence,
             "traceparent": announcement.traceparent
             or tracing.traceparent(announcement.subject),
-            "data": written(announcement.event, announcement.data).decode(),
+            "data": announcement.data_on_the_wire,
         }
         for announcement in announcements
     ]

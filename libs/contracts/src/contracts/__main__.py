@@ -8,8 +8,11 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from chassis.events import Event
 from chassis.topology import Topic
@@ -80,8 +83,17 @@ def schema(event: type[Event]) -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"{event.type}.json",
-        **event.model_json_schema(mode="serialization"),
+        **_described(event),
     }
+
+
+def _described(event: type[Event]) -> dict[str, Any]:
+    _, parts = msgspec.json.schema_components([event], ref_template="#/$defs/{name}")
+    for part in parts.values():
+        if "description" in part:
+            part["description"] = cleandoc(part["description"])
+    itself = parts.pop(event.__name__)
+    return {**itself, "$defs": parts} if parts else itself
 
 
 def asyncapi() -> dict[str, Any]:

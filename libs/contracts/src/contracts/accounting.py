@@ -1,13 +1,13 @@
 """What Accounting announces: documents, and how far an order is paid or refunded."""
 
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from msgspec import Struct
 
-from chassis.events import Event
+from chassis.events import Event, Time
 from contracts import letters
 
 
@@ -23,16 +23,14 @@ class PaymentStatus(StrEnum):
     PAID = "paid"
 
 
-class PaymentPosition(BaseModel):
+class PaymentPosition(Struct, frozen=True, kw_only=True):
     """An order's payment as it stands now. A lower version is old news."""
-
-    model_config = ConfigDict(frozen=True)
 
     version: int
     status: PaymentStatus
 
 
-class InvoiceIssued(Event):
+class InvoiceIssued(Event, frozen=True, kw_only=True):
     """An invoice has its number; the subject is the order."""
 
     type: ClassVar[str] = "accounting.invoice_issued.v1"
@@ -47,7 +45,7 @@ class InvoiceIssued(Event):
     payment: PaymentPosition
 
 
-class RefundRequested(Event):
+class RefundRequested(Event, frozen=True, kw_only=True):
     """Money goes back to the customer; the retailer's refund job acts on it."""
 
     type: ClassVar[str] = "accounting.refund_requested.v1"
@@ -61,7 +59,7 @@ class RefundRequested(Event):
     payment: PaymentPosition
 
 
-class InvoicePaid(Event):
+class InvoicePaid(Event, frozen=True, kw_only=True):
     """An invoice was paid, in part or all of it; `paid` is the sum so far."""
 
     type: ClassVar[str] = "accounting.invoice_paid.v1"
@@ -76,7 +74,7 @@ class InvoicePaid(Event):
     payment: PaymentPosition
 
 
-class CreditNoteIssued(Event):
+class CreditNoteIssued(Event, frozen=True, kw_only=True):
     """A credit note has its number; the subject is the order."""
 
     type: ClassVar[str] = "accounting.credit_note_issued.v1"
@@ -90,7 +88,7 @@ class CreditNoteIssued(Event):
     payment: PaymentPosition
 
 
-class RefundSettled(Event):
+class RefundSettled(Event, frozen=True, kw_only=True):
     """The gateway has given the money back."""
 
     type: ClassVar[str] = "accounting.refund_settled.v1"
@@ -99,11 +97,11 @@ class RefundSettled(Event):
     refund_id: UUID
     amount: int
     currency: str
-    settled_at: datetime
+    settled_at: Time
     payment: PaymentPosition
 
 
-class FactsMissing(Event):
+class FactsMissing(Event, frozen=True, kw_only=True):
     """Facts of an order did not arrive: Orders announces them again, from this one."""
 
     type: ClassVar[str] = "accounting.facts_missing.v1"
@@ -112,7 +110,7 @@ class FactsMissing(Event):
     from_sequence: int
 
 
-class DeadLetterChanged(letters.DeadLetter):
+class DeadLetterChanged(letters.DeadLetter, frozen=True, kw_only=True):
     """Accounting put an event about an order aside, or has handled it after all.
 
     Of two about the same event in the same queue, the later is true.

@@ -1,13 +1,13 @@
 """What Inventory announces: absolute, versioned snapshots; what moved in the stock."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from msgspec import Struct
+from pydantic import StringConstraints
 
-from chassis.events import Event
+from chassis.events import Event, Time
 from contracts import letters
 
 # Part of paths, and written on goods: what cannot be seen is not in it.
@@ -15,11 +15,7 @@ from contracts import letters
 Sku = Annotated[str, StringConstraints(max_length=64, pattern=r"^[^\s/?#\p{C}]+$")]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class ReservedLine(_Part):
+class ReservedLine(Struct, frozen=True, kw_only=True):
     """Where the units of one order line are; costs are of the goods that moved.
 
     Whatever moved of it is worth so much in `cost_currency`, which its product has for
@@ -38,18 +34,18 @@ class ReservedLine(_Part):
     cost_currency: str | None = None
 
 
-class ReleasedLine(_Part):
+class ReleasedLine(Struct, frozen=True, kw_only=True):
     line: int
     asked: int
     released: int
 
 
-class AnsweredCancellation(_Part):
+class AnsweredCancellation(Struct, frozen=True, kw_only=True):
     cancellation_id: UUID
     lines: tuple[ReleasedLine, ...]
 
 
-class MovedLine(_Part):
+class MovedLine(Struct, frozen=True, kw_only=True):
     """`cost` is what these units were worth when they moved, in the line's currency."""
 
     line: int
@@ -64,28 +60,28 @@ class Condition(StrEnum):
     DAMAGED = "damaged"
 
 
-class ReturnedLine(MovedLine):
+class ReturnedLine(MovedLine, frozen=True, kw_only=True):
     condition: Condition
 
 
-class Shipment(_Part):
+class Shipment(Struct, frozen=True, kw_only=True):
     shipment_id: UUID
     carrier: str | None
     tracking: str | None
     lines: tuple[MovedLine, ...]
-    shipped_at: datetime
+    shipped_at: Time
 
 
-class ReceivedReturn(_Part):
+class ReceivedReturn(Struct, frozen=True, kw_only=True):
     """What came back at one time; a return may come in parts."""
 
     receipt_id: UUID
     return_id: UUID
     lines: tuple[ReturnedLine, ...]
-    received_at: datetime
+    received_at: Time
 
 
-class ReservationChanged(Event):
+class ReservationChanged(Event, frozen=True, kw_only=True):
     """An order's reservation as it stands now. A lower version is old news.
 
     Cancellations, shipments and returns only ever get longer, at their ends.
@@ -102,7 +98,7 @@ class ReservationChanged(Event):
     returns: tuple[ReceivedReturn, ...] = ()
 
 
-class ReceivedGoods(_Part):
+class ReceivedGoods(Struct, frozen=True, kw_only=True):
     """`unit_cost` is what was paid, `standard_cost` what the product is valued at."""
 
     sku: str
@@ -112,7 +108,7 @@ class ReceivedGoods(_Part):
     currency: str
 
 
-class StockReceived(Event):
+class StockReceived(Event, frozen=True, kw_only=True):
     """Goods came in; the subject is the receipt."""
 
     type: ClassVar[str] = "inventory.stock_received.v1"
@@ -121,10 +117,10 @@ class StockReceived(Event):
     location: str
     reference: str | None
     lines: tuple[ReceivedGoods, ...]
-    received_at: datetime
+    received_at: Time
 
 
-class ProductChanged(Event):
+class ProductChanged(Event, frozen=True, kw_only=True):
     """A product is new, or is described or valued differently; the subject is its SKU.
 
     `on_hand` units are revalued from the previous cost, if there was one.
@@ -139,10 +135,10 @@ class ProductChanged(Event):
     currency: str
     previous_unit_cost: int | None
     on_hand: int
-    changed_at: datetime
+    changed_at: Time
 
 
-class StockAdjusted(Event):
+class StockAdjusted(Event, frozen=True, kw_only=True):
     """Somebody counted: more (or less) of a product is there than was known."""
 
     type: ClassVar[str] = "inventory.stock_adjusted.v1"
@@ -154,10 +150,10 @@ class StockAdjusted(Event):
     reason: str
     standard_cost: int
     currency: str
-    adjusted_at: datetime
+    adjusted_at: Time
 
 
-class StockRanLow(Event):
+class StockRanLow(Event, frozen=True, kw_only=True):
     """What is available of a product has fallen to its reorder point, or below it."""
 
     type: ClassVar[str] = "inventory.stock_ran_low.v1"
@@ -165,10 +161,10 @@ class StockRanLow(Event):
     sku: str
     available: int
     reorder_point: int
-    ran_low_at: datetime
+    ran_low_at: Time
 
 
-class DeadLetterChanged(letters.DeadLetter):
+class DeadLetterChanged(letters.DeadLetter, frozen=True, kw_only=True):
     """Inventory put an event about an order aside, or has handled it after all.
 
     Of two about the same event in the same queue, the later is true.

@@ -1,15 +1,14 @@
 """What services say alike of the dead letters that are about orders."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Self
 from uuid import UUID
 
 from chassis.aside import Aside, is_uuid
-from chassis.events import Announcement, Event
+from chassis.events import Announcement, Event, Time
 
 
-class DeadLetter(Event):
+class DeadLetter(Event, frozen=True, kw_only=True):
     """An event about an order that could not be handled, and whether it still waits.
 
     Of two about the same event in the same queue, the later is true.
@@ -20,7 +19,7 @@ class DeadLetter(Event):
     event_type: str
     queue: str
     waits: bool
-    changed_at: datetime
+    changed_at: Time
 
     @classmethod
     def of(cls, asides: Iterable[Aside]) -> list[Announcement]:

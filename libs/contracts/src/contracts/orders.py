@@ -1,13 +1,12 @@
 """What Orders announces. Its facts about an order are numbered from 1, without gaps."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from msgspec import Struct
 
-from chassis.events import Event
+from chassis.events import Event, Time
 from contracts.inventory import Condition
 
 
@@ -30,11 +29,7 @@ class PaymentMethod(StrEnum):
     TERMS = "terms"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class PlacedLine(_Part):
+class PlacedLine(Struct, frozen=True, kw_only=True):
     """`discount` and `tax` are of the whole line, in minor units."""
 
     line: int
@@ -46,13 +41,13 @@ class PlacedLine(_Part):
     tax_rate: str | None = None
 
 
-class Shipping(_Part):
+class Shipping(Struct, frozen=True, kw_only=True):
     price: int
     tax: int
     tax_rate: str | None = None
 
 
-class Address(_Part):
+class Address(Struct, frozen=True, kw_only=True):
     name: str
     line1: str
     line2: str | None = None
@@ -62,7 +57,7 @@ class Address(_Part):
     country: str
 
 
-class Payment(_Part):
+class Payment(Struct, frozen=True, kw_only=True):
     """Prepaid: provider, reference and what was captured. Terms: the days until due."""
 
     method: PaymentMethod
@@ -72,7 +67,7 @@ class Payment(_Part):
     net_days: int | None = None
 
 
-class OrderPlaced(Event):
+class OrderPlaced(Event, frozen=True, kw_only=True):
     """A customer's order was accepted; its stock is not reserved yet.
 
     The only event that carries where the goods go.
@@ -94,10 +89,10 @@ class OrderPlaced(Event):
     payment: Payment
     hold_id: UUID | None
     total: int
-    placed_at: datetime
+    placed_at: Time
 
 
-class DecidedLine(_Part):
+class DecidedLine(Struct, frozen=True, kw_only=True):
     """Of the units asked for, `confirmed` will be delivered and `short` will not."""
 
     line: int
@@ -105,33 +100,33 @@ class DecidedLine(_Part):
     short: int
 
 
-class OrderConfirmed(Event):
+class OrderConfirmed(Event, frozen=True, kw_only=True):
     """Every line is settled, and some units will be delivered."""
 
     type: ClassVar[str] = "orders.order_confirmed.v1"
 
     order_id: UUID
     lines: tuple[DecidedLine, ...]
-    decided_at: datetime
+    decided_at: Time
 
 
-class OrderRejected(Event):
+class OrderRejected(Event, frozen=True, kw_only=True):
     """Every line is settled, and nothing can be delivered."""
 
     type: ClassVar[str] = "orders.order_rejected.v1"
 
     order_id: UUID
-    decided_at: datetime
+    decided_at: Time
 
 
-class LineUnits(_Part):
+class LineUnits(Struct, frozen=True, kw_only=True):
     """Some of the units of a line."""
 
     line: int
     quantity: int
 
 
-class OrderCancellationRequested(Event):
+class OrderCancellationRequested(Event, frozen=True, kw_only=True):
     """Units are to be cancelled; Inventory decides, by what has not been shipped.
 
     Why is kept by Orders alone: what people write may name people.
@@ -142,10 +137,10 @@ class OrderCancellationRequested(Event):
     order_id: UUID
     cancellation_id: UUID
     lines: tuple[LineUnits, ...]
-    requested_at: datetime
+    requested_at: Time
 
 
-class OrderCancelled(Event):
+class OrderCancelled(Event, frozen=True, kw_only=True):
     """These units will not be delivered; `complete`: all that were asked for."""
 
     type: ClassVar[str] = "orders.order_cancelled.v1"
@@ -154,20 +149,20 @@ class OrderCancelled(Event):
     cancellation_id: UUID
     lines: tuple[LineUnits, ...]
     complete: bool
-    cancelled_at: datetime
+    cancelled_at: Time
 
 
-class OrderCancellationRefused(Event):
+class OrderCancellationRefused(Event, frozen=True, kw_only=True):
     """Nothing was left to cancel."""
 
     type: ClassVar[str] = "orders.order_cancellation_refused.v1"
 
     order_id: UUID
     cancellation_id: UUID
-    refused_at: datetime
+    refused_at: Time
 
 
-class ShippedLine(LineUnits):
+class ShippedLine(LineUnits, frozen=True, kw_only=True):
     """`cost` is what these units were worth to the retailer.
 
     In `cost_currency`; where nobody says which, in the order's.
@@ -177,7 +172,7 @@ class ShippedLine(LineUnits):
     cost_currency: str | None = None
 
 
-class OrderShipped(Event):
+class OrderShipped(Event, frozen=True, kw_only=True):
     """One shipment left."""
 
     type: ClassVar[str] = "orders.order_shipped.v1"
@@ -187,10 +182,10 @@ class OrderShipped(Event):
     carrier: str | None
     tracking: str | None
     lines: tuple[ShippedLine, ...]
-    shipped_at: datetime
+    shipped_at: Time
 
 
-class ReturnAuthorized(Event):
+class ReturnAuthorized(Event, frozen=True, kw_only=True):
     """The customer may send these units back until it expires."""
 
     type: ClassVar[str] = "orders.return_authorized.v1"
@@ -198,11 +193,11 @@ class ReturnAuthorized(Event):
     order_id: UUID
     return_id: UUID
     lines: tuple[LineUnits, ...]
-    authorised_at: datetime
-    expires_at: datetime
+    authorised_at: Time
+    expires_at: Time
 
 
-class ReturnedLine(LineUnits):
+class ReturnedLine(LineUnits, frozen=True, kw_only=True):
     """`cost` is what these units are worth, or were before they were damaged."""
 
     condition: Condition
@@ -210,7 +205,7 @@ class ReturnedLine(LineUnits):
     cost_currency: str | None = None
 
 
-class OrderReturned(Event):
+class OrderReturned(Event, frozen=True, kw_only=True):
     """Units came back, once for each receipt of them."""
 
     type: ClassVar[str] = "orders.order_returned.v1"
@@ -219,7 +214,7 @@ class OrderReturned(Event):
     return_id: UUID
     receipt_id: UUID
     lines: tuple[ReturnedLine, ...]
-    received_at: datetime
+    received_at: Time
 
 
 EVENTS: tuple[type[Event], ...] = (

@@ -33,7 +33,7 @@ TOPOLOGY = Topology(topics=(TOPIC,), queues=(QUEUE,))
 IMPOSSIBLE = "impossible"
 
 
-class NoteTaken(Event):
+class NoteTaken(Event, frozen=True, kw_only=True):
     type: ClassVar[str] = "sample.note_taken.v1"
 
     note_id: UUID

@@ -4,6 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC
 
+from msgspec import convert
+from msgspec.structs import asdict
+
 from accounting.domain.lines import Line
 from accounting.domain.orders import (
     Cancelled,
@@ -99,15 +102,15 @@ def read_order(placed: OrderPlaced) -> Order:
         channel=placed.channel,
         customer_id=placed.customer_id,
         currency=placed.currency,
-        lines=tuple(Line(**vars(line)) for line in placed.lines),
-        shipping=shipping(**vars(placed.shipping)),
+        lines=convert(placed.lines, tuple[Line, ...], from_attributes=True),
+        shipping=shipping(**asdict(placed.shipping)),
         payment=Payment(
             method=placed.payment.method,
             provider=placed.payment.provider,
             reference=placed.payment.reference,
             net_days=placed.payment.net_days,
         ),
-        ship_to=vars(placed.ship_to),
+        ship_to=asdict(placed.ship_to),
         placed_on=placed.placed_at.astimezone(UTC).date(),
         position=OPENING[placed.payment.method],
     )

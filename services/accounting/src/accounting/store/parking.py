@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, convert
 from sqlalchemy import (
     BigInteger,
     Interval,
@@ -104,7 +104,7 @@ def _parked(row: Row) -> Envelope[Event]:
         time=row["time"],
         sequence=row["sequence"],
         traceparent=row["traceparent"],
-        data=_TYPES[row["type"]].model_validate(row["data"]),
+        data=convert(row["data"], _TYPES[row["type"]]),
     )
 
 

@@ -34,7 +34,7 @@ from orders.api.views import BatchResultView, BatchView
 from orders.commands.batches import batch_path, begin_batch, failed_row
 from orders.domain.batches import Batch, BatchStatus, RowStatus, batch_id
 from orders.store import batches as store
-from orders.store.asked import AskedOrder
+from orders.store.asked import AskedOrder, written
 from orders.store.batches import StoredRow
 
 router = HttpRouter(prefix="/v1/orders/batches", tags=["batches"])
@@ -209,7 +209,7 @@ class _Upload:
             row=self._rows,
             idempotency_key=key,
             status=RowStatus.WAITING,
-            asked=AskedOrder.of(order).model_dump_json(),
+            asked=written(AskedOrder.of(order)),
         )
 
     def _batch(self) -> Batch:

@@ -19,7 +19,7 @@ from chassis.idempotency import KeyReused
 from orders.commands.placing import Answer, place_orders
 from orders.domain.batches import Batch, RowStatus
 from orders.store import batches as store
-from orders.store.asked import AskedOrder
+from orders.store.asked import read
 from orders.store.batches import StoredRow, Waiting
 
 log = structlog.get_logger(__name__)
@@ -67,7 +67,7 @@ async def keep_up(database: Database) -> bool:
 
 async def _place_rows(tx: Tx, waiting: Sequence[Waiting]) -> Sequence[None]:
     taken = await store.take(tx, waiting)
-    asked = [AskedOrder.model_validate_json(row).restored() for row in taken.values()]
+    asked = [read(row).restored() for row in taken.values()]
     answers = await place_orders(tx, asked) if asked else []
     path = batch_path(waiting[0].batch_id)
     settled = [

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import structlog
 from msgspec import Struct
-from pydantic import computed_field
 
 from chassis import metrics, tracing
 from chassis.batching import GroupCommit
@@ -23,7 +22,7 @@ from chassis.relay import Carried, bundled, calls
 from contracts.topology import ORDERS_INTAKE
 from orders.commands import placing
 from orders.domain.orders import Order
-from orders.store.asked import AskedOrder
+from orders.store.asked import AskedOrder, written
 
 log = structlog.get_logger(__name__)
 
@@ -37,17 +36,12 @@ SPILLED = metrics.counter(
 SPILLS_WITHIN_S = 5.0
 
 
-class OrderSpilled(AskedOrder, Event):
+class OrderSpilled(AskedOrder, Event, frozen=True, kw_only=True):
     """Orders tells itself of an order that its database could not take."""
 
     type: ClassVar[str] = "orders.order_spilled.v1"
 
-    # mypy knows no decorator around a property: pydantic says to ignore it here.
-    @computed_field  # type: ignore[prop-decorator]
-    @property
-    def order_id(self) -> UUID:
-        """As every event has it that is about an order: logs go by it."""
-        return self.order.id
+    order_id: UUID  # as every event has it that is about an order: logs go by it
 
 
 class Spilled(Struct, frozen=True):
@@ -112,6 +106,6 @@ def _carried(order: Order, position: int) -> Carried:
         time=now,
         sequence=None,
         traceparent=tracing.traceparent(str(order.id)),
-        data=OrderSpilled.of(order).model_dump_json(),
+        data=written(OrderSpilled.of(order, order_id=order.id)),
     )
     return Carried(id_, now, position, json)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from msgspec.structs import asdict
+
 from chassis.aside import Aside, is_uuid
 from chassis.database import Tx
 from chassis.events import Envelope
@@ -12,7 +14,7 @@ from orders.domain.letters import DeadLetter
 
 
 async def mark_orders(tx: Tx, events: Sequence[Envelope[LetterChanged]]) -> None:
-    await letters.note(tx, [DeadLetter(**dict(event.data)) for event in events])
+    await letters.note(tx, [DeadLetter(**asdict(event.data)) for event in events])
 
 
 async def mark_own(tx: Tx, asides: Sequence[Aside]) -> None:

@@ -7,6 +7,7 @@ from typing import NoReturn, TypeAlias
 from uuid import UUID
 
 import structlog
+from msgspec import convert
 
 from chassis import metrics, outbox
 from chassis.database import Tx, after_commit
@@ -92,7 +93,7 @@ async def announce_again(tx: Tx, events: list[Envelope[FactsMissing]]) -> None:
         await _complain(tx, {id_: missing[id_] for id_ in untold})
     again = [
         Announcement(
-            EVENTS[fact.type].model_validate(fact.data),
+            convert(fact.data, EVENTS[fact.type]),
             str(fact.order_id),
             fact.sequence,
             fact.traceparent,

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
 
+from msgspec.structs import asdict
+
 from chassis import metrics
 from chassis.database import Tx, after_commit
 from chassis.events import Envelope, Router
@@ -119,7 +121,7 @@ def _snapshot(event: ReservationChanged) -> Snapshot:
 def _answer(answered: contracts.AnsweredCancellation) -> Answer:
     return Answer(
         cancellation_id=answered.cancellation_id,
-        lines=tuple(ReleasedLine(**dict(line)) for line in answered.lines),
+        lines=tuple(ReleasedLine(**asdict(line)) for line in answered.lines),
     )
 
 
@@ -127,20 +129,20 @@ def _shipment(
     shipment: contracts.Shipment, currencies: Mapping[int, str | None]
 ) -> Shipment:
     lines = tuple(
-        MovedLine(**dict(line), cost_currency=currencies.get(line.line))
+        MovedLine(**asdict(line), cost_currency=currencies.get(line.line))
         for line in shipment.lines
     )
-    return Shipment(**dict(shipment) | {"lines": lines})
+    return Shipment(**asdict(shipment) | {"lines": lines})
 
 
 def _receipt(
     receipt: contracts.ReceivedReturn, currencies: Mapping[int, str | None]
 ) -> Receipt:
     lines = tuple(
-        ReturnedLine(**dict(line), cost_currency=currencies.get(line.line))
+        ReturnedLine(**asdict(line), cost_currency=currencies.get(line.line))
         for line in receipt.lines
     )
-    return Receipt(**dict(receipt) | {"lines": lines})
+    return Receipt(**asdict(receipt) | {"lines": lines})
 
 
 def _record(decided: Sequence[tuple[Status, timedelta]]) -> None:

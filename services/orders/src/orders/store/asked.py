@@ -1,40 +1,35 @@
 """An order as it was asked for, as JSON, for as long as it cannot be placed."""
 
-from typing import Annotated, Self
+from typing import Any, Self
 
-import msgspec
+from msgspec import Struct, json
 from msgspec.structs import replace
-from pydantic import BaseModel, PlainSerializer, PlainValidator
 
 from orders.domain.orders import Order
 
 
-def _read(order: object) -> Order:
-    if isinstance(order, Order):
-        return order
-    try:
-        return msgspec.convert(order, Order)
-    except msgspec.ValidationError as error:
-        # Where, and not what: dead letters are read by people.
-        place = str(error).rpartition(" - at ")[2]
-        raise ValueError(f"no order, at {place}") from None
-
-
-class AskedOrder(BaseModel):
+class AskedOrder(Struct, frozen=True, kw_only=True):
     """All that placing needs, who asked and when among it.
 
     Without what every new order has: a large one must fit into a message.
     """
 
-    order: Annotated[Order, PlainValidator(_read), PlainSerializer(msgspec.to_builtins)]
+    order: Order
     fingerprint: str
 
     @classmethod
-    def of(cls, order: Order) -> Self:
+    def of(cls, order: Order, **more: Any) -> Self:
         # JSON has no bytes.
-        return cls(
-            order=replace(order, fingerprint=b""), fingerprint=order.fingerprint.hex()
-        )
+        plain = replace(order, fingerprint=b"")
+        return cls(order=plain, fingerprint=order.fingerprint.hex(), **more)
 
     def restored(self) -> Order:
         return replace(self.order, fingerprint=bytes.fromhex(self.fingerprint))
+
+
+def written(asked: AskedOrder) -> str:
+    return json.encode(asked).decode()
+
+
+def read(asked: str) -> AskedOrder:
+    return json.decode(asked, type=AskedOrder)
