@@ -76,6 +76,8 @@ class Postgres(Part):
             "log_checkpoints": "off",
             # Who commits while a file of the log is filled with zeros waits for that.
             "wal_init_zero": "off",
+            # Or for what the system writes late, and then all at once.
+            "backend_flush_after": "256kB",
             **(NOTHING_TO_LOSE if throwaway else {}),
         }
         self.process = Process(
