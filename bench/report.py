@@ -9,6 +9,7 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from bench.machine import describe
 
@@ -154,6 +155,7 @@ def _plot_load(steps: list[JSON]) -> None:
     latencies.set(
         xlabel="offered, orders/s", ylabel="ms to a durable 201", yscale="log"
     )
+    _in_plain_numbers(latencies.yaxis)
     latencies.legend()
     _save(figure, "load")
 
@@ -166,8 +168,16 @@ def _plot_batches(steps: list[JSON], costs: JSON) -> None:
     axes.plot(sizes, database, marker="o", label="PostgreSQL")
     axes.axhline(costs["http_only"], linestyle=":", color="grey", label="HTTP only")
     axes.set(xlabel="orders a commit", ylabel="CPU, ms an order", xscale="log")
+    _in_plain_numbers(axes.xaxis)
     axes.legend()
     _save(figure, "batches")
+
+
+def _in_plain_numbers(axis: Any) -> None:
+    """1, 2, 5, 10, 20, 50 instead of powers of ten."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _save(figure: Any, name: str) -> None:

@@ -227,10 +227,11 @@ async def accepting(site: Site, extent: Extent, capacity: float, tell: Tell) -> 
         rate = share * capacity
         found = await _accept(site, extent.step_seconds, OPEN_CONNECTIONS, rate)
         by_load.append({"share": share, "offered": round(share * capacity), **found})
-    for connections in CURVE_CONNECTIONS:
-        tell(f"{connections} at once")
-        found = await _accept(site, extent.step_seconds, connections)
-        by_batch.append({"connections": connections, **found})
+    async with site.no_housekeeping():
+        for connections in CURVE_CONNECTIONS:
+            tell(f"{connections} at once")
+            found = await _accept(site, extent.step_seconds, connections)
+            by_batch.append({"connections": connections, **found})
     return {"by_load": by_load, "by_batch": by_batch}
 
 
