@@ -190,11 +190,23 @@ class Site:
             del self.extra[name]
 
 
+async def _configure(stack: Stack, settings: dict[str, str]) -> None:
+    connection = await asyncpg.connect(stack.postgres.url())
+    for name, value in settings.items():
+        await connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+    await connection.close()
+    if settings:
+        async with stack.without("postgres"):
+            pass
+
+
 @asynccontextmanager
-async def a_site() -> AsyncIterator[Site]:
+async def a_site(**settings: str) -> AsyncIterator[Site]:
+    """With these settings of PostgreSQL besides those of `make run`."""
     folder = Folder(Path(tempfile.mkdtemp(prefix="orderly-bench-")))
     try:
         async with Stack(folder, Ports.free()) as stack:
+            await _configure(stack, settings)
             admin = {
                 name: await asyncpg.connect(stack.postgres.url(name))
                 for name in ("orders", "inventory", "accounting")
